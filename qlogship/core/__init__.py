@@ -1,0 +1,1 @@
+"""The pure core: functions over values; no clock, file, socket or thread."""

@@ -1,0 +1,104 @@
+"""What one line of a queue_log says.
+
+Here live the shape of a record and the meaning of its event; what a sequence
+of records says about a call lives in `calls`.
+
+A record is `time|callid|queue|agent|event|data...`, written by one format
+string that never changed (Asterisk, main/logger.c, ast_queue_log). Nothing in
+it is escaped or checked, so every function here takes any bytes and answers;
+none raises.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ENTERQUEUE = b"ENTERQUEUE"
+CONNECT = b"CONNECT"
+QUEUESTART = b"QUEUESTART"
+
+# The events that end a leg (Asterisk, apps/app_queue.c). AGENTDUMP and
+# SYSCOMPAT are not among them: the caller goes on waiting, or an ABANDON follows.
+TERMINAL_EVENTS = frozenset(
+    {
+        b"ABANDON",
+        b"ATTENDEDTRANSFER",
+        b"BLINDTRANSFER",
+        b"COMPLETEAGENT",
+        b"COMPLETECALLER",
+        b"EXITEMPTY",
+        b"EXITWITHKEY",
+        b"EXITWITHTIMEOUT",
+        b"TRANSFER",
+        b"WITHDRAW",
+    }
+)
+
+# What happens to an agent; such a record may carry the callid of the agent's
+# own channel, which is no call of the queue.
+AGENT_EVENTS = frozenset(
+    {
+        b"ADDMEMBER",
+        b"AGENTCALLBACKLOGIN",
+        b"AGENTCALLBACKLOGOFF",
+        b"AGENTLOGIN",
+        b"AGENTLOGOFF",
+        b"PAUSE",
+        b"PAUSEALL",
+        b"PENALTY",
+        b"REMOVEMEMBER",
+        b"RINGINUSE",
+        b"UNPAUSE",
+        b"UNPAUSEALL",
+    }
+)
+
+# What stands in the callid column when there is no call.
+NO_CALL = frozenset({b"", b"CLI", b"MANAGER", b"NONE", b"REALTIME"})
+
+_TIME = re.compile(rb"\d{9,11}", re.ASCII)
+
+
+class Record(NamedTuple):
+    """One record, cut into its columns; `data` is the rest of the line, pipes and all."""
+
+    time: int
+    callid: bytes
+    queue: bytes
+    agent: bytes
+    event: bytes
+    data: bytes
+
+
+def parse(line: bytes) -> Record | None:
+    """Cut one line, without its newline, into columns; None when it is no record.
+
+    A record starts with 9 to 11 digits (seconds since 1970) and has at least
+    four pipes. Third-party writers leave the fifth one out, so it is not asked for.
+    """
+    fields = line.split(b"|", 5)
+    if len(fields) < 5 or not _TIME.fullmatch(fields[0]):
+        return None
+    time, callid, queue, agent, event = fields[:5]
+    return Record(int(time), callid, queue, agent, event, fields[5] if len(fields) > 5 else b"")
+
+
+def time_of(line: bytes) -> int | None:
+    """Return the epoch seconds a line starts with, or None."""
+    head, pipe, _ = line.partition(b"|")
+    return int(head) if pipe and _TIME.fullmatch(head) else None
+
+
+def entered_calls(lines: Iterable[bytes]) -> set[bytes]:
+    """Return the callids that entered a queue in these lines: what is counted as calls."""
+    entered = set()
+    for line in lines:
+        if b"|ENTERQUEUE" in line:
+            record = parse(line)
+            if record is not None and record.event == ENTERQUEUE and record.callid not in NO_CALL:
+                entered.add(record.callid)
+    return entered

@@ -1,0 +1,130 @@
+"""The exception tree and the one table of exit codes.
+
+Here live the errors a caller may branch on, the exit code each one ends a
+command with, and nothing else. A message says what happened and names the
+thing and its value; a hint is one sentence that starts with a verb: what to
+type next.
+
+    QlogshipError             1
+    +-- UsageError            2
+    +-- SettingsError        10
+    +-- LockedError          11
+    +-- CredentialsRefused   12
+    +-- DashboardUnreachable 13
+    +-- SourceUnreadable     14
+    +-- StateError            1
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means; `EXIT_MEANINGS` has the words."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    IN_DOUBT = 3
+    SETTINGS = 10
+    LOCKED = 11
+    CREDENTIALS = 12
+    UNREACHABLE = 13
+    SOURCE = 14
+    INTERRUPTED = 130
+
+
+EXIT_MEANINGS: dict[ExitCode, str] = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "failed",
+    ExitCode.USAGE: "usage",
+    ExitCode.IN_DOUBT: "done, but something is quarantined or unknown",
+    ExitCode.SETTINGS: "settings",
+    ExitCode.LOCKED: "another instance holds the state directory",
+    ExitCode.CREDENTIALS: "the dashboard refuses the credentials",
+    ExitCode.UNREACHABLE: "the dashboard cannot be reached",
+    ExitCode.SOURCE: "the queue_log cannot be read",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+
+
+class QlogshipError(Exception):
+    """The base of every error qlogship raises on purpose; never raised itself.
+
+    `hint` is one sentence that starts with a verb; empty when there is
+    nothing a person could do.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(QlogshipError):
+    """The command line asks for something that makes no sense."""
+
+    exit_code = ExitCode.USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the settings: where, what, what to do."""
+
+    place: str
+    problem: str
+    remedy: str
+
+
+class SettingsError(QlogshipError):
+    """The settings cannot be used; `faults` names every one of them at once."""
+
+    exit_code = ExitCode.SETTINGS
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        count = len(faults)
+        super().__init__(
+            f"{count} fault{'s' if count != 1 else ''} in the settings",
+            hint="Mend them and run `qlogship config check`.",
+        )
+        self.faults = tuple(faults)
+
+
+class LockedError(QlogshipError):
+    """Another process holds the state directory; `pid` names it when known."""
+
+    exit_code = ExitCode.LOCKED
+
+    def __init__(self, message: str, *, pid: int | None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.pid = pid
+
+
+class CredentialsRefused(QlogshipError):
+    """The dashboard answered that it does not know this e-mail, password or token."""
+
+    exit_code = ExitCode.CREDENTIALS
+
+
+class DashboardUnreachable(QlogshipError):
+    """No connection to the dashboard, or no useful answer from it."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class SourceUnreadable(QlogshipError):
+    """The queue_log is missing, is no regular file, or may not be read."""
+
+    exit_code = ExitCode.SOURCE
+
+
+class StateError(QlogshipError):
+    """The state directory or its database cannot be used."""
