@@ -97,8 +97,14 @@ def entered_calls(lines: Iterable[bytes]) -> set[bytes]:
     """Return the callids that entered a queue in these lines: what is counted as calls."""
     entered = set()
     for line in lines:
+        # The search inside the line spares nine lines of ten the cutting.
         if b"|ENTERQUEUE" in line:
-            record = parse(line)
-            if record is not None and record.event == ENTERQUEUE and record.callid not in NO_CALL:
-                entered.add(record.callid)
+            fields = line.split(b"|", 5)
+            if (
+                len(fields) > 4
+                and fields[4] == ENTERQUEUE
+                and fields[1] not in NO_CALL
+                and _TIME.fullmatch(fields[0])
+            ):
+                entered.add(fields[1])
     return entered

@@ -1,0 +1,313 @@
+"""What goes into one upload: the window over the archive, and a batch's composition.
+
+Theory of operation
+-------------------
+The window holds the records that were taken from the archive and have not left
+yet: new ones, as whole blocks, and single records of calls that were held back
+at earlier cuts. A cut asks the tracker which calls must stay, and turns all the
+rest into batches, in archive order; what stays is the beginning of the next
+window. Usually a cut makes one batch. When more was released than fits, it is
+divided on call borders; a single call larger than the limit travels alone.
+
+Records are numbered by `seq`. A batch's composition is a list of runs
+`(first seq, last seq)`, both ends included; with the archive it gives the bytes
+of the batch again at any time, and its digest proves it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from qlogship.core.calls import NOBODY, CallTracker
+from qlogship.core.records import time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+Run = tuple[int, int]
+
+HELD_LIMIT = 8 * 1024 * 1024
+"""Bytes of held records at most; beyond it the calls that wait longest are let go.
+
+It bounds memory on a log whose calls never end (lost lines, a foreign writer)."""
+
+
+class Entry(NamedTuple):
+    """One record in the window, without its newline."""
+
+    seq: int
+    line: bytes
+    owner: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The records of one upload, decided once.
+
+    `body` is what is sent: each record with its newline, in archive order.
+    `calls` counts the callids that enter a queue in it. The times are epoch
+    seconds of its first and last record, None when there is none with a time.
+    """
+
+    runs: tuple[Run, ...]
+    body: bytes = field(repr=False)
+    lines: int
+    calls: int
+    first_time: int | None
+    last_time: int | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Records of consecutive seq, with their owners."""
+
+    first_seq: int
+    lines: list[bytes]
+    owners: list[bytes]
+
+
+class Window:
+    """Collect records from the archive; cut them into batches of whole calls.
+
+    `max_bytes` is the size of one body. Feed it while `room` is positive.
+    """
+
+    def __init__(self, tracker: CallTracker, *, max_bytes: int) -> None:
+        self._tracker = tracker
+        self._max_bytes = max_bytes
+        self._blocks: list[_Block] = []
+        self._new_bytes = 0
+        self._held: list[Entry] = []
+        self._held_bytes = 0
+
+    @property
+    def room(self) -> int:
+        """The bytes to add before a cut is due.
+
+        What is held counts, for it may all be released at the next cut; but
+        half a batch is always taken, lest many open calls make tiny batches.
+        """
+        return max(self._max_bytes - self._held_bytes, self._max_bytes // 2) - self._new_bytes
+
+    @property
+    def full(self) -> bool:
+        """Whether a batch would be full."""
+        return self.room <= 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no record in the window."""
+        return not self._blocks and not self._held
+
+    @property
+    def held_runs(self) -> list[Run]:
+        """What was held back at the last cut."""
+        return runs_of(entry.seq for entry in self._held)
+
+    def add(self, first_seq: int, data: bytes) -> int:
+        """Take in records, each with its newline; return how many there are."""
+        lines = data.split(b"\n")
+        lines.pop()
+        self._blocks.append(_Block(first_seq, lines, self._tracker.observe(lines)))
+        self._new_bytes += len(data)
+        return len(lines)
+
+    def restore(self, records: Iterable[tuple[int, bytes]]) -> None:
+        """Take back what was held before a restart: `(seq, line)` in archive order."""
+        seqs, lines = [], []
+        for seq, line in records:
+            seqs.append(seq)
+            lines.append(line)
+        owners = self._tracker.observe(lines)
+        self._held = [Entry(*entry) for entry in zip(seqs, lines, owners, strict=True)]
+        self._held_bytes = _size(self._held)
+
+    def counts(self, now: float) -> tuple[int, int]:
+        """Return how many calls and how many records are held at the time `now`."""
+        kept = self._tracker.held(now)
+        if not kept:
+            return 0, 0
+        owners = [entry.owner for entry in self._held]
+        for block in self._blocks:
+            owners += block.owners
+        held = [owner for owner in owners if owner in kept]
+        return len(set(held)), len(held)
+
+    def ready(self, now: float) -> bool:
+        """Tell whether a cut at the time `now` would let anything go."""
+        kept = self._tracker.held(now)
+        return any(entry.owner not in kept for entry in self._held) or any(
+            owner not in kept for block in self._blocks for owner in block.owners
+        )
+
+    def cut(self, now: float, *, flush: bool = False) -> list[Batch]:
+        """Let go what need not be held at the time `now`; everything with `flush`.
+
+        The records that stay begin the next window.
+        """
+        kept = set() if flush else self._tracker.held(now)
+        while True:
+            held = self._entries(kept)
+            if _size(held) <= HELD_LIMIT:
+                break
+            kept -= set(self._tracker.oldest_first(kept)[: max(1, len(kept) // 4)])
+        batches = self._batches(kept)
+        self._tracker.keep_only(kept)
+        self._held, self._held_bytes = held, _size(held)
+        self._blocks, self._new_bytes = [], 0
+        return batches
+
+    def _entries(self, owners: Collection[bytes]) -> list[Entry]:
+        """List the records of these owners, in archive order."""
+        if not owners:
+            return []
+        entries = [entry for entry in self._held if entry.owner in owners]
+        for block in self._blocks:
+            entries += [
+                Entry(block.first_seq + index, block.lines[index], owner)
+                for index, owner in enumerate(block.owners)
+                if owner in owners
+            ]
+        return entries
+
+    def _batches(self, kept: set[bytes]) -> list[Batch]:
+        runs: list[Run] = []
+        lines: list[bytes] = []
+        for entry in self._held:
+            if entry.owner not in kept:
+                _extend(runs, entry.seq, entry.seq)
+                lines.append(entry.line)
+        for block in self._blocks:
+            start = 0
+            stays = [i for i, owner in enumerate(block.owners) if owner in kept] if kept else []
+            for index in (*stays, len(block.lines)):
+                if index > start:
+                    _extend(runs, block.first_seq + start, block.first_seq + index - 1)
+                    lines += block.lines[start:index]
+                start = index + 1
+        if not lines:
+            return []
+        body = b"\n".join(lines) + b"\n"
+        if len(body) <= self._max_bytes:
+            return [_batch(runs, lines, body, len(self._tracker.entered - kept))]
+        return self._divided(kept)
+
+    def _divided(self, kept: set[bytes]) -> list[Batch]:
+        """Spread what is released over several batches, no call over two of them."""
+        entries = [entry for entry in self._held if entry.owner not in kept]
+        for block in self._blocks:
+            entries += [
+                Entry(block.first_seq + index, line, owner)
+                for index, (line, owner) in enumerate(zip(block.lines, block.owners, strict=True))
+                if owner not in kept
+            ]
+        parts = divide(entries, max_bytes=self._max_bytes)
+        entered = self._tracker.entered
+        return [
+            _batch(
+                runs_of(entry.seq for entry in part),
+                [entry.line for entry in part],
+                b"".join(entry.line + b"\n" for entry in part),
+                len({entry.owner for entry in part} & entered),
+            )
+            for part in parts
+        ]
+
+
+def divide(entries: Sequence[Entry], *, max_bytes: int) -> list[list[Entry]]:
+    """Spread records over parts of at most `max_bytes`, each call whole in one part.
+
+    Only a call that is larger by itself makes a larger part.
+    """
+    weight: dict[bytes, int] = {}
+    for entry in entries:
+        weight[entry.owner] = weight.get(entry.owner, 0) + len(entry.line) + 1
+    parts: list[list[Entry]] = [[]]
+    place: dict[bytes, int] = {}
+    load = 0
+    for entry in entries:
+        if entry.owner in place:
+            parts[place[entry.owner]].append(entry)
+            continue
+        need = len(entry.line) + 1 if entry.owner == NOBODY else weight[entry.owner]
+        if parts[-1] and load + need > max_bytes:
+            parts.append([])
+            load = 0
+        load += need
+        parts[-1].append(entry)
+        if entry.owner != NOBODY:
+            place[entry.owner] = len(parts) - 1
+    return parts
+
+
+def runs_of(seqs: Iterable[int]) -> list[Run]:
+    """Fold ascending numbers into runs."""
+    runs: list[Run] = []
+    for seq in seqs:
+        _extend(runs, seq, seq)
+    return runs
+
+
+def encode_runs(runs: Iterable[Run]) -> bytes:
+    """Write runs as bytes: for each, the gap before it and its length, in base 128.
+
+    A batch costs a few bytes, whatever its size.
+    """
+    out = bytearray()
+    position = 0
+    for first, last in runs:
+        for number in (first - position, last - first):
+            rest = number
+            while rest > 0x7F:
+                out.append(rest & 0x7F | 0x80)
+                rest >>= 7
+            out.append(rest)
+        position = last + 1
+    return bytes(out)
+
+
+def decode_runs(data: bytes) -> list[Run]:
+    """Read what `encode_runs` wrote."""
+    numbers, number, shift = [], 0, 0
+    for byte in data:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            numbers.append(number)
+            number = shift = 0
+    runs: list[Run] = []
+    position = 0
+    for gap, length in zip(numbers[::2], numbers[1::2], strict=True):
+        first = position + gap
+        runs.append((first, first + length))
+        position = first + length + 1
+    return runs
+
+
+def _batch(runs: Sequence[Run], lines: Sequence[bytes], body: bytes, calls: int) -> Batch:
+    return Batch(
+        runs=tuple(runs),
+        body=body,
+        lines=len(lines),
+        calls=calls,
+        first_time=next((time for line in lines if (time := time_of(line)) is not None), None),
+        last_time=next(
+            (time for line in reversed(lines) if (time := time_of(line)) is not None), None
+        ),
+        sha256=sha256(body).hexdigest(),
+    )
+
+
+def _extend(runs: list[Run], first: int, last: int) -> None:
+    """Append a run, joining it to the one before when nothing lies between."""
+    if runs and runs[-1][1] + 1 == first:
+        runs[-1] = (runs[-1][0], last)
+    else:
+        runs.append((first, last))
+
+
+def _size(entries: Iterable[Entry]) -> int:
+    return sum(len(entry.line) + 1 for entry in entries)

@@ -1,0 +1,276 @@
+"""Which calls are still open: a tracker over records, in archive order.
+
+Theory of operation
+-------------------
+The far end counts calls per uploaded file, so the lines of one call should
+leave in one upload. A call may enter several queues; each passage is a leg,
+from ENTERQUEUE to a terminal event. While a leg is open the call is held.
+After the last leg has ended the call may still go on (the same callid enters
+another queue, often in the same second), which only silence can rule out:
+hence `settle`. And a leg may never end (lines lost, callid changed, Asterisk
+killed), hence `hold`, and QUEUESTART, after which no earlier call lives.
+
+What Asterisk's app_queue makes of the order of lines:
+
+* A terminal event of a connected leg comes from another thread than the
+  ENTERQUEUE of the next leg, so the next leg may open first. Such an event
+  closes the *oldest* leg connected in that queue to that agent.
+* Under Local channels and attended transfers the terminal event may come
+  under another callid. If its own call has no leg it could end, it ends the
+  oldest leg of any call that is connected in that queue to that agent. After
+  that the two callids may have swapped, and a CONNECT without a leg of its own
+  belongs to the partner's waiting leg.
+* ENTERQUEUE prints the queue's name as the dialplan typed it, CONNECT as it is
+  configured: names are compared without regard to case.
+
+Records of no call (NONE, MANAGER, ...) and what happens to agents are never
+held, unless the callid has an open leg: then they travel with the call.
+
+Time is epoch seconds. Ages are absolute differences, so a clock that was set
+back never holds a call longer than one that was set forward.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from qlogship.core.records import (
+    AGENT_EVENTS,
+    CONNECT,
+    ENTERQUEUE,
+    NO_CALL,
+    QUEUESTART,
+    TERMINAL_EVENTS,
+    time_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+NOBODY: Final = b""
+"""The owner of a record that belongs to no call."""
+
+_NO_AGENT = frozenset({b"", b"NONE"})
+_TIME_LENGTHS = frozenset({9, 10, 11})
+_NO_RECORD: Sequence[bytes] = (b"0", NOBODY, b"", b"", b"")
+_CLOCK_SAMPLE = 32
+_STRIDE = 1024
+
+# A backlog passes through `CallTracker._observe` at more than half a million
+# records a second. There, small integers and plain lists cost half of what
+# enums and classes do; nowhere else do they appear.
+_ENTERS, _CONNECTS, _ENDS, _IS_AGENTS, _STARTS = range(5)
+_KIND: Final = {
+    ENTERQUEUE: _ENTERS,
+    CONNECT: _CONNECTS,
+    QUEUESTART: _STARTS,
+    **dict.fromkeys(TERMINAL_EVENTS, _ENDS),
+    **dict.fromkeys(AGENT_EVENTS, _IS_AGENTS),
+}
+_QUEUE, _ENTERED, _AGENT, _CONNECTED = range(4)
+_Leg = list[Any]
+"""One passage of a call through one queue: the queue's name in lower case, the
+time it was entered (digits), the agent it is connected to or None, and the
+rank of that connection among all."""
+
+
+class CallTracker:
+    """Follow the legs of all calls; say which calls must be held back.
+
+    `settle` and `hold` are seconds. Everything is decided from the records and
+    from the `now` that is passed in.
+    """
+
+    def __init__(self, *, settle: float, hold: float) -> None:
+        self._settle = settle
+        self._hold = hold
+        self._legs: dict[bytes, list[_Leg]] = {}  # open ones, oldest first
+        self._last: dict[bytes, bytes] = {}
+        self._entered: set[bytes] = set()
+        self._partner: dict[bytes, bytes] = {}
+        self._connections = 0
+
+    @property
+    def entered(self) -> set[bytes]:
+        """The callids seen to enter a queue and not yet forgotten."""
+        return self._entered
+
+    def observe(self, lines: Sequence[bytes]) -> list[bytes]:
+        """Take in lines (without newline) in archive order; return each one's owner.
+
+        The owner is the callid, or `NOBODY`.
+        """
+        owners: list[bytes] = []
+        for start in range(0, len(lines), _STRIDE):
+            owners += self._observe(lines[start : start + _STRIDE])
+        return owners
+
+    def _observe(self, lines: Sequence[bytes]) -> list[bytes]:
+        rows: list[Sequence[bytes]] = [line.split(b"|", 5) for line in lines]
+        if not _all_records(rows):
+            rows = [row if _all_records((row,)) else _NO_RECORD for row in rows]
+        owners = [row[1] for row in rows]
+        kind_of, all_legs, entered = _KIND.get, self._legs, self._entered
+        for index, row in enumerate(rows):
+            kind = kind_of(row[4])
+            if kind is None:
+                continue
+            callid = row[1]
+            if callid in NO_CALL:
+                if kind == _STARTS:
+                    self._end_all()
+                continue
+            legs = all_legs.get(callid)
+            if kind == _ENTERS:
+                entered.add(callid)
+                leg = [row[2].lower(), row[0], None, 0]
+                if legs is None:
+                    all_legs[callid] = [leg]
+                else:
+                    legs.append(leg)
+            elif kind == _IS_AGENTS:
+                if legs is None:
+                    owners[index] = NOBODY
+            elif kind == _ENDS:
+                if legs is not None and len(legs) == 1 and legs[0][_QUEUE] == row[2].lower():
+                    del all_legs[callid]
+                else:
+                    self._end(callid, row[2].lower(), row[3])
+            elif kind == _CONNECTS:
+                self._connect(callid, row[2].lower(), row[3])
+        self._last.update(zip(owners, [row[0] for row in rows], strict=True))
+        for callid in NO_CALL:
+            self._last.pop(callid, None)
+        return owners
+
+    def held(self, now: float) -> set[bytes]:
+        """Return the callids that must not leave yet at the time `now`."""
+        held = {
+            callid for callid, legs in self._legs.items() if abs(now - int(legs[0][_ENTERED])) < self._hold
+        }
+        # Only what was last seen within `settle` of now can be unsettled; the
+        # comparison of whole digits spares most calls the conversion.
+        earliest, latest = b"%d" % (now - self._settle), b"%d" % (now + self._settle + 1)
+        same_length = len(earliest) == len(latest)
+        for callid, last in self._last.items():
+            if same_length and len(last) == len(latest) and not earliest <= last <= latest:
+                continue
+            if abs(now - int(last)) < self._settle and callid not in self._legs:
+                held.add(callid)
+        return held
+
+    def next_change(self, now: float) -> float | None:
+        """Return the seconds until a held call may leave by mere silence; None when none is held."""
+        waits = [
+            self._hold - abs(now - int(legs[0][_ENTERED]))
+            for legs in self._legs.values()
+            if abs(now - int(legs[0][_ENTERED])) < self._hold
+        ]
+        waits += [
+            self._settle - abs(now - int(last))
+            for callid, last in self._last.items()
+            if callid not in self._legs and abs(now - int(last)) < self._settle
+        ]
+        return min(waits, default=None)
+
+    def unsettled(self, now: float) -> bool:
+        """Tell whether a call has ended and only its silence is awaited."""
+        return any(
+            callid not in self._legs and abs(now - int(last)) < self._settle
+            for callid, last in self._last.items()
+        )
+
+    def keep_only(self, callids: Collection[bytes]) -> None:
+        """Forget every call but these: the others have left."""
+        self._legs = {callid: legs for callid, legs in self._legs.items() if callid in callids}
+        self._last = {callid: last for callid, last in self._last.items() if callid in callids}
+        self._partner = {
+            callid: other for callid, other in self._partner.items() if other in callids
+        }
+        self._entered &= set(callids)
+
+    def oldest_first(self, callids: Collection[bytes]) -> list[bytes]:
+        """Sort callids by the time they entered their oldest open leg, settled ones first."""
+        return sorted(
+            callids,
+            key=lambda callid: int(self._legs[callid][0][_ENTERED]) if callid in self._legs else 0,
+        )
+
+    def _connect(self, callid: bytes, queue: bytes, agent: bytes) -> None:
+        """Mark the oldest waiting leg in this queue as connected to this agent."""
+        for owner in (callid, self._partner.get(callid)):
+            for leg in self._legs.get(owner, ()) if owner else ():
+                if leg[_AGENT] is None and leg[_QUEUE] == queue:
+                    self._connections += 1
+                    leg[_AGENT], leg[_CONNECTED] = agent, self._connections
+                    return
+
+    def _end(self, callid: bytes, queue: bytes, agent: bytes) -> None:
+        """End the leg a terminal event speaks of; none, if it is not known."""
+        own = [leg for leg in self._legs.get(callid, ()) if leg[_QUEUE] == queue]
+        if own:
+            connected = [leg for leg in own if leg[_AGENT] is not None]
+            waiting = [leg for leg in own if leg[_AGENT] is None]
+            if agent in _NO_AGENT:
+                choice = waiting or connected
+            else:
+                choice = [leg for leg in connected if leg[_AGENT] == agent] or waiting or connected
+            self._close(callid, choice[0])
+        elif agent not in _NO_AGENT:
+            others = [
+                (leg[_CONNECTED], other, leg)
+                for other, legs in self._legs.items()
+                for leg in legs
+                if leg[_AGENT] == agent and leg[_QUEUE] == queue
+            ]
+            if others:
+                _, other, leg = min(others, key=lambda entry: entry[0])
+                self._close(other, leg)
+                self._partner[callid], self._partner[other] = other, callid
+
+    def _close(self, callid: bytes, leg: _Leg) -> None:
+        legs = self._legs[callid]
+        # By identity: two legs of one call may be equal in every value.
+        legs[:] = [other for other in legs if other is not leg]
+        if not legs:
+            del self._legs[callid]
+
+    def _end_all(self) -> None:
+        self._legs.clear()
+        self._partner.clear()
+
+
+def _all_records(rows: Collection[Sequence[bytes]]) -> bool:
+    """Tell whether every row has at least five columns and starts with a plausible time."""
+    if not rows:
+        return True
+    if min(map(len, rows)) < 5:
+        return False
+    times = [row[0] for row in rows]
+    return _TIME_LENGTHS.issuperset(map(len, times)) and b"".join(times).isdigit()
+
+
+def advance_clock(lines: Sequence[bytes], previous: int | None, *, hold: float) -> int | None:
+    """Return the archive's own time after these lines: epoch seconds, or None before any record.
+
+    It runs with the records and never backwards, with two exceptions that keep
+    a wrong clock from holding or releasing calls for ever: a single record more
+    than `hold` ahead is not believed, and when all records are more than `hold`
+    behind, they are believed.
+    """
+    sample = []
+    for line in reversed(lines):
+        time = time_of(line)
+        if time is not None:
+            sample.append(time)
+            if len(sample) == _CLOCK_SAMPLE:
+                break
+    if not sample:
+        return previous
+    if previous is None:
+        return sorted(sample)[-2] if len(sample) > 1 else sample[0]
+    ahead = [time for time in sample if time > previous + hold]
+    if len(ahead) == 1 and len(sample) > 1:
+        sample.remove(ahead[0])
+    latest = max(sample)
+    return latest if latest >= previous or latest < previous - hold else previous

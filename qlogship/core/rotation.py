@@ -1,0 +1,137 @@
+"""Which file is which: identity by content, and what a look at the path means.
+
+Theory of operation
+-------------------
+A *stream* is one run of text that Asterisk wrote from an empty file on. It may
+be met under several names: the live path, a renamed file, a copy, a compressed
+copy. Inodes are reused and names are shifted, so a stream is known by how it
+starts: its first line carries the second it was written in. `head` grows with
+what was read, up to `HEAD_BYTES`; `tail` is what stood just before the cursor,
+and tells a file that was truncated and outgrew the cursor from one that grew.
+
+`identify` finds the stream that a file continues. A file shorter than a known
+head that agrees with it so far is a copy in the making, or a copy cut short:
+there is nothing new in it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HEAD_BYTES = 1024
+TAIL_BYTES = 64
+
+# What rotation appends: Asterisk's .N and .<epoch>, logrotate's .N, -YYYYMMDD and
+# other date forms, each perhaps compressed.
+_ROTATED = re.compile(r"(?:[.-][0-9][0-9T:_-]*)+(?:\.(?:gz|bz2|xz|zst))?")
+_RELATED = re.compile(r"[._-].+")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A known run of text and the cursor in it.
+
+    `offset` counts its bytes that are archived. `skipped` streams were there
+    before the first start and are not wanted (`source.history`).
+    """
+
+    id: int
+    head: bytes
+    tail: bytes
+    offset: int
+    device: int
+    inode: int
+    path: str
+    skipped: bool = False
+
+    def advanced(self, data: bytes) -> Stream:
+        """Return the stream after `data` was read at its cursor."""
+        head = self.head
+        if self.offset == len(head) < HEAD_BYTES:
+            head = (head + data[: HEAD_BYTES - len(head)])[:HEAD_BYTES]
+        return replace(
+            self,
+            head=head,
+            tail=(self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:],
+            offset=self.offset + len(data),
+        )
+
+
+class Kin(Enum):
+    """How the beginning of a file relates to a stream's head."""
+
+    SAME = auto()
+    PART = auto()
+    OTHER = auto()
+
+
+def compare(head: bytes, start: bytes) -> Kin:
+    """Compare a stream's head with a file's first `HEAD_BYTES` bytes.
+
+    SAME: the file starts as the stream does. PART: the file is shorter and
+    agrees as far as it goes. OTHER: it is another stream.
+    """
+    if not head or not start:
+        return Kin.OTHER
+    if start.startswith(head):
+        return Kin.SAME
+    if head.startswith(start):
+        return Kin.PART
+    return Kin.OTHER
+
+
+def identify(start: bytes, streams: Iterable[Stream]) -> tuple[Kin, Stream | None]:
+    """Find the stream that a file with this beginning belongs to.
+
+    Of several, the one with the longest head is meant.
+    """
+    best: tuple[Kin, Stream | None] = (Kin.OTHER, None)
+    for stream in streams:
+        kin = compare(stream.head, start)
+        if kin is Kin.OTHER:
+            continue
+        known = best[1]
+        if known is None or (kin is Kin.SAME, len(stream.head), stream.id) > (
+            best[0] is Kin.SAME,
+            len(known.head),
+            known.id,
+        ):
+            best = (kin, stream)
+    return best
+
+
+class Look(Enum):
+    """What a look at an open file says about the stream that was read from it."""
+
+    SAME = auto()
+    GROWN = auto()
+    RESTARTED = auto()
+
+
+def look(stream: Stream | None, *, size: int, start: bytes) -> Look:
+    """Decide from size and beginning of the file what became of its stream.
+
+    `start` is as many bytes as the stream's head has. RESTARTED: it was
+    truncated, and perhaps written again beyond the cursor.
+    """
+    if stream is None:
+        return Look.GROWN if size else Look.SAME
+    if size < stream.offset or start != stream.head:
+        return Look.RESTARTED
+    return Look.GROWN if size > stream.offset else Look.SAME
+
+
+def is_rotated_name(name: str, base: str) -> bool:
+    """Tell whether `name` is what rotation makes of `base` (queue_log.3.gz of queue_log)."""
+    return name.startswith(base) and _ROTATED.fullmatch(name[len(base) :]) is not None
+
+
+def is_related_name(name: str, base: str) -> bool:
+    """Tell whether `name` may be a renamed `base`: queue_log.old, but not supervisor_queue_log."""
+    return name.startswith(base) and _RELATED.fullmatch(name[len(base) :]) is not None

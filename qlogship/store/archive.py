@@ -1,0 +1,241 @@
+"""The archive: every record ever read, in order, numbered by `seq` from 1 on.
+
+Records lie in chunks. A block from a backlog becomes one packed (zstd) chunk;
+live records collect in small unpacked ones, which are folded into a packed one
+when they have grown to `FOLD_BYTES`. Reading is sequential, opening is O(1).
+
+Each record is kept with its newline. One that was rotated away unfinished gets
+a newline of ours, so that the next one stays a record of its own; `torn` counts
+them.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import zstandard
+
+from qlogship.core.counting import MEMORY, CallCounter
+from qlogship.core.records import entered_calls, parse, time_of
+from qlogship.errors import StateError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from qlogship.core.batching import Run
+
+FOLD_BYTES: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive records of the archive: `data` is their text, each with its newline."""
+
+    first_seq: int
+    lines: int
+    data: bytes
+
+
+class Archive:
+    """Append records and read them back; the caller holds the transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._pack = zstandard.ZstdCompressor(level=3, write_checksum=True)
+        self._unpack = zstandard.ZstdDecompressor()
+        row = connection.execute(
+            "SELECT first_seq + lines FROM chunk ORDER BY first_seq DESC LIMIT 1"
+        ).fetchone()
+        self._next_seq: int = row[0] if row else 1
+        self._tail_bytes: int = connection.execute(
+            "SELECT coalesce(sum(bytes), 0) FROM chunk WHERE first_seq > ?", (self._packed_end(),)
+        ).fetchone()[0]
+        row = connection.execute(
+            "SELECT stream, offset FROM origin ORDER BY first_seq DESC LIMIT 1"
+        ).fetchone()
+        self._end: tuple[int, int] | None = self._current_end(row)
+        self._counter: CallCounter | None = None
+
+    @property
+    def next_seq(self) -> int:
+        """The number the next record will get."""
+        return self._next_seq
+
+    def append(self, data: bytes, *, stream: int, offset: int) -> int:
+        """Add records that were read from a stream at an offset; return the first one's seq.
+
+        Only the last one may lack its newline.
+        """
+        first_seq = self._next_seq
+        torn = not data.endswith(b"\n")
+        text = data + b"\n" if torn else data
+        lines = text.split(b"\n")
+        lines.pop()
+        if self._counter is None:
+            self._counter = self._recall()
+        calls = self._counter.count_new(entered_calls(lines))
+        if self._end != (stream, offset):
+            self._db.execute("INSERT INTO origin VALUES (?, ?, ?)", (first_seq, stream, offset))
+        packed = self._tail_bytes == 0 and len(text) >= FOLD_BYTES
+        self._db.execute(
+            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                first_seq,
+                len(lines),
+                calls,
+                len(text),
+                _odd(lines),
+                int(torn),
+                _first_time(lines),
+                _first_time(reversed(lines)),
+                packed,
+                self._pack.compress(text) if packed else text,
+            ),
+        )
+        self._next_seq += len(lines)
+        self._end = (stream, offset + len(data))
+        if not packed:
+            self._tail_bytes += len(text)
+            if self._tail_bytes >= FOLD_BYTES:
+                self._fold()
+        return first_seq
+
+    def block_at(self, seq: int) -> Block | None:
+        """Return the records from `seq` to the end of its chunk; None beyond the end."""
+        if seq >= self._next_seq:
+            return None
+        block = self._chunk_of(seq)
+        skip = seq - block.first_seq
+        if skip == 0:
+            return block
+        start = 0
+        for _ in range(skip):
+            start = block.data.index(b"\n", start) + 1
+        return Block(seq, block.lines - skip, block.data[start:])
+
+    def records(self, runs: Iterable[Run]) -> Iterator[tuple[int, bytes]]:
+        """Yield `(seq, line)` for each record of ascending runs, without the newline."""
+        block: Block | None = None
+        lines: Sequence[bytes] = ()
+        for first, last in runs:
+            seq = first
+            while seq <= last:
+                if block is None or not block.first_seq <= seq < block.first_seq + block.lines:
+                    block = self._chunk_of(seq)
+                    lines = block.data.split(b"\n")
+                stop = min(last + 1, block.first_seq + block.lines)
+                for number in range(seq, stop):
+                    yield number, lines[number - block.first_seq]
+                seq = stop
+
+    def text(self, runs: Iterable[Run]) -> bytes:
+        """Return the text of ascending runs, each record with its newline."""
+        return b"".join(line + b"\n" for _, line in self.records(runs))
+
+    def last_text_of(self, stream: int, *, want: int) -> bytes:
+        """Return the text that was archived last from a stream, at least `want` bytes if it has them.
+
+        It ends at the stream's cursor, but for the newline after a torn record.
+        """
+        row = self._db.execute(
+            "SELECT first_seq, (SELECT min(later.first_seq) FROM origin AS later"
+            " WHERE later.first_seq > origin.first_seq)"
+            " FROM origin WHERE stream = ? ORDER BY first_seq DESC LIMIT 1",
+            (stream,),
+        ).fetchone()
+        if row is None:
+            return b""
+        first_seq, seq = row[0], row[1] or self._next_seq
+        text = b""
+        while seq > first_seq and len(text) < want:
+            start = max(first_seq, self._chunk_of(seq - 1).first_seq)
+            text = self.text([(start, seq - 1)]) + text
+            seq = start
+        return text
+
+    def _chunk_of(self, seq: int) -> Block:
+        row = self._db.execute(
+            "SELECT first_seq, lines, packed, data FROM chunk WHERE first_seq <= ?"
+            " ORDER BY first_seq DESC LIMIT 1",
+            (seq,),
+        ).fetchone()
+        if row is None or seq >= row[0] + row[1]:
+            raise StateError(
+                f"the archive has no record {seq}",
+                hint="Restore the state directory from a backup.",
+            )
+        first_seq, lines, packed, data = row
+        return Block(first_seq, lines, self._unpacked(first_seq, data) if packed else bytes(data))
+
+    def _unpacked(self, first_seq: int, data: bytes) -> bytes:
+        with suppress(zstandard.ZstdError):
+            return self._unpack.decompress(data)
+        raise StateError(
+            f"the archive's chunk at record {first_seq} is damaged",
+            hint="Restore the state directory from a backup.",
+        )
+
+    def _packed_end(self) -> int:
+        row = self._db.execute(
+            "SELECT first_seq FROM chunk WHERE packed ORDER BY first_seq DESC LIMIT 1"
+        ).fetchone()
+        return row[0] if row else 0
+
+    def _fold(self) -> None:
+        """Make one packed chunk of the unpacked ones at the end."""
+        after = self._packed_end()
+        rows = self._db.execute(
+            "SELECT first_seq, lines, calls, bytes, odd, torn, first_time, last_time, data"
+            " FROM chunk WHERE first_seq > ? ORDER BY first_seq",
+            (after,),
+        ).fetchall()
+        self._db.execute("DELETE FROM chunk WHERE first_seq > ?", (after,))
+        firsts = [row[6] for row in rows if row[6] is not None]
+        lasts = [row[7] for row in rows if row[7] is not None]
+        self._db.execute(
+            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+            (
+                rows[0][0],
+                *(sum(row[column] for row in rows) for column in range(1, 6)),
+                firsts[0] if firsts else None,
+                lasts[-1] if lasts else None,
+                self._pack.compress(b"".join(row[8] for row in rows)),
+            ),
+        )
+        self._tail_bytes = 0
+
+    def _recall(self) -> CallCounter:
+        """Fill a counter with the callids at the end of the archive."""
+        newest: list[set[bytes]] = []
+        seq = self._next_seq
+        while seq > 1 and sum(map(len, newest)) < MEMORY:
+            block = self._chunk_of(seq - 1)
+            newest.append(entered_calls(block.data.split(b"\n")))
+            seq = block.first_seq
+        counter = CallCounter()
+        for callids in reversed(newest):
+            counter.count_new(callids)
+        return counter
+
+    def _current_end(self, origin: tuple[int, int] | None) -> tuple[int, int] | None:
+        """Return (stream, offset) where the archive ends, so that more of it needs no origin."""
+        if origin is None:
+            return None
+        row = self._db.execute("SELECT offset FROM stream WHERE id = ?", (origin[0],)).fetchone()
+        return (origin[0], row[0])
+
+
+def _first_time(lines: Iterable[bytes]) -> int | None:
+    return next((time for line in lines if (time := time_of(line)) is not None), None)
+
+
+def _odd(lines: Sequence[bytes]) -> int:
+    """Count the lines that are no record."""
+    if min(line.count(b"|") for line in lines) >= 4 and b"".join(
+        [line[:9] for line in lines]
+    ).isdigit():
+        return 0
+    return sum(parse(line) is None for line in lines)

@@ -1,0 +1,79 @@
+"""The cursor: the streams of the queue_log that are known, and how far each is archived.
+
+Also the sightings: rotated files that were read to their end and need not be
+opened again while they look the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from qlogship.core.rotation import Stream
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+
+class Sighting(NamedTuple):
+    """How a file looked, by stat(2), when it had been read to its end."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+class Cursor:
+    """Keep streams and sightings; the caller holds the transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def streams(self) -> list[Stream]:
+        """Return every known stream, oldest first."""
+        rows = self._db.execute(
+            "SELECT id, head, tail, offset, device, inode, path, skipped FROM stream ORDER BY id"
+        )
+        return [Stream(*row[:7], skipped=bool(row[7])) for row in rows]
+
+    def save(self, stream: Stream) -> None:
+        """Write a stream, new or changed."""
+        self._db.execute(
+            "INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            " head = excluded.head, tail = excluded.tail, offset = excluded.offset,"
+            " device = excluded.device, inode = excluded.inode, path = excluded.path,"
+            " skipped = excluded.skipped",
+            (
+                stream.id,
+                stream.head,
+                stream.tail,
+                stream.offset,
+                stream.device,
+                stream.inode,
+                stream.path,
+                stream.skipped,
+            ),
+        )
+
+    def sightings(self) -> dict[str, Sighting]:
+        """Return how each file looked when it was done, by path."""
+        rows = self._db.execute("SELECT path, device, inode, size, mtime_ns FROM sighting")
+        return {row[0]: Sighting(*row[1:]) for row in rows}
+
+    def save_sightings(self, seen: Iterable[tuple[str, Sighting]], gone: Iterable[str]) -> None:
+        """Write what was seen, and forget the paths that are gone."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?, ?)",
+            [(path, *sighting) for path, sighting in seen],
+        )
+        self._db.executemany("DELETE FROM sighting WHERE path = ?", [(path,) for path in gone])
+
+    def applied_history(self) -> str | None:
+        """Return the source.history of the first start, or None before it."""
+        history: str | None = self._db.execute("SELECT history FROM shipping").fetchone()[0]
+        return history
+
+    def save_history(self, history: str) -> None:
+        """Remember the source.history that was applied."""
+        self._db.execute("UPDATE shipping SET history = ?", (history,))

@@ -1,0 +1,85 @@
+"""The figures of archive and ledger in one reading, as `status` shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Sums over the archive, and over the ledger's present generation.
+
+    Bytes are of text, not of disk. `last_accepted_at` is in epoch seconds.
+    """
+
+    archive_lines: int
+    archive_calls: int
+    archive_bytes: int
+    odd_lines: int
+    torn_lines: int
+    held_calls: int
+    held_lines: int
+    accepted: int
+    unknown: int
+    quarantined: int
+    pending: int
+    possible_duplicates: int
+    shipped_calls: int
+    shipped_lines: int
+    reported_calls: int
+    last_accepted_at: float | None
+    generation: int
+    resync: str
+
+
+def figures(connection: sqlite3.Connection) -> Figures:
+    """Read all figures in one snapshot."""
+    connection.execute("BEGIN")
+    try:
+        lines, calls, size, odd, torn = connection.execute(
+            "SELECT coalesce(sum(lines), 0), coalesce(sum(calls), 0), coalesce(sum(bytes), 0),"
+            " coalesce(sum(odd), 0), coalesce(sum(torn), 0) FROM chunk"
+        ).fetchone()
+        generation, held_calls, held_lines, resync = connection.execute(
+            "SELECT generation, held_calls, held_lines, resync FROM shipping"
+        ).fetchone()
+        states = dict.fromkeys(("accepted", "unknown", "rejected", "prepared"), 0)
+        for state, count in connection.execute(
+            "SELECT state, count(*) FROM upload WHERE generation = ? GROUP BY state", (generation,)
+        ):
+            states[state] = count
+        shipped_calls, shipped_lines, reported, duplicates = connection.execute(
+            "SELECT coalesce(sum(calls), 0), coalesce(sum(lines), 0),"
+            " coalesce(sum(reported_calls), 0), coalesce(sum(possible_duplicate), 0)"
+            " FROM upload WHERE generation = ? AND state = 'accepted'",
+            (generation,),
+        ).fetchone()
+        last = connection.execute(
+            "SELECT answered_at FROM upload WHERE state = 'accepted' ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    finally:
+        connection.execute("COMMIT")
+    return Figures(
+        archive_lines=lines,
+        archive_calls=calls,
+        archive_bytes=size,
+        odd_lines=odd,
+        torn_lines=torn,
+        held_calls=held_calls,
+        held_lines=held_lines,
+        accepted=states["accepted"],
+        unknown=states["unknown"],
+        quarantined=states["rejected"],
+        pending=states["prepared"],
+        possible_duplicates=duplicates,
+        shipped_calls=shipped_calls,
+        shipped_lines=shipped_lines,
+        reported_calls=reported,
+        last_accepted_at=last[0] if last else None,
+        generation=generation,
+        resync=resync,
+    )

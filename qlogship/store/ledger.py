@@ -1,0 +1,191 @@
+"""The ledger: one row per upload, decided before a byte is sent, and where shipping stands.
+
+States: `prepared` (decided, not answered), `accepted` (final), `unknown` (it
+may or may not have arrived), `rejected` (the far end refuses it: quarantine).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qlogship.core.batching import Batch, Run, decode_runs, encode_runs
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+_COLUMNS = (
+    "id, generation, state, lines, calls, reported_calls, bytes, attempts, possible_duplicate,"
+    " http_status, first_time, last_time, prepared_at, answered_at, not_before, sha256, runs,"
+    " detail, answer"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One row of the ledger. Times are epoch seconds; `runs` names its records."""
+
+    id: int
+    generation: int
+    state: str
+    lines: int
+    calls: int
+    reported_calls: int | None
+    bytes: int
+    attempts: int
+    possible_duplicate: bool
+    http_status: int | None
+    first_time: int | None
+    last_time: int | None
+    prepared_at: float
+    answered_at: float | None
+    not_before: float | None
+    sha256: str
+    runs: tuple[Run, ...]
+    detail: str | None
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where shipping stands: each record before `frontier` is in an upload or in `held`."""
+
+    generation: int
+    frontier: int
+    held: tuple[Run, ...]
+    clock: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an attempt came to, and the state the upload takes from it."""
+
+    state: str
+    verdict: str
+    possible_duplicate: bool
+    reported_calls: int | None
+    http_status: int | None
+    detail: str
+    answer: str
+    not_before: float | None
+
+
+class Ledger:
+    """Read and write uploads; the caller holds the transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def position(self) -> Position:
+        """Return where shipping stands."""
+        generation, frontier, held, clock = self._db.execute(
+            "SELECT generation, frontier, held, clock FROM shipping"
+        ).fetchone()
+        return Position(generation, frontier, tuple(decode_runs(held)), clock)
+
+    def save_position(self, *, frontier: int, held: Sequence[Run], clock: int | None) -> None:
+        """Write how far the archive has been put into uploads, and what was held back."""
+        self._db.execute(
+            "UPDATE shipping SET frontier = ?, held = ?, clock = ?",
+            (frontier, encode_runs(held), clock),
+        )
+
+    def save_held(self, *, calls: int, lines: int) -> None:
+        """Write how much is held back, for `status` to show."""
+        self._db.execute("UPDATE shipping SET held_calls = ?, held_lines = ?", (calls, lines))
+
+    def prepare(self, batch: Batch, *, generation: int, at: float) -> Upload:
+        """Write a decided batch; it may be sent once this is committed."""
+        cursor = self._db.execute(
+            "INSERT INTO upload (generation, state, lines, calls, bytes, first_time, last_time,"
+            " prepared_at, sha256, runs) VALUES (?, 'prepared', ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                generation,
+                batch.lines,
+                batch.calls,
+                len(batch.body),
+                batch.first_time,
+                batch.last_time,
+                at,
+                batch.sha256,
+                encode_runs(batch.runs),
+            ),
+        )
+        upload_id = cursor.lastrowid
+        return self._one(upload_id if upload_id is not None else 0)
+
+    def begin_attempt(self, upload: Upload, *, at: float) -> Upload:
+        """Write that an upload is about to be sent, before it is."""
+        self._db.execute(
+            "INSERT INTO attempt (upload, number, sent_at) VALUES (?, ?, ?)",
+            (upload.id, upload.attempts + 1, at),
+        )
+        self._db.execute(
+            "UPDATE upload SET attempts = attempts + 1, not_before = NULL WHERE id = ?",
+            (upload.id,),
+        )
+        return self._one(upload.id)
+
+    def end_attempt(self, upload: Upload, result: Result, *, at: float) -> Upload:
+        """Write what came back."""
+        self._db.execute(
+            "UPDATE attempt SET answered_at = ?, verdict = ?, http_status = ?, detail = ?"
+            " WHERE upload = ? AND number = ?",
+            (at, result.verdict, result.http_status, result.detail, upload.id, upload.attempts),
+        )
+        self._db.execute(
+            "UPDATE upload SET state = ?, reported_calls = ?, possible_duplicate = ?,"
+            " http_status = ?, answered_at = ?, not_before = ?, detail = ?, answer = ? WHERE id = ?",
+            (
+                result.state,
+                result.reported_calls,
+                result.possible_duplicate,
+                result.http_status,
+                at,
+                result.not_before,
+                result.detail,
+                result.answer,
+                upload.id,
+            ),
+        )
+        return self._one(upload.id)
+
+    def cut_off(self) -> list[Upload]:
+        """Return the uploads whose last attempt has no outcome: the service ended during it."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM upload WHERE id IN"
+            " (SELECT upload FROM attempt WHERE verdict IS NULL) ORDER BY id"
+        )
+        return [_upload(row) for row in rows]
+
+    def waiting(self, *, unknown_too: bool) -> list[Upload]:
+        """Return the uploads that are still to be sent, oldest first."""
+        states = ("prepared", "unknown") if unknown_too else ("prepared", "prepared")
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM upload WHERE state IN (?, ?) AND generation ="
+            " (SELECT generation FROM shipping) ORDER BY id",
+            states,
+        )
+        return [_upload(row) for row in rows]
+
+    def uploads(self, *, limit: int | None = None, since: float | None = None) -> list[Upload]:
+        """Return uploads, newest first; only those prepared at `since` or later."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM upload WHERE prepared_at >= ? ORDER BY id DESC LIMIT ?",
+            (since if since is not None else 0.0, limit if limit is not None else -1),
+        )
+        return [_upload(row) for row in rows]
+
+    def _one(self, upload_id: int) -> Upload:
+        row = self._db.execute(
+            f"SELECT {_COLUMNS} FROM upload WHERE id = ?", (upload_id,)
+        ).fetchone()
+        return _upload(row)
+
+
+def _upload(row: tuple[object, ...]) -> Upload:
+    values = list(row)
+    values[8] = bool(values[8])
+    values[16] = tuple(decode_runs(bytes(values[16])))  # type: ignore[arg-type]  # a BLOB column
+    return Upload(*values)  # type: ignore[arg-type]  # the columns are in the class's order

@@ -1,0 +1,57 @@
+"""The store as the service holds it: the lock, the connection, and the parts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from qlogship.errors import StateError
+from qlogship.store.archive import Archive
+from qlogship.store.cursor import Cursor
+from qlogship.store.database import connect, reported, transaction, user_name
+from qlogship.store.ledger import Ledger
+from qlogship.store.lock import StateLock
+from qlogship.store.troubles import Troubles
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+
+class Store:
+    """Open a state directory for writing; one process at a time.
+
+    Makes the directory when it is missing. Raises `LockedError` when another
+    process has it and `StateError` when it cannot be used.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        with reported(directory):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.access(directory, os.W_OK | os.X_OK):
+                raise StateError(
+                    f"the state directory {directory} may not be written by {user_name()}",
+                    hint=f"Run this as its owner, or `chown {user_name()} {directory}`.",
+                )
+            self._lock = StateLock(directory)
+        try:
+            self._db = connect(directory)
+        except BaseException:
+            self._lock.release()
+            raise
+        with reported(directory):
+            self.archive = Archive(self._db)
+            self.cursor = Cursor(self._db)
+            self.ledger = Ledger(self._db)
+            self.troubles = Troubles(self._db)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit what the block writes, or none of it."""
+        return transaction(self._db)
+
+    def close(self) -> None:
+        """Close the file and let go of the lock."""
+        try:
+            self._db.close()
+        finally:
+            self._lock.release()
