@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from qlogship.core.calls import NOBODY, CallTracker
+from qlogship.core.calls import NOBODY, CallTracker, advance_clock
 from qlogship.core.records import time_of
 
 if TYPE_CHECKING:
@@ -72,12 +72,17 @@ class _Block:
 class Window:
     """Collect records from the archive; cut them into batches of whole calls.
 
-    `max_bytes` is the size of one body. Feed it while `room` is positive.
+    `max_bytes` is the size of one body, `hold` that of the tracker. Feed it
+    while `room` is positive. `clock` is the records' own time, in epoch seconds.
     """
 
-    def __init__(self, tracker: CallTracker, *, max_bytes: int) -> None:
+    def __init__(
+        self, tracker: CallTracker, *, max_bytes: int, hold: float, clock: int | None = None
+    ) -> None:
         self._tracker = tracker
         self._max_bytes = max_bytes
+        self._hold = hold
+        self.clock = clock
         self._blocks: list[_Block] = []
         self._new_bytes = 0
         self._held: list[Entry] = []
@@ -113,6 +118,7 @@ class Window:
         lines.pop()
         self._blocks.append(_Block(first_seq, lines, self._tracker.observe(lines)))
         self._new_bytes += len(data)
+        self.clock = advance_clock(lines, self.clock, hold=self._hold)
         return len(lines)
 
     def restore(self, records: Iterable[tuple[int, bytes]]) -> None:
@@ -124,6 +130,14 @@ class Window:
         owners = self._tracker.observe(lines)
         self._held = [Entry(*entry) for entry in zip(seqs, lines, owners, strict=True)]
         self._held_bytes = _size(self._held)
+
+    def next_change(self, now: float) -> float | None:
+        """Return the seconds until silence alone lets something go, or None."""
+        return self._tracker.next_change(now)
+
+    def unsettled(self, now: float) -> bool:
+        """Tell whether a call has ended and only its silence is awaited."""
+        return self._tracker.unsettled(now)
 
     def counts(self, now: float) -> tuple[int, int]:
         """Return how many calls and how many records are held at the time `now`."""

@@ -146,7 +146,9 @@ class CallTracker:
     def held(self, now: float) -> set[bytes]:
         """Return the callids that must not leave yet at the time `now`."""
         held = {
-            callid for callid, legs in self._legs.items() if abs(now - int(legs[0][_ENTERED])) < self._hold
+            callid
+            for callid, legs in self._legs.items()
+            if abs(now - int(legs[0][_ENTERED])) < self._hold
         }
         # Only what was last seen within `settle` of now can be unsettled; the
         # comparison of whole digits spares most calls the conversion.
@@ -160,7 +162,7 @@ class CallTracker:
         return held
 
     def next_change(self, now: float) -> float | None:
-        """Return the seconds until a held call may leave by mere silence; None when none is held."""
+        """Return the seconds until mere silence lets a held call leave; None without one."""
         waits = [
             self._hold - abs(now - int(legs[0][_ENTERED]))
             for legs in self._legs.values()

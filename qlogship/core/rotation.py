@@ -21,6 +21,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from qlogship.core.records import NO_CALL, parse
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -86,15 +88,24 @@ def compare(head: bytes, start: bytes) -> Kin:
     return Kin.OTHER
 
 
-def identify(start: bytes, streams: Iterable[Stream]) -> tuple[Kin, Stream | None]:
+def identify(
+    start: bytes, key: tuple[int, int], streams: Iterable[Stream]
+) -> tuple[Kin, Stream | None]:
     """Find the stream that a file with this beginning belongs to.
 
-    Of several, the one with the longest head is meant.
+    `key` is the file's device and inode. A stream of which nothing is known but
+    records of no call is taken for the same only in the same inode: two files
+    that were begun within one second may start with the same CONFIGRELOAD. Of
+    several streams, the one with the longest head is meant.
     """
     best: tuple[Kin, Stream | None] = (Kin.OTHER, None)
     for stream in streams:
         kin = compare(stream.head, start)
         if kin is Kin.OTHER:
+            continue
+        if key != (stream.device, stream.inode) and _is_weak(
+            start if kin is Kin.PART else stream.head
+        ):
             continue
         known = best[1]
         if known is None or (kin is Kin.SAME, len(stream.head), stream.id) > (
@@ -104,6 +115,14 @@ def identify(start: bytes, streams: Iterable[Stream]) -> tuple[Kin, Stream | Non
         ):
             best = (kin, stream)
     return best
+
+
+def _is_weak(head: bytes) -> bool:
+    """Tell whether a beginning holds nothing but whole records of no call."""
+    if len(head) >= HEAD_BYTES or not head.endswith(b"\n"):
+        return False
+    records = [parse(line) for line in head.splitlines()]
+    return all(record is not None and record.callid in NO_CALL for record in records)
 
 
 class Look(Enum):

@@ -38,6 +38,10 @@ class Block:
     lines: int
     data: bytes
 
+    def after(self, lines: int, size: int) -> Block:
+        """Return the block without its first `lines` records, which are `size` bytes."""
+        return Block(self.first_seq + lines, self.lines - lines, self.data[size:])
+
 
 class Archive:
     """Append records and read them back; the caller holds the transaction."""
@@ -135,10 +139,10 @@ class Archive:
         """Return the text of ascending runs, each record with its newline."""
         return b"".join(line + b"\n" for _, line in self.records(runs))
 
-    def last_text_of(self, stream: int, *, want: int) -> bytes:
-        """Return the text that was archived last from a stream, at least `want` bytes if it has them.
+    def last_text_of(self, stream: int, want: int) -> bytes:
+        """Return what was archived last from a stream, at least `want` bytes if it has them.
 
-        It ends at the stream's cursor, but for the newline after a torn record.
+        The text ends at the stream's cursor, but for the newline after a torn record.
         """
         row = self._db.execute(
             "SELECT first_seq, (SELECT min(later.first_seq) FROM origin AS later"
@@ -234,8 +238,9 @@ def _first_time(lines: Iterable[bytes]) -> int | None:
 
 def _odd(lines: Sequence[bytes]) -> int:
     """Count the lines that are no record."""
-    if min(line.count(b"|") for line in lines) >= 4 and b"".join(
-        [line[:9] for line in lines]
-    ).isdigit():
+    if (
+        min(line.count(b"|") for line in lines) >= 4
+        and b"".join([line[:9] for line in lines]).isdigit()
+    ):
         return 0
     return sum(parse(line) is None for line in lines)

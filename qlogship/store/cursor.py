@@ -6,22 +6,17 @@ opened again while they look the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from qlogship.core.rotation import Stream
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
-class Sighting(NamedTuple):
-    """How a file looked, by stat(2), when it had been read to its end."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
+Status = tuple[int, int, int, int]
+"""How a file looked, by stat(2): device, inode, size, mtime in nanoseconds."""
 
 
 class Cursor:
@@ -35,7 +30,10 @@ class Cursor:
         rows = self._db.execute(
             "SELECT id, head, tail, offset, device, inode, path, skipped FROM stream ORDER BY id"
         )
-        return [Stream(*row[:7], skipped=bool(row[7])) for row in rows]
+        return [
+            Stream(number, head, tail, offset, device, inode, path, bool(skipped))
+            for number, head, tail, offset, device, inode, path, skipped in rows
+        ]
 
     def save(self, stream: Stream) -> None:
         """Write a stream, new or changed."""
@@ -56,16 +54,16 @@ class Cursor:
             ),
         )
 
-    def sightings(self) -> dict[str, Sighting]:
-        """Return how each file looked when it was done, by path."""
+    def sightings(self) -> dict[str, Status]:
+        """Return how each file looked when it had been read to its end, by path."""
         rows = self._db.execute("SELECT path, device, inode, size, mtime_ns FROM sighting")
-        return {row[0]: Sighting(*row[1:]) for row in rows}
+        return {path: (device, inode, size, mtime) for path, device, inode, size, mtime in rows}
 
-    def save_sightings(self, seen: Iterable[tuple[str, Sighting]], gone: Iterable[str]) -> None:
-        """Write what was seen, and forget the paths that are gone."""
+    def save_sightings(self, seen: Mapping[str, Status], gone: Iterable[str]) -> None:
+        """Write what was seen, by path, and forget the paths that are gone."""
         self._db.executemany(
             "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?, ?)",
-            [(path, *sighting) for path, sighting in seen],
+            [(path, *status) for path, status in seen.items()],
         )
         self._db.executemany("DELETE FROM sighting WHERE path = ?", [(path,) for path in gone])
 

@@ -10,7 +10,7 @@ import pwd
 import sqlite3
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from qlogship.errors import StateError
 
@@ -70,9 +70,14 @@ def connect_to_read(directory: Path) -> sqlite3.Connection | None:
             raise
     if version != len(MIGRATIONS):
         connection.close()
-        if version < len(MIGRATIONS):
-            return None if version == 0 else _older(path, version)
-        _refuse_newer(path, version)
+        if version == 0:
+            return None  # being made right now
+        if version > len(MIGRATIONS):
+            _refuse_newer(path, version)
+        raise StateError(
+            f"the state database {path} has the older schema version {version}",
+            hint="Start the service once; it brings the database up to date.",
+        )
     return connection
 
 
@@ -127,18 +132,11 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
-def _refuse_newer(path: Path, version: int) -> None:
+def _refuse_newer(path: Path, version: int) -> NoReturn:
     raise StateError(
         f"the state database {path} has schema version {version}; "
         f"this qlogship knows versions up to {len(MIGRATIONS)}",
         hint="Install the newer qlogship again.",
-    )
-
-
-def _older(path: Path, version: int) -> None:
-    raise StateError(
-        f"the state database {path} has the older schema version {version}",
-        hint="Start the service once; it brings the database up to date.",
     )
 
 

@@ -36,6 +36,10 @@ class Figures:
     resync: str
 
 
+NOTHING = Figures(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, 1, "idle")
+"""The figures of a state directory that nothing was written to yet."""
+
+
 def figures(connection: sqlite3.Connection) -> Figures:
     """Read all figures in one snapshot."""
     connection.execute("BEGIN")

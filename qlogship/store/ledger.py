@@ -6,21 +6,14 @@ may or may not have arrived), `rejected` (the far end refuses it: quarantine).
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qlogship.core.batching import Batch, Run, decode_runs, encode_runs
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
-
-_COLUMNS = (
-    "id, generation, state, lines, calls, reported_calls, bytes, attempts, possible_duplicate,"
-    " http_status, first_time, last_time, prepared_at, answered_at, not_before, sha256, runs,"
-    " detail, answer"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -76,6 +69,11 @@ class Ledger:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+
+    def _select(self, query: str, values: Sequence[object] = ()) -> list[Upload]:
+        cursor = self._db.cursor()
+        cursor.row_factory = sqlite3.Row
+        return [_upload(row) for row in cursor.execute(query, values)]
 
     def position(self) -> Position:
         """Return where shipping stands."""
@@ -136,7 +134,8 @@ class Ledger:
         )
         self._db.execute(
             "UPDATE upload SET state = ?, reported_calls = ?, possible_duplicate = ?,"
-            " http_status = ?, answered_at = ?, not_before = ?, detail = ?, answer = ? WHERE id = ?",
+            " http_status = ?, answered_at = ?, not_before = ?, detail = ?, answer = ?"
+            " WHERE id = ?",
             (
                 result.state,
                 result.reported_calls,
@@ -153,39 +152,33 @@ class Ledger:
 
     def cut_off(self) -> list[Upload]:
         """Return the uploads whose last attempt has no outcome: the service ended during it."""
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM upload WHERE id IN"
+        return self._select(
+            "SELECT * FROM upload WHERE id IN"
             " (SELECT upload FROM attempt WHERE verdict IS NULL) ORDER BY id"
         )
-        return [_upload(row) for row in rows]
 
     def waiting(self, *, unknown_too: bool) -> list[Upload]:
         """Return the uploads that are still to be sent, oldest first."""
         states = ("prepared", "unknown") if unknown_too else ("prepared", "prepared")
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM upload WHERE state IN (?, ?) AND generation ="
+        return self._select(
+            "SELECT * FROM upload WHERE state IN (?, ?) AND generation ="
             " (SELECT generation FROM shipping) ORDER BY id",
             states,
         )
-        return [_upload(row) for row in rows]
 
     def uploads(self, *, limit: int | None = None, since: float | None = None) -> list[Upload]:
         """Return uploads, newest first; only those prepared at `since` or later."""
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM upload WHERE prepared_at >= ? ORDER BY id DESC LIMIT ?",
+        return self._select(
+            "SELECT * FROM upload WHERE prepared_at >= ? ORDER BY id DESC LIMIT ?",
             (since if since is not None else 0.0, limit if limit is not None else -1),
         )
-        return [_upload(row) for row in rows]
 
     def _one(self, upload_id: int) -> Upload:
-        row = self._db.execute(
-            f"SELECT {_COLUMNS} FROM upload WHERE id = ?", (upload_id,)
-        ).fetchone()
-        return _upload(row)
+        return self._select("SELECT * FROM upload WHERE id = ?", (upload_id,))[0]
 
 
-def _upload(row: tuple[object, ...]) -> Upload:
-    values = list(row)
-    values[8] = bool(values[8])
-    values[16] = tuple(decode_runs(bytes(values[16])))  # type: ignore[arg-type]  # a BLOB column
-    return Upload(*values)  # type: ignore[arg-type]  # the columns are in the class's order
+def _upload(row: sqlite3.Row) -> Upload:
+    values: dict[str, Any] = dict(row)
+    values["possible_duplicate"] = bool(values["possible_duplicate"])
+    values["runs"] = tuple(decode_runs(values["runs"]))
+    return Upload(**values)

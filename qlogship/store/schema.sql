@@ -65,7 +65,8 @@ CREATE TABLE upload (
     detail             TEXT,
     answer             TEXT                 -- the raw answer, capped
 );
-CREATE INDEX upload_figures ON upload (generation, state, calls, reported_calls);
+CREATE INDEX upload_figures ON upload
+    (generation, state, calls, reported_calls, lines, possible_duplicate);
 
 -- A row is committed before an attempt, its outcome after: one without an outcome
 -- was cut off by a crash.

@@ -9,6 +9,7 @@ from qlogship.errors import StateError
 from qlogship.store.archive import Archive
 from qlogship.store.cursor import Cursor
 from qlogship.store.database import connect, reported, transaction, user_name
+from qlogship.store.figures import figures
 from qlogship.store.ledger import Ledger
 from qlogship.store.lock import StateLock
 from qlogship.store.troubles import Troubles
@@ -48,6 +49,11 @@ class Store:
     def transaction(self) -> AbstractContextManager[None]:
         """Commit what the block writes, or none of it."""
         return transaction(self._db)
+
+    def in_doubt(self) -> bool:
+        """Tell whether an upload is unknown or quarantined."""
+        now = figures(self._db)
+        return now.unknown > 0 or now.quarantined > 0
 
     def close(self) -> None:
         """Close the file and let go of the lock."""

@@ -1,0 +1,166 @@
+"""How a command shows what it found.
+
+Here live results on stdout (text, a table, JSON) and errors on stderr: what
+happened, and what to type next. With --json an error is a result too and goes
+to stdout. Nothing here decides anything, and nothing here imports rich.
+
+Names in JSON are a contract: they are added to, never renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from qlogship.errors import QlogshipError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from qlogship.errors import Fault
+
+Align = Literal["left", "right"]
+
+
+class ResultLost(QlogshipError):
+    """The result could not be written to stdout."""
+
+
+def print_text(text: str) -> None:
+    """Print a result."""
+    _write(f"{text}\n")
+
+
+def print_json(value: Mapping[str, object] | Sequence[object]) -> None:
+    """Print a result for programs: one JSON document.
+
+    Everything beyond ASCII is escaped, so that no locale and no file name with
+    broken bytes can spoil it. Values that JSON does not know become text.
+    """
+    _write(f"{json.dumps(value, indent=2, allow_nan=False, default=_as_json)}\n")
+
+
+def print_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Iterable[str] = (),
+) -> None:
+    """Print rows under headings, one line each; `right` names the columns of numbers."""
+    to_the_right = set(right)
+    body = [[printable(str(cell)) for cell in row] for row in rows]
+    widths = [
+        max(len(line[index]) for line in [list(headings), *body]) for index in range(len(headings))
+    ]
+    for line in [list(headings), *body]:
+        cells = [
+            cell.rjust(width) if heading in to_the_right else cell.ljust(width)
+            for cell, width, heading in zip(line, widths, headings, strict=True)
+        ]
+        _write("  ".join(cells).rstrip() + "\n")
+
+
+def print_note(text: str) -> None:
+    """Say something on the side: talk goes to stderr."""
+    sys.stderr.write(f"{printable(text)}\n")
+
+
+def print_warnings(warnings: Iterable[Fault]) -> None:
+    """Say what works and should be looked at."""
+    for warning in warnings:
+        sys.stderr.write("\n".join(["warning:", *_fault_lines(warning)]) + "\n")
+
+
+def print_error(error: QlogshipError, *, as_json: bool = False) -> None:
+    """Say what happened and what to type next."""
+    if as_json:
+        print_json(error_as_json(error))
+        return
+    lines = [f"error: {printable(error.message)}"]
+    if isinstance(error, SettingsError):
+        for fault in error.faults:
+            lines += _fault_lines(fault)
+    if error.hint:
+        lines.append(f"hint: {printable(error.hint)}")
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
+def error_as_json(error: QlogshipError) -> dict[str, object]:
+    """Return an error as every command with --json shows it."""
+    shown: dict[str, object] = {
+        "ok": False,
+        "error": {
+            "kind": type(error).__name__,
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": int(error.exit_code),
+        },
+    }
+    if isinstance(error, SettingsError):
+        shown["faults"] = faults_as_json(error.faults)
+    return shown
+
+
+def faults_as_json(faults: Iterable[Fault]) -> list[dict[str, str]]:
+    """Return faults or warnings of the settings as JSON shows them."""
+    return [
+        {"place": fault.place, "problem": fault.problem, "remedy": fault.remedy} for fault in faults
+    ]
+
+
+def printable(text: str) -> str:
+    """Escape control characters, so that foreign text cannot command a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+def flush() -> None:
+    """See to it that all results have left; call it when a command ends.
+
+    A reader that went away, as in `| head`, is nobody's fault and is passed over.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python flushes once more when it ends; let that succeed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise _lost(error) from None
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _lost(error) from None
+
+
+def _lost(error: OSError) -> ResultLost:
+    return ResultLost(
+        f"the result cannot be written: {error.strerror}",
+        hint="Look at what stdout leads to; is its disk full?",
+    )
+
+
+def _fault_lines(fault: Fault) -> list[str]:
+    return [
+        f"  {printable(fault.place)}",
+        f"    {printable(fault.problem)}",
+        f"    -> {printable(fault.remedy)}",
+    ]
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Sequence | set | frozenset):
+        return list(value)
+    return str(value)

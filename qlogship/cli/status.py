@@ -1,0 +1,206 @@
+"""`qlogship status`: where shipping stands, read from the same tables the service writes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qlogship.cli import output
+from qlogship.cli.app import ConfigOption, JsonOption
+from qlogship.config import load
+from qlogship.source.follower import QueueLog
+from qlogship.store.archive import Archive
+from qlogship.store.cursor import Cursor
+from qlogship.store.database import connect_to_read, reported
+from qlogship.store.figures import NOTHING, figures
+from qlogship.store.lock import holder
+from qlogship.store.troubles import Troubles
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from qlogship.config import Settings
+
+_WATCH_EVERY = 2.0
+
+
+def status(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Show it again every two seconds.", show_default=False),
+    ] = False,
+) -> None:
+    """Show where shipping stands: reading position, calls held back, uploads, trouble.
+
+    It reads the state directory and the queue_log, whether or not the service
+    runs, and changes nothing. Run it as root or as the user of the service.
+    In JSON, times are epoch seconds and sizes are bytes.
+    """
+    settings = load(config, environ=os.environ, secrets=False).settings
+    if not watch:
+        _show(report(settings), as_json=as_json)
+        return
+    while True:
+        found = report(settings)
+        if not as_json:
+            _clear_screen()
+        _show(found, as_json=as_json)
+        output.flush()
+        time.sleep(_WATCH_EVERY)
+
+
+def report(settings: Settings) -> dict[str, Any]:
+    """Return the status as `--json` prints it; times are epoch seconds."""
+    directory = settings.state.directory
+    with reported(directory):
+        pid = holder(directory)
+    connection = connect_to_read(directory)
+    try:
+        with reported(directory):
+            now = figures(connection) if connection is not None else NOTHING
+            troubles = Troubles(connection).all() if connection is not None else []
+        lag, source_trouble = _look_at_source(settings, connection)
+    finally:
+        if connection is not None:
+            connection.close()
+    return {
+        "service": {"running": pid is not None, "pid": pid},
+        "source": {
+            "path": str(settings.source.path),
+            "lag_bytes": lag,
+            "trouble": source_trouble,
+        },
+        "archive": {
+            "lines": now.archive_lines,
+            "calls": now.archive_calls,
+            "bytes": now.archive_bytes,
+            "odd_lines": now.odd_lines,
+            "torn_lines": now.torn_lines,
+        },
+        "held": {"calls": now.held_calls, "lines": now.held_lines},
+        "uploads": {
+            "accepted": now.accepted,
+            "unknown": now.unknown,
+            "quarantined": now.quarantined,
+            "pending": now.pending,
+            "possible_duplicates": now.possible_duplicates,
+        },
+        "calls": {"shipped": now.shipped_calls, "reported": now.reported_calls},
+        "lines": {"shipped": now.shipped_lines},
+        "last_accepted_at": now.last_accepted_at,
+        "generation": now.generation,
+        "resync": {"state": now.resync},
+        "troubles": [asdict(trouble) for trouble in troubles],
+    }
+
+
+def _look_at_source(
+    settings: Settings, connection: sqlite3.Connection | None
+) -> tuple[int | None, str | None]:
+    """Return the bytes that are not archived yet, and what is wrong with the file."""
+    with reported(settings.state.directory):
+        cursor = Cursor(connection) if connection is not None else None
+        archive = Archive(connection) if connection is not None else None
+        source = QueueLog(
+            settings.source.path,
+            archives=settings.source.archives,
+            wanted_history=settings.source.history,
+            history=cursor.applied_history() if cursor else None,
+            streams=cursor.streams() if cursor else (),
+            seen=cursor.sightings() if cursor else {},
+            last_text_of=archive.last_text_of if archive else None,
+        )
+        try:
+            lag = source.survey()
+        finally:
+            source.close()
+    trouble = source.trouble
+    return (lag if trouble is None else None), (trouble.message if trouble else None)
+
+
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(found)
+        return
+    for line in lines(found, now=time.time()):
+        output.print_text(line)
+
+
+def lines(found: dict[str, Any], *, now: float) -> list[str]:
+    """Return the status in words, one line per matter."""
+    service, source, archive = found["service"], found["source"], found["archive"]
+    uploads, calls, held = found["uploads"], found["calls"], found["held"]
+    running = f"running (pid {service['pid']})" if service["running"] else "not running"
+    lag = source["lag_bytes"]
+    unread = "cannot be read" if lag is None else size(lag) + " unread" if lag else "all read"
+    rows = [
+        ("service", running),
+        ("queue_log", f"{source['path']}: {unread}"),
+        (
+            "archive",
+            f"{count(archive['lines'], 'record')}, {count(archive['calls'], 'call')}, "
+            f"{size(archive['bytes'])}",
+        ),
+        ("held back", f"{count(held['calls'], 'call')} not over yet" if held["calls"] else "none"),
+        (
+            "shipped",
+            f"{count(calls['shipped'], 'call')} in {count(uploads['accepted'], 'upload')}; "
+            f"the dashboard counted {calls['reported']:,}",
+        ),
+        ("last accepted", _ago(found["last_accepted_at"], now)),
+        ("waiting", count(uploads["pending"], "upload") if uploads["pending"] else "none"),
+    ]
+    if uploads["unknown"]:
+        rows.append(("IN DOUBT", f"{count(uploads['unknown'], 'upload')} without a known outcome"))
+    if uploads["possible_duplicates"]:
+        rows.append(
+            ("IN DOUBT", f"{count(uploads['possible_duplicates'], 'upload')} may be counted twice")
+        )
+    if uploads["quarantined"]:
+        rows.append(("QUARANTINE", f"{count(uploads['quarantined'], 'upload')} refused for good"))
+    troubles = [(trouble["message"], trouble["hint"]) for trouble in found["troubles"]]
+    if source["trouble"] and all(source["trouble"] != message for message, _ in troubles):
+        troubles.append((source["trouble"], ""))
+    for message, hint in troubles:
+        rows.append(("TROUBLE", message))
+        if hint:
+            rows.append(("", hint))
+    return [f"{name:<15}{output.printable(text)}".rstrip() for name, text in rows]
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 call, 2 calls."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes as people read it."""
+    amount = float(number)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
+        amount /= 1024
+    raise AssertionError(number)
+
+
+def _ago(when: float | None, now: float) -> str:
+    if when is None:
+        return "never"
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+    seconds = max(0, int(now - when))
+    for length, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= length:
+            return f"{stamp} ({count(seconds // length, unit)} ago)"
+    return f"{stamp} ({count(seconds, 'second')} ago)"
+
+
+def _clear_screen() -> None:
+    if sys.stdout.isatty():
+        sys.stdout.write("\x1b[H\x1b[2J")

@@ -1,0 +1,131 @@
+"""`qlogship uploads`: the ledger, one row per upload."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qlogship.cli import output
+from qlogship.cli.app import ConfigOption, JsonOption
+from qlogship.config import load
+from qlogship.errors import UsageError
+from qlogship.store.database import connect_to_read, reported
+from qlogship.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from qlogship.store.ledger import Upload
+
+_ROWS = 20
+
+
+def uploads(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Show at most so many; else 20, or all with --json.", show_default=False
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Only those decided since then: 2026-11-23, or 2026-11-23T08:00 (local time).",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Show what was uploaded, newest first: what was in it, when, and what came back.
+
+    States: prepared (not answered yet), accepted, unknown (the answer was lost),
+    rejected (quarantined). In JSON, times are epoch seconds.
+    """
+    settings = load(config, environ=os.environ, secrets=False).settings
+    connection = connect_to_read(settings.state.directory)
+    if limit is None and not as_json:
+        limit = _ROWS
+    found: list[Upload] = []
+    if connection is not None:
+        try:
+            with reported(settings.state.directory):
+                found = Ledger(connection).uploads(limit=limit, since=_epoch(since))
+        finally:
+            connection.close()
+    if as_json:
+        output.print_json([as_row(upload) for upload in found])
+        return
+    if not found:
+        output.print_text("No uploads yet.")
+        return
+    output.print_table(
+        ("id", "state", "decided", "records", "calls", "reported", "bytes", "tries", "remark"),
+        [
+            (
+                upload.id,
+                upload.state,
+                time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(upload.prepared_at)),
+                f"{upload.lines:,}",
+                f"{upload.calls:,}",
+                "" if upload.reported_calls is None else f"{upload.reported_calls:,}",
+                f"{upload.bytes:,}",
+                upload.attempts,
+                _remark(upload),
+            )
+            for upload in found
+        ],
+    )
+
+
+def as_row(upload: Upload) -> dict[str, Any]:
+    """Return an upload as `--json` prints it; times are epoch seconds."""
+    return {
+        "id": upload.id,
+        "generation": upload.generation,
+        "state": upload.state,
+        "lines": upload.lines,
+        "calls": upload.calls,
+        "reported_calls": upload.reported_calls,
+        "bytes": upload.bytes,
+        "sha256": upload.sha256,
+        "first_time": upload.first_time,
+        "last_time": upload.last_time,
+        "attempts": upload.attempts,
+        "possible_duplicate": upload.possible_duplicate,
+        "http_status": upload.http_status,
+        "prepared_at": upload.prepared_at,
+        "answered_at": upload.answered_at,
+        "not_before": upload.not_before,
+        "detail": upload.detail,
+        "answer": upload.answer,
+    }
+
+
+def _remark(upload: Upload) -> str:
+    remarks = []
+    if upload.possible_duplicate:
+        remarks.append("possible duplicate")
+    if upload.state == "accepted":
+        if upload.reported_calls is None:
+            remarks.append("the answer held no count")
+        elif upload.reported_calls != upload.calls:
+            remarks.append(f"counts differ by {upload.reported_calls - upload.calls:+d}")
+    elif upload.detail:
+        remarks.append(upload.detail)
+    return "; ".join(remarks)
+
+
+def _epoch(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise UsageError(
+            f"--since {text!r} is no time",
+            hint="Write it as 2026-11-23 or 2026-11-23T08:00.",
+        ) from None

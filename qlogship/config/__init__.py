@@ -1,0 +1,39 @@
+"""The settings: the only reader of the settings file, the environment and the credentials.
+
+`load` hands out frozen `Settings` or raises SettingsError with every fault at
+once. The shape of the settings is in `model`.
+"""
+
+from __future__ import annotations
+
+from qlogship.config.describe import Setting, describe
+from qlogship.config.load import Examination, Loaded, examine, load
+from qlogship.config.model import (
+    DEFAULT_PATH,
+    PATH_VARIABLE,
+    Batch,
+    Dashboard,
+    Delivery,
+    Log,
+    Settings,
+    Source,
+    State,
+)
+
+__all__ = [
+    "DEFAULT_PATH",
+    "PATH_VARIABLE",
+    "Batch",
+    "Dashboard",
+    "Delivery",
+    "Examination",
+    "Loaded",
+    "Log",
+    "Setting",
+    "Settings",
+    "Source",
+    "State",
+    "describe",
+    "examine",
+    "load",
+]

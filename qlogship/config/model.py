@@ -1,0 +1,333 @@
+"""The settings: every section and key, its type, range, default and meaning.
+
+Here live the shape of the settings and what one value alone must satisfy.
+Where values come from, and what they must satisfy together, lives in `load`.
+
+The description, the examples and the limits of a field are the only source of
+`qlogship config example`, of docs/settings.md and of the remedies in faults. A
+description starts with a small letter and has no full stop: it is shown in
+tables and in comments.
+
+Types are strict: TOML has numbers and lists, so `linger = "15"` is a fault.
+What the environment says is read as TOML first (see `load`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
+    from pydantic_settings import PydanticBaseSettingsSource
+
+DEFAULT_PATH = "/etc/qlogship/qlogship.toml"
+ENVIRONMENT_PREFIX = "QLOGSHIP_"
+PATH_VARIABLE = "QLOGSHIP_CONFIG"
+
+# How a fault found here is told from those that pydantic words itself.
+OWN_FAULT = "qlogship"
+
+_URL_REMEDY = "Give the scheme and the host only, such as https://company.softphone.pro."
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_BLANK = re.compile(r"\s")
+_HOST = re.compile(r"[^\s/?#@%<>\"\\^`{|}]+")
+
+
+def _refusal(problem: str, remedy: str) -> PydanticCustomError:
+    return PydanticCustomError(OWN_FAULT, "{problem}", {"problem": problem, "remedy": remedy})
+
+
+def _address(value: str) -> str:
+    """Return scheme, host and port; never repeat a part that could hold a secret."""
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _refusal("the address cannot be read", _URL_REMEDY) from None
+    if parts.scheme not in {"http", "https"} or "://" not in value:
+        raise _refusal("the address does not start with https:// or http://", _URL_REMEDY)
+    if "@" in parts.netloc:
+        raise _refusal(
+            "the address holds a user name or a password",
+            "Take it out; the account belongs in email and password_file.",
+        )
+    if not host or not _HOST.fullmatch(host) or port == 0 or _BLANK.search(value):
+        raise _refusal("the address names no host", _URL_REMEDY)
+    if parts.path not in {"", "/"}:
+        raise _refusal(f"the address has a path, {parts.path}", _URL_REMEDY)
+    if parts.query or parts.fragment or value.endswith(("?", "#")):
+        raise _refusal("the address has a query or a fragment", _URL_REMEDY)
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}{f':{port}' if port is not None else ''}"
+
+
+def _email(value: str) -> str:
+    if not _EMAIL.fullmatch(value):
+        raise _refusal(
+            "this is no e-mail address",
+            "Give the address of the Team administrator, such as admin@company.ru.",
+        )
+    return value
+
+
+def _absolute(value: Path) -> Path:
+    if "\0" in str(value):
+        raise _refusal("the path holds a NUL character", "Take it out.")
+    if not value.is_absolute():
+        raise _refusal(
+            f'"{value}" is a relative path',
+            "Give the whole path, from / on; it depends on no directory then.",
+        )
+    return value
+
+
+def _secret_path(value: Path) -> Path:
+    """Refuse a relative path without repeating it: it may be the secret itself."""
+    if not value.is_absolute() or "\0" in str(value):
+        raise _refusal(
+            "this is no absolute path",
+            "Give the whole path, from / on, of a file that holds the secret.",
+        )
+    return value
+
+
+def _absolute_glob(value: str) -> str:
+    if not value.startswith("/") or "\0" in value:
+        raise _refusal(f'"{value}" is a relative path', "Give the whole path, from / on.")
+    return value
+
+
+def _known_choice(value: object) -> object:
+    if value == "resync":
+        raise _refusal('"resync" comes with a later version', 'Use "resend" or "hold".')
+    return value
+
+
+# A path is given as text, which strict pydantic would refuse.
+_File = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
+_SecretFile = Annotated[Path, Field(strict=False), AfterValidator(_secret_path)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, validate_default=False
+    )
+
+
+class Dashboard(_Section):
+    """The far end, and how to log in there."""
+
+    url: Annotated[str, AfterValidator(_address)] = Field(
+        description="the address of the Team Dashboard: scheme and host, no path",
+        examples=["https://company.softphone.pro"],
+    )
+    email: Annotated[str, AfterValidator(_email)] | None = Field(
+        default=None,
+        description="the e-mail address of the Team administrator",
+        examples=["admin@company.ru"],
+    )
+    password_file: _SecretFile | None = Field(
+        default=None,
+        description="a file that holds the password and that others cannot read (mode 0640 or "
+        "0600); instead of it, the systemd credential `qlogship-password`",
+        examples=["/etc/qlogship/password"],
+    )
+    token_file: _SecretFile | None = Field(
+        default=None,
+        description="a file that holds a token, instead of e-mail and password; instead of it, "
+        "the systemd credential `qlogship-token`",
+        examples=["/etc/qlogship/token"],
+    )
+    ca_file: _File | None = Field(
+        default=None,
+        description="certificates (PEM) to trust besides the system's",
+        examples=["/etc/qlogship/ca.pem"],
+    )
+    timeout: float = Field(
+        default=60.0,
+        ge=1.0,
+        le=3600.0,
+        allow_inf_nan=False,
+        description="seconds for one whole request",
+        examples=[60.0],
+    )
+    password: SecretStr | None = Field(
+        default=None, description="the password of the Team administrator"
+    )
+    token: SecretStr | None = Field(
+        default=None, description="a token, instead of e-mail and password"
+    )
+
+
+class Source(_Section):
+    """The queue_log."""
+
+    path: _File = Field(
+        default=Path("/var/log/asterisk/queue_log"),
+        description="the file that Asterisk writes",
+        examples=["/var/log/asterisk/queue_log"],
+    )
+    history: Literal["all", "current", "none"] = Field(
+        default="all",
+        description="what the first start takes: the file and its rotated ones, the file alone, "
+        "or only what comes from then on",
+        examples=["all"],
+    )
+    archives: Annotated[
+        tuple[Annotated[str, AfterValidator(_absolute_glob)], ...], Field(strict=False)
+    ] = Field(
+        default=(),
+        description="more places where rotated files go (logrotate's olddir), as glob patterns",
+        examples=[["/var/log/asterisk/old/queue_log*"]],
+    )
+
+
+class Batch(_Section):
+    """What goes into one upload, and when."""
+
+    linger: float = Field(
+        default=15.0,
+        ge=0.0,
+        le=86_400.0,
+        allow_inf_nan=False,
+        description="seconds a finished call waits at most for company",
+        examples=[15.0],
+    )
+    max_bytes: int = Field(
+        default=900_000,
+        ge=16_384,
+        le=100_000_000,
+        description="bytes in the body of one upload",
+        examples=[900_000],
+    )
+    settle: float = Field(
+        default=5.0,
+        ge=0.0,
+        le=3600.0,
+        allow_inf_nan=False,
+        description="seconds without a new line before a finished call counts as settled",
+        examples=[5.0],
+    )
+    hold: float = Field(
+        default=43_200.0,
+        ge=1.0,
+        le=2_592_000.0,
+        allow_inf_nan=False,
+        description="seconds an unfinished call is held back at most",
+        examples=[43_200.0],
+    )
+
+
+class Delivery(_Section):
+    """What happens when the answer to an upload was lost."""
+
+    on_unknown: Annotated[Literal["resend", "hold"], BeforeValidator(_known_choice)] = Field(
+        default="resend",
+        description="send the upload again, which may count calls twice, or wait for a person",
+        examples=["resend"],
+    )
+
+
+class State(_Section):
+    """Where qlogship keeps its archive and its ledger."""
+
+    directory: _File = Field(
+        default=Path("/var/lib/qlogship"),
+        description="the directory of the archive and the ledger",
+        examples=["/var/lib/qlogship"],
+    )
+
+
+class Log(_Section):
+    """What qlogship says about its work, on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least important lines to show", examples=["info"]
+    )
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto",
+        description="the form of a line; auto: for people on a terminal and in the journal, "
+        "JSON elsewhere",
+        examples=["auto"],
+    )
+
+
+class Settings(BaseSettings):
+    """All settings, frozen; made by `load`, or by hand in a test."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    dashboard: Dashboard
+    source: Source = Source()
+    batch: Batch = Batch()
+    delivery: Delivery = Delivery()
+    state: State = State()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the names are the library's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what the caller hands in and nothing ambient.
+
+        The library's own reader of the environment passes over a mistyped
+        variable without a word, stops at the first bad one, and cannot say which
+        value came from where; `load` does all three.
+        """
+        return (init_settings,)
+
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "dashboard": Dashboard,
+    "source": Source,
+    "batch": Batch,
+    "delivery": Delivery,
+    "state": State,
+    "log": Log,
+}
+
+# Keys that the settings file must not hold, and what goes there instead.
+SECRETS: dict[str, str] = {"password": "password_file", "token": "token_file"}
+
+
+def fields() -> Iterator[tuple[str, str, FieldInfo]]:
+    """Yield section, key and field of every setting, secrets included, in order."""
+    for section, model in SECTIONS.items():
+        for key, field in model.model_fields.items():
+            yield section, key, field
+
+
+def is_secret(section: str, key: str) -> bool:
+    """Say whether a setting is a secret itself, which has no place in a file of settings."""
+    return section == "dashboard" and key in SECRETS
+
+
+def variable(section: str, key: str) -> str:
+    """Return the name of the environment variable that sets this key."""
+    return f"{ENVIRONMENT_PREFIX}{section}__{key}".upper()
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether an address of the settings leads to this machine and nowhere else."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

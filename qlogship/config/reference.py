@@ -1,0 +1,76 @@
+"""The settings, described: the example file and the table of the manual.
+
+Here live texts made from the model; nothing is read and nothing is printed.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from qlogship.config.model import SECTIONS, fields, is_secret
+from qlogship.config.wording import as_toml, choices, example, limits
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+_WIDTH = 78
+
+_INTRODUCTION = """\
+# The settings of qlogship. Lines that start with "# " and a key show defaults
+# or examples: take the "# " away to set them. `qlogship config check` looks
+# over what is written here.
+"""
+
+# What a person has to fill in; everything else has a default or another way.
+_TO_FILL_IN = {("dashboard", "url"), ("dashboard", "email"), ("dashboard", "password_file")}
+
+
+def example_file() -> str:
+    """Return a settings file that explains every key and sets the three that need an answer."""
+    lines = [_INTRODUCTION]
+    for section, model in SECTIONS.items():
+        lines += [_comment(f"{(model.__doc__ or '').strip()}"), f"[{section}]"]
+        for key, field in model.model_fields.items():
+            if is_secret(section, key):
+                continue
+            mark = "" if (section, key) in _TO_FILL_IN else "# "
+            value = example(field) if field.default is None or mark == "" else default(field)
+            lines += [_comment(f"{key}: {meaning(field)}."), f"{mark}{key} = {value}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def table() -> str:
+    """Return a Markdown table of every key that a settings file can hold."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for section, key, field in fields():
+        if is_secret(section, key):
+            continue
+        shown = f"`{default(field)}`" if field.default is not None else "not set"
+        if field.is_required():
+            shown = "required"
+        rows.append(f"| `{section}.{key}` | {shown} | {meaning(field)} |")
+    return "\n".join(rows) + "\n"
+
+
+def default(field: FieldInfo) -> str:
+    """Return the default of a setting, as one writes it in the settings file."""
+    return as_toml(field.default)
+
+
+def meaning(field: FieldInfo) -> str:
+    """Return what a setting means and what it may be, in one phrase."""
+    text = field.description or ""
+    known, span = choices(field), limits(field)
+    if known:
+        text += f" ({', '.join(known)})"
+    if span is not None:
+        text += f" ({as_toml(span[0])} to {as_toml(span[1])})"
+    return text
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(
+        text, _WIDTH, initial_indent="## ", subsequent_indent="## ", break_on_hyphens=False
+    )

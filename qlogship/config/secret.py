@@ -1,0 +1,158 @@
+"""The secrets: where the password and the token are, and whether they are safe there.
+
+Here live finding a secret and reading it. No text made here contains one.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from qlogship.config import environment
+from qlogship.config.model import variable
+from qlogship.errors import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
+MAX_SECRET_BYTES = 64 * 1024
+
+# Nobody but the owner may write it, and nobody but owner and group may read it.
+_OPEN_TO_OTHERS = stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a secret is: in the environment (`text`) or in a file (`path`).
+
+    `origin` is for `config show`, `place` for faults. A systemd credential is
+    `trusted`: systemd sees to its mode, and shows it with an access list.
+    """
+
+    key: str
+    origin: str
+    place: str
+    text: SecretStr | None = None
+    path: Path | None = None
+    trusted: bool = False
+
+
+def credential(key: str) -> str:
+    """Return the name of the systemd credential for `password` or `token`."""
+    return f"qlogship-{key}"
+
+
+def find(
+    key: str, *, environ: Mapping[str, str], named: Path | None, named_place: str
+) -> Found | None:
+    """Say where `password` or `token` is: environment, then credential, then the file named.
+
+    Only the existence of a credential is looked at; nothing is read.
+    """
+    name = variable("dashboard", key)
+    if name in environ:
+        return Found(
+            key,
+            f"environment {name}",
+            environment.place("dashboard", key),
+            text=SecretStr(environ[name]),
+        )
+    directory = environ.get(CREDENTIALS_VARIABLE, "")
+    if directory and os.path.lexists(path := Path(directory, credential(key))):
+        origin = f"credential {credential(key)}"
+        return Found(key, origin, origin, path=path, trusted=True)
+    if named is not None:
+        return Found(key, f"file {named}", named_place, path=named)
+    return None
+
+
+def read(found: Found) -> tuple[SecretStr | None, Fault | None]:
+    """Read a secret and take one newline off its end; or say what is wrong with it."""
+    try:
+        if found.path is not None:
+            text = _read_file(found.path, trusted=found.trusted)
+        else:
+            text = found.text.get_secret_value() if found.text is not None else ""
+        return SecretStr(_content(found.key, str(found.path or "the variable"), text)), None
+    except _UnfitError as error:
+        return None, Fault(found.place, error.problem, error.remedy)
+
+
+class _UnfitError(Exception):
+    """A secret file that is not used; holds problem and remedy."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
+def _content(key: str, where: str, text: str) -> str:
+    """Return what is the secret in a text, which is all but one newline at its end."""
+    text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _UnfitError(f"{where} is not UTF-8", f"Write the {key} in UTF-8.") from None
+    if not text.strip():
+        raise _UnfitError(f"{where} is empty", f"Write the {key} into it, or leave it out.")
+    if any(character in text for character in "\r\n\0"):
+        raise _UnfitError(f"{where} has more than one line", f"Leave only the {key} in it.")
+    # A token travels in a header, which takes no blanks and nothing beyond ASCII.
+    if key == "token" and not (text.isascii() and text.isprintable() and " " not in text):
+        raise _UnfitError(
+            f"{where} holds characters that no token has", "Leave only the token in it."
+        )
+    return text
+
+
+def _read_file(path: Path, *, trusted: bool) -> str:
+    """Return the text of a secret file that is fit to hold one."""
+    try:
+        # A FIFO must not hang us: it is opened without waiting, then refused.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            _check_mode(path, os.fstat(handle).st_mode, trusted=trusted)
+            data = os.read(handle, MAX_SECRET_BYTES + 1)
+        finally:
+            os.close(handle)
+    except (FileNotFoundError, NotADirectoryError):
+        raise _UnfitError(f"{path} is missing", _make(path)) from None
+    except PermissionError:
+        raise _UnfitError(
+            f"you may not read {path}",
+            f"Let the service read it: `chgrp qlogship {path} && chmod 0640 {path}`.",
+        ) from None
+    except OSError as error:
+        raise _UnfitError(
+            f"{path} cannot be read: {error.strerror}", "Name another file."
+        ) from None
+    if len(data) > MAX_SECRET_BYTES:
+        raise _UnfitError(f"{path} is larger than 64 KiB", "Name the file with the secret.")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise _UnfitError(f"{path} is not UTF-8", "Save it as UTF-8.") from None
+
+
+def _check_mode(path: Path, mode: int, *, trusted: bool) -> None:
+    """Raise unless this is the mode of a file that may hold a secret."""
+    if stat.S_ISDIR(mode):
+        raise _UnfitError(f"{path} is a directory", "Name the file in it.")
+    if not stat.S_ISREG(mode):
+        raise _UnfitError(f"{path} is no regular file", "Name a regular file.")
+    if not trusted and mode & _OPEN_TO_OTHERS:
+        raise _UnfitError(
+            f"others can read or change {path} (mode {stat.S_IMODE(mode):04o})",
+            f"Run `chmod 0640 {path}`.",
+        )
+
+
+def _make(path: Path) -> str:
+    return f"Create it: `install -m 0640 -g qlogship /dev/null {path}`, then write the secret."

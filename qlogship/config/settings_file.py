@@ -1,0 +1,205 @@
+"""The settings file: TOML on disk, turned into sections, keys and their lines.
+
+Here live reading the file and finding what is misspelt or misplaced in it.
+What a value may be is not known here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from qlogship.config.model import DEFAULT_PATH, SECRETS, SECTIONS, is_secret
+from qlogship.errors import Fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_FILE_BYTES = 1024 * 1024
+
+_HEADER = re.compile(r"\s*\[\s*([\w-]+)\s*\]\s*(?:#.*)?")
+_KEY = re.compile(r"\s*([\w-]+)\s*=")
+_PLACE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
+_SECRET_NAME = re.compile(
+    r"pass(wor[dt]|wd|phrase)|(^|[_-])(pass|pwd)$|token|secret|jwt", re.IGNORECASE
+)
+
+# So close to a known key that it is a slip of the keys, and no secret.
+_SLIP = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """What a settings file says: section -> key -> value, known keys only.
+
+    `usable` is false when nothing could be read from it, so that nobody
+    complains about what it lacks; `missing` says that this is why.
+    """
+
+    path: Path
+    values: dict[str, dict[str, object]] = field(default_factory=dict)
+    lines: dict[tuple[str, str], int] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+    usable: bool = True
+    missing: bool = False
+
+    def place(self, section: str, key: str = "") -> str:
+        """Say where a section or key stands, or would stand: path, line if known, name."""
+        line = self.lines.get((section, key))
+        name = f"[{section}] {key}" if section else key
+        return f"{self.path}{f':{line}' if line else ''}: {name}".rstrip()
+
+    def line_of(self, place: str) -> float:
+        """Return the line a place names in this file; infinity when it is elsewhere."""
+        found = re.match(r":(?: line )?(\d+)", place.removeprefix(str(self.path)))
+        return int(found[1]) if found and place.startswith(str(self.path)) else math.inf
+
+
+def read(path: Path) -> SettingsFile:
+    """Read a settings file; whatever is wrong with it ends up in `faults`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return replace(_unusable(path, str(path), *_missing(path)), missing=True)
+    except (OSError, ValueError) as error:
+        return _unusable(path, str(path), *_unreadable(path, error))
+    if len(data) > MAX_FILE_BYTES:
+        return _unusable(
+            path, str(path), "the file is larger than 1 MiB", "Name a settings file instead."
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return _unusable(
+            path, f"{path}: line {line}", "this is not UTF-8", "Save the file as UTF-8."
+        )
+    try:
+        return _sections(path, tomllib.loads(text), _lines(text))
+    except tomllib.TOMLDecodeError as error:
+        found = _PLACE.search(str(error))
+        where = f": {found[1]}" if found else ""
+        problem = _PLACE.sub("", str(error))
+        return _unusable(
+            path,
+            f"{path}{where}",
+            f"this is no TOML: {problem[:1].lower()}{problem[1:]}",
+            "Correct the line; text goes in double quotes, `qlogship config example` shows each.",
+        )
+    except RecursionError:
+        return _unusable(path, str(path), "this is no TOML: too many brackets", "Correct the file.")
+
+
+def _unusable(path: Path, place: str, problem: str, remedy: str) -> SettingsFile:
+    return SettingsFile(path, faults=(Fault(place, problem, remedy),), usable=False)
+
+
+def _missing(path: Path) -> tuple[str, str]:
+    write = f"`qlogship config example > {path}`"
+    if str(path) == DEFAULT_PATH:
+        return "the file is missing", f"Write one with {write} and edit it."
+    return "the file is missing", f"Name another with -c, or write one with {write}."
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> tuple[str, str]:
+    """Return problem and remedy for a file that could not be opened or read."""
+    match error:
+        case PermissionError():
+            return (
+                "you may not read the file",
+                f"Run the command as root or as the user qlogship, or allow it: `ls -l {path}`.",
+            )
+        case IsADirectoryError():
+            return "this is a directory", "Name the settings file in it."
+        case OSError():
+            return f"the file cannot be read: {error.strerror}", f"Try `cat {path}`."
+        case _:
+            return "this is no file name", "Name another with -c."
+
+
+def _lines(text: str) -> dict[tuple[str, str], int]:
+    """Find the lines of sections and keys, the plain way.
+
+    A look-alike inside a text of several lines may be taken for a key; only a
+    line number in a message would be wrong then.
+    """
+    lines: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _HEADER.fullmatch(line):
+            section = header[1]
+            lines.setdefault((section, ""), number)
+        elif key := _KEY.match(line):
+            lines.setdefault((section, key[1]), number)
+    return lines
+
+
+def _sections(
+    path: Path, document: dict[str, object], lines: dict[tuple[str, str], int]
+) -> SettingsFile:
+    """Keep the known keys; a fault for each of the others."""
+    file = SettingsFile(path, lines=lines)
+    values: dict[str, dict[str, object]] = {}
+    faults: list[Fault] = []
+    for name, content in document.items():
+        if name not in SECTIONS:
+            # A section has its line under its own name, a key at the top under no section.
+            place = file.place(name) if isinstance(content, dict) else file.place("", name)
+            faults.append(_stray_section(place, name, content))
+        elif not isinstance(content, dict):
+            faults.append(
+                Fault(
+                    file.place("", name),
+                    f"{name} is the name of a section",
+                    f"Write [{name}] on a line of its own, and its keys below.",
+                )
+            )
+        else:
+            known = values[name] = {}
+            for key, value in content.items():
+                if key in SECTIONS[name].model_fields and not is_secret(name, key):
+                    known[key] = value
+                else:
+                    faults.append(_stray_key(file.place(name, key), name, key))
+    return SettingsFile(path, values, lines, tuple(faults))
+
+
+def _stray_section(place: str, name: str, content: object) -> Fault:
+    if isinstance(content, dict):
+        close = get_close_matches(name, SECTIONS, n=1)
+        remedy = (
+            f"Did you mean [{close[0]}]? Rename it."
+            if close
+            else f"Remove it; the sections are {', '.join(SECTIONS)}."
+        )
+        return Fault(place, f"there is no section [{name}]", remedy)
+    homes = [section for section in SECTIONS if name in SECTIONS[section].model_fields]
+    if homes and not is_secret(homes[0], name):
+        return Fault(place, f"{name} stands in no section", f"Move it below [{homes[0]}].")
+    return _stray_key(place, "", name)
+
+
+def _stray_key(place: str, section: str, key: str) -> Fault:
+    models = [SECTIONS[section]] if section else SECTIONS.values()
+    known = [name for model in models for name in model.model_fields if name not in SECRETS]
+    slip = get_close_matches(key, known, n=1, cutoff=_SLIP)
+    if _SECRET_NAME.search(key) and not slip:
+        instead = "token_file" if re.search("token|jwt", key, re.IGNORECASE) else "password_file"
+        return Fault(
+            place,
+            "the settings file must not hold a secret",
+            f"Move it to a file of its own with mode 0640 or 0600, and name that in {instead}.",
+        )
+    problem = f"there is no key {key} in [{section}]" if section else f"there is no key {key}"
+    for home, model in SECTIONS.items():
+        if key in model.model_fields and not is_secret(home, key):
+            return Fault(place, problem, f"Move it to [{home}].")
+    close = slip or get_close_matches(key, known, n=1)
+    if close:
+        return Fault(place, problem, f"Did you mean {close[0]}? Rename it.")
+    return Fault(place, problem, f"Remove it; the keys are {', '.join(known)}.")

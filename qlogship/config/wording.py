@@ -1,0 +1,96 @@
+"""What pydantic finds wrong with a value, said in qlogship's words.
+
+Here live the problem and the remedy for each kind of error a single value can
+have. They are made from the field's own limits, choices and examples.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, get_args, get_origin
+
+from qlogship.config.model import OWN_FAULT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic.fields import FieldInfo
+
+_SHOWN_CHARACTERS = 60
+
+
+def as_toml(value: object) -> str:
+    """Return a value as one writes it in the settings file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{value:_}" if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(as_toml(item) for item in value)}]"
+    return _quoted(str(value))
+
+
+def choices(field: FieldInfo) -> tuple[str, ...]:
+    """Return the texts a setting may be, or none when it is no choice."""
+    annotation = field.annotation
+    return tuple(get_args(annotation)) if str(get_origin(annotation)) == "typing.Literal" else ()
+
+
+def limits(field: FieldInfo) -> tuple[float, float] | None:
+    """Return the smallest and the largest number a setting may be."""
+    lowest = [item.ge for item in field.metadata if hasattr(item, "ge")]
+    highest = [item.le for item in field.metadata if hasattr(item, "le")]
+    return (lowest[0], highest[0]) if lowest and highest else None
+
+
+def explain(field: FieldInfo, error: Mapping[str, object]) -> tuple[str, str]:
+    """Return problem and remedy for one of `ValidationError.errors()`."""
+    context = error.get("ctx")
+    if error["type"] == OWN_FAULT and isinstance(context, dict):
+        return str(context["problem"]), str(context["remedy"])
+    if error["type"] == "missing":
+        return "this is required and missing", f"Set it, for example to {example(field)}."
+    value = error["input"]
+    # A table may hold anything, a secret too.
+    shown = "a table" if isinstance(value, dict) else as_toml(value)
+    if len(shown) > _SHOWN_CHARACTERS:
+        shown = f"{shown[:_SHOWN_CHARACTERS]}..."
+    known = choices(field)
+    if known:
+        return f"{shown} is none of the choices", f"Give {_one_of(known)}."
+    span = limits(field)
+    if span is not None:
+        low, high = (as_toml(number) for number in span)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            problem = "is no whole number" if error["type"] == "int_type" else "is out of range"
+        else:
+            problem = "is no number"
+        return f"{shown} {problem}", f"Give a number from {low} to {high}, without quotes."
+    if error["type"] == "tuple_type":
+        return f"{shown} is no list", f"Give a list of texts, such as {example(field)}."
+    return f"{shown} is no text", f"Give text in double quotes, such as {example(field)}."
+
+
+def example(field: FieldInfo) -> str:
+    """Return the first example of a setting, as one writes it in the settings file."""
+    return as_toml((field.examples or [""])[0])
+
+
+def _one_of(known: tuple[str, ...]) -> str:
+    quoted = [f'"{choice}"' for choice in known]
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML basic string."""
+    escaped = "".join(
+        f"\\{character}"
+        if character in '"\\'
+        else character
+        if character.isprintable()
+        else f"\\u{ord(character):04x}"
+        if ord(character) <= 0xFFFF
+        else f"\\U{ord(character):08x}"
+        for character in text
+    )
+    return f'"{escaped}"'

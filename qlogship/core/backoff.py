@@ -1,0 +1,48 @@
+"""How long to wait before the next attempt.
+
+Here lives the arithmetic only; who waits, and for what, is the service's
+business. Chance comes in as a number, so every function is pure.
+"""
+
+from __future__ import annotations
+
+BASE = 1.0
+CAP = 300.0
+
+# A wait that a person has to end (credentials, a wrong address) is never
+# shorter than this: more attempts would only look like an attack.
+SLOW = 60.0
+
+# What a server may ask for with Retry-After. Less than a second would make a
+# tight loop of a broken header; more than an hour, a lost day of one.
+RETRY_AFTER_MIN = 1.0
+RETRY_AFTER_MAX = 3600.0
+
+# 2 ** 64 seconds is beyond any cap, and a float holds it.
+_EXPONENT_MAX = 64
+
+
+def delay(attempt: int, *, random: float, base: float = BASE, cap: float = CAP) -> float:
+    """Return the seconds to wait after the `attempt`-th failure in a row (1 is the first).
+
+    Exponential with full jitter: anything from 0 up to `base` doubled with each
+    failure, at most `cap`. `random` is from [0, 1).
+    """
+    exponent = min(max(attempt, 1) - 1, _EXPONENT_MAX)
+    return random * min(cap, base * 2.0**exponent)
+
+
+def next_delay(
+    attempt: int, *, random: float, retry_after: float | None = None, slow: bool = False
+) -> float:
+    """Return the seconds to wait before the next attempt, all things considered.
+
+    What the server asks for with Retry-After wins over the backoff, up or down,
+    from a second to an hour: longer is cut to an hour, shorter is ignored. A
+    `slow` wait is at least a minute, whatever else is said.
+    """
+    if retry_after is not None and retry_after >= RETRY_AFTER_MIN:
+        seconds = min(retry_after, RETRY_AFTER_MAX)
+    else:
+        seconds = delay(attempt, random=random)
+    return max(seconds, SLOW) if slow else seconds

@@ -1,0 +1,304 @@
+"""What qlogship says about its work: structlog, set up once, on stderr.
+
+Here live the form of a log line, the masking of secrets and the rule that the
+same trouble is said once. What is worth saying is decided where it happens.
+
+An event is a past-tense verb phrase (`batch_accepted`), its facts are fields.
+ERROR: data is at risk or a person must act. WARNING: it recovers by itself.
+INFO: life cycle and accepted uploads. A secret never; a caller's number never
+above DEBUG. One line per upload, none per record.
+
+Import structlog only through this module. It pulls in rich when rich is there,
+for tracebacks nobody asked for: 5 MiB that a service would carry for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Literal, cast
+
+# A None in sys.modules makes `import rich` fail (the language reference, "The
+# module cache"), which structlog takes as "not installed".
+_KEEP_RICH_OUT = "rich" not in sys.modules
+if _KEEP_RICH_OUT:
+    sys.modules["rich"] = None  # type: ignore[assignment]
+try:
+    import structlog
+finally:
+    if _KEEP_RICH_OUT:
+        del sys.modules["rich"]
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
+
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["auto", "console", "json"]
+
+MASK = "********"
+
+_LEVELS: dict[str, int] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+
+# sd-daemon(3): the journal takes the priority from a <N> before the line.
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+
+_SECRET_KEY = re.compile(
+    r"passw|passphrase|(^|_)(pass|pwd|jwt)$|token|secret|authorization|cookie|credential",
+    re.IGNORECASE,
+)
+# `password_file` names a place, `token_expires` a time.
+_HARMLESS_KEY = re.compile(r"_(file|path|expires|age)$", re.IGNORECASE)
+# A header, a cookie or an address quoted inside a text.
+_SECRET_IN_TEXT = re.compile(
+    r"(?P<label>\bbearer\s+(?=\S{8})|authorization:\s*basic\s+|\bjwt=|://[^/\s:@]*:(?=[^/\s@]*@))"
+    r"[^\s;,\"'@]+",
+    re.IGNORECASE,
+)
+_PLAIN_VALUE = re.compile(r"[^\s\"=\\]+")
+_BLANK = re.compile(r"[ \t\r\n]")
+_HOW_DEEP = 6
+
+
+def configure(
+    level: Level,
+    format: Format,  # noqa: A002 -- the name of the setting
+    *,
+    stream: TextIO | None = None,
+    environ: Mapping[str, str],
+) -> None:
+    """Send log lines of this level and above to `stream` (default: stderr of the moment).
+
+    "auto" is a readable line with its priority when the stream is the journal,
+    console on a terminal, JSON elsewhere; JOURNAL_STREAM and NO_COLOR are what
+    `environ` is asked for. Whatever the standard library's
+    loggers say (httpx, watchdog) comes through here too, from WARNING on. May be
+    called again; the last call counts.
+    """
+    chosen = _choose(format, stream or sys.stderr, environ)
+    lines = _Lines(stream)
+    render = _rendering(chosen, stream or sys.stderr, environ)
+    named: list[Processor] = [structlog.processors.add_log_level]
+    if chosen != "journal":
+        # The journal stamps lines itself.
+        named.append(structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"))
+    structlog.configure(
+        processors=[*named, structlog.processors.format_exc_info, _mask, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=lambda *_: lines,
+        cache_logger_on_first_use=False,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*named, structlog.stdlib.add_logger_name],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _mask,
+            *render,
+        ],
+    )
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _Foreign):
+            root.removeHandler(handler)
+    foreign = _Foreign(lines)
+    foreign.setFormatter(formatter)
+    foreign.setLevel(max(logging.WARNING, _LEVELS[level]))
+    root.addHandler(foreign)
+
+
+def get_logger(**facts: object) -> FilteringBoundLogger:
+    """Return a logger whose lines all carry these facts.
+
+    Before `configure` is called, warnings and errors go to stderr.
+    """
+    if not structlog.is_configured():
+        configure("warning", "console", environ={})
+    return cast("FilteringBoundLogger", structlog.get_logger(**facts))
+
+
+class Once:
+    """Say the same trouble once, then count it, until it is over.
+
+    Trouble is known by its event and by `same`: when `same` changes (another
+    errno, another status), it is another trouble and is said anew.
+    """
+
+    def __init__(self, logger: FilteringBoundLogger) -> None:
+        self._logger = logger
+        self._going_on: dict[str, tuple[object, int]] = {}
+
+    def error(self, event: str, *, same: object = None, **facts: object) -> bool:
+        """Say trouble that needs a person; return whether it was said."""
+        return self._say(logging.ERROR, event, same, facts)
+
+    def warning(self, event: str, *, same: object = None, **facts: object) -> bool:
+        """Say trouble that mends itself; return whether it was said."""
+        return self._say(logging.WARNING, event, same, facts)
+
+    def over(self, event: str, good: str, **facts: object) -> int:
+        """Say `good` at INFO if there was trouble; return how often it had happened."""
+        _, times = self._going_on.pop(event, (None, 0))
+        if times:
+            self._logger.info(good, times=times, **facts)
+        return times
+
+    def times(self, event: str) -> int:
+        """Return how often this trouble has happened since it was said."""
+        return self._going_on.get(event, (None, 0))[1]
+
+    def _say(self, level: int, event: str, same: object, facts: dict[str, object]) -> bool:
+        before, times = self._going_on.get(event, (None, 0))
+        is_new = not times or before != same
+        self._going_on[event] = (same, 1 if is_new else times + 1)
+        if is_new:
+            self._logger.log(level, event, **facts)
+        return is_new
+
+
+class _Lines:
+    """Writes lines to a stream, or to whatever stderr is at the moment.
+
+    A line that cannot be written is dropped: a full disk or a closed pipe
+    behind stderr must not stop the service. Each line is one write, so lines of
+    two threads do not mix.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        stream = self._stream or sys.stderr
+        try:
+            stream.write(f"{line}\n")
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+
+    debug = info = warning = error = critical = msg
+
+
+class _Foreign(logging.Handler):
+    """Takes what the standard library's loggers say."""
+
+    def __init__(self, lines: _Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.msg(self.format(record))
+
+
+def _choose(
+    wanted: Format, stream: TextIO, environ: Mapping[str, str]
+) -> Literal["journal", "console", "json"]:
+    if wanted != "auto":
+        return wanted
+    if _is_journal(stream, environ):
+        return "journal"
+    return "console" if _is_terminal(stream) else "json"
+
+
+def _is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Say whether the stream is the one systemd connected to the journal.
+
+    $JOURNAL_STREAM is inherited by children that write elsewhere, so device and
+    inode are compared (systemd.exec(5)).
+    """
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def _rendering(
+    chosen: Literal["journal", "console", "json"],
+    stream: TextIO,
+    environ: Mapping[str, str],
+) -> list[Processor]:
+    if chosen == "json":
+        return [structlog.processors.JSONRenderer(default=str)]
+    if chosen == "journal":
+        return [_journal_line]
+    console = structlog.dev.ConsoleRenderer(
+        colors=_is_terminal(stream) and not environ.get("NO_COLOR"),
+        exception_formatter=structlog.dev.plain_traceback,
+        timestamp_key="time",
+    )
+    return [_harmless, console]
+
+
+def _mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask what is named like a secret, is a SecretStr, or looks like one inside a text."""
+    return {key: _masked(key, value, _HOW_DEEP) for key, value in event.items()}
+
+
+def _masked(key: str, value: object, depth: int) -> object:
+    if hasattr(value, "get_secret_value"):
+        return MASK
+    if value is not None and _SECRET_KEY.search(key) and not _HARMLESS_KEY.search(key):
+        return MASK
+    if isinstance(value, str):
+        return _SECRET_IN_TEXT.sub(rf"\g<label>{MASK}", value)
+    if depth == 0:
+        return "..."
+    if isinstance(value, dict):
+        return {name: _masked(str(name), item, depth - 1) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked("", item, depth - 1) for item in value]
+    return value
+
+
+def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape control characters, which a terminal would obey.
+
+    A traceback keeps its lines, and a text with blanks is escaped by the
+    renderer, which puts it in quotes.
+    """
+    return {
+        key: _escaped(value)
+        if isinstance(value, str) and (key == "event" or not _BLANK.search(value))
+        else value
+        for key, value in event.items()
+    }
+
+
+def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+def _journal_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Render `<priority>event key=value ...` on one line."""
+    level, name = str(event.pop("level", "info")), str(event.pop("event", ""))
+    facts = "".join(f" {key}={_value(value)}" for key, value in event.items())
+    return f"<{_PRIORITIES.get(level, 6)}>{_escaped(name)}{facts}"
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    if _PLAIN_VALUE.fullmatch(text) and text.isprintable():
+        return text
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,253 @@
+"""The page that shows what arrived: values in, HTML out; pure.
+
+The frame and the looks are in `page.html`, beside this module. Everything an
+upload brings with it is escaped, and the page may load nothing from anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cache
+from html import escape
+from importlib import resources
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qlogship.sandbox.storage import Summary, Upload
+    from qlogship.sandbox.tally import QueueTally
+
+# Without scripts the page reloads itself; with them only its content changes,
+# so that a reader's place on the page and a selection are kept.
+_SCRIPT = """
+setInterval(async () => {
+  if (document.hidden || String(getSelection())) return;
+  try {
+    const reply = await fetch("/");
+    const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
+    document.getElementById("page").replaceChildren(...fresh.getElementById("page").childNodes);
+  } catch { document.querySelector(".live").textContent = "the sandbox does not answer"; }
+}, 2000);
+"""
+_SCRIPT_DIGEST = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode("ascii")
+
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; connect-src 'self'; "
+        f"script-src 'sha256-{_SCRIPT_DIGEST}'; base-uri 'none'; form-action 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+}
+
+_KIB = 1024
+_DAY = 86_400.0
+_EMPTY_PICTURE = (
+    '<svg viewBox="0 0 132 76" aria-hidden="true" fill="none">'
+    '<path d="M2 73h128" stroke="var(--line)" stroke-width="2"/>'
+    '<rect x="14" y="47" width="18" height="26" rx="4" fill="var(--track)"/>'
+    '<rect x="42" y="30" width="18" height="43" rx="4" fill="var(--track)"/>'
+    '<rect x="70" y="55" width="18" height="18" rx="4" fill="var(--track)"/>'
+    '<rect x="98" y="39" width="18" height="34" rx="4" fill="var(--track)"/>'
+    '<path d="M14 33l37-19 37 25 30-21" stroke="var(--answered)" stroke-width="2.5"'
+    ' stroke-linecap="round" stroke-linejoin="round" stroke-dasharray="1 6"/>'
+    "</svg>"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the page shows; `now` is in epoch seconds, `zone` None is the machine's own."""
+
+    now: float
+    address: str
+    email: str
+    summary: Summary
+    latest: tuple[Upload, ...]
+    faults: tuple[Mapping[str, Any], ...] = ()
+    zone: tzinfo | None = None
+
+
+def render(view: View) -> str:
+    """Return the whole page."""
+    empty = not view.latest and not view.summary.uploads
+    parts = [] if empty else [_tiles(view), _queues(view.summary)]
+    parts.append(_script_card(view.faults))
+    parts.append(_nothing_yet(view) if empty else _uploads(view))
+    return _frame().substitute(
+        now=_clock_time(view.now, view), content="\n".join(filter(None, parts)), script=_SCRIPT
+    )
+
+
+@cache
+def _frame() -> Template:
+    return Template(resources.files(__package__).joinpath("page.html").read_text("utf-8"))
+
+
+def _tiles(view: View) -> str:
+    summary = view.summary
+    again = summary.calls - summary.distinct_calls
+    legs = summary.answered + summary.abandoned + summary.other
+    last = (
+        f"last at {_moment(view.latest[0].arrived_at, view)}"
+        if view.latest
+        else "none since the clear"
+    )
+    refused = f", {_number(summary.refused)} not taken" if summary.refused else ""
+    tiles = [
+        _tile(
+            "Calls counted",
+            _number(summary.calls),
+            f"{_number(again)} counted more than once" if again else "each one once",
+            warn=bool(again),
+        ),
+        _tile(
+            "Answered", _share(summary.answered, legs), f"{_number(summary.abandoned)} abandoned"
+        ),
+        _tile("Uploads", _number(summary.uploads), last + refused),
+        _tile("Lines", _number(summary.lines), _size(summary.bytes)),
+    ]
+    return f'<section class="tiles" aria-label="Totals">{"".join(tiles)}</section>'
+
+
+def _tile(title: str, value: str, remark: str, *, warn: bool = False) -> str:
+    mark = ' class="warn"' if warn else ""
+    return f'<div class="tile"><h2>{title}</h2><b>{value}</b><p{mark}>{remark}</p></div>'
+
+
+def _queues(summary: Summary) -> str:
+    if not summary.queues:
+        rows = '<p class="note">No call has entered a queue in what was uploaded.</p>'
+    else:
+        most = max(queue.calls for queue in summary.queues)
+        rows = f'<ul class="queues">{"".join(_queue(queue, most) for queue in summary.queues)}</ul>'
+        hidden = summary.queue_count - len(summary.queues)
+        if hidden > 0:
+            rows += f'<p class="note">and {_number(hidden)} more with fewer calls</p>'
+    return (
+        '<section class="card"><div class="head"><h2>Calls by queue</h2><div class="legend">'
+        '<span class="answered">answered</span><span class="abandoned">abandoned</span>'
+        '<span class="other">other</span></div></div>'
+        f"{rows}</section>"
+    )
+
+
+def _queue(queue: QueueTally, most: int) -> str:
+    name = escape(queue.name) or "(no name)"
+    pieces = "".join(
+        f'<i class="{kind}" style="flex:{count} 1 0"></i>'
+        for kind, count in (
+            ("answered", queue.answered),
+            ("abandoned", queue.abandoned),
+            ("other", queue.other),
+        )
+        if count
+    )
+    told = f"{queue.answered} answered, {queue.abandoned} abandoned, {queue.other} other"
+    return (
+        f'<li><span class="name" title="{name}">{name}</span>'
+        f'<div class="bar" role="img" aria-label="{told}" title="{told}">'
+        f'<div style="width:{100 * queue.calls / most:.2f}%">{pieces}</div></div>'
+        f'<span class="count">{_number(queue.calls)}</span>'
+        f'<span class="rate">{_share(queue.answered, queue.calls)} answered</span></li>'
+    )
+
+
+def _uploads(view: View) -> str:
+    rows = "".join(_upload(upload, view) for upload in view.latest)
+    if not rows:
+        return ""
+    return (
+        '<section class="card"><div class="head"><h2>Latest uploads</h2></div><table><thead><tr>'
+        '<th>Time</th><th>File</th><th class="number">Lines</th><th class="number">Calls</th>'
+        '<th class="number">Size</th><th>Answered with</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></section>"
+    )
+
+
+def _upload(upload: Upload, view: View) -> str:
+    name = escape(upload.filename) or "(no name)"
+    file = f'<a href="/sandbox/uploads/{upload.id}/body">{name}</a>' if upload.kept else name
+    calls = (
+        f'{_number(upload.calls)}<span class="narrow"> calls, {_number(upload.lines)} lines</span>'
+    )
+    return (
+        f'<tr><td class="when">{_moment(upload.arrived_at, view)}</td>'
+        f'<td class="file" title="{name}">{file}</td>'
+        f'<td class="number">{_number(upload.lines)}</td>'
+        f'<td class="number calls">{calls}</td>'
+        f'<td class="number">{_size(upload.bytes)}</td>'
+        f'<td class="status"><span class="pill {_mood(upload)}">{escape(upload.answer)}</span></td>'
+        "</tr>"
+    )
+
+
+def _mood(upload: Upload) -> str:
+    """Return the colour of an answer: good, kept but answered badly, not kept, or kept before."""
+    if upload.kept:
+        return "good" if upload.answer == "200" else "warn"
+    return "mute" if upload.answer.endswith("repeat") else "bad"
+
+
+def _script_card(steps: tuple[Mapping[str, Any], ...]) -> str:
+    if not steps:
+        return ""
+    items = "".join(
+        f'<li class="pill warn">{escape(step["on"])}: {escape(step["do"].replace("_", " "))}'
+        f"{_times(step['times'])}</li>"
+        for step in steps
+    )
+    return f'<section class="card"><h2>Faults to come</h2><ul class="script">{items}</ul></section>'
+
+
+def _times(times: object) -> str:
+    if times is None:
+        return ", always"
+    return f" × {times}" if times != 1 else ""
+
+
+def _nothing_yet(view: View) -> str:
+    settings = f'[dashboard]\nurl = "{view.address}"\nemail = "{view.email}"'
+    return (
+        f'<section class="card empty">{_EMPTY_PICTURE}<h2>Nothing has arrived yet</h2>'
+        "<p>Point qlogship here. The password was printed where the sandbox was started.</p>"
+        f"<pre>{escape(settings)}</pre>"
+        "<p>This page shows each upload as it comes.</p></section>"
+    )
+
+
+def _number(value: int) -> str:
+    """Return a number in groups of three, with narrow blanks that do not break."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f}\u202f%" if whole else "–"
+
+
+def _size(size: int) -> str:
+    if size < _KIB:
+        return f"{size}\u202fB"
+    value = float(size)
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= _KIB
+        if value < _KIB or unit == "GiB":
+            break
+    digits = 1 if value < 10 else 0
+    return f"{value:.{digits}f}\u202f{unit}"
+
+
+def _moment(at: float, view: View) -> str:
+    """Return the time of day, with the date when it was not within the last day."""
+    if abs(view.now - at) < _DAY:
+        return _clock_time(at, view)
+    return datetime.fromtimestamp(at, view.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def _clock_time(at: float, view: View) -> str:
+    return datetime.fromtimestamp(at, view.zone).strftime("%H:%M:%S")

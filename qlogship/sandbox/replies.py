@@ -1,0 +1,169 @@
+"""How the emulator answers: as the vendor would, and in every wrong way.
+
+Each reply is an ASGI application, as Starlette's responses are. The wrong ones
+do over a real connection what the actions in `faults` promise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from qlogship.sandbox.connection import client_left, connection_of
+from qlogship.sandbox.options import AnswerForm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+_JSON = "application/json"
+_TRICKLE_LENGTH = 1_000_000_000
+
+LOGIN_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Team Dashboard: log in</title></head>
+<body><h1>Log in</h1>
+<form method="post">
+<input name="login"> <input name="password" type="password"> <button>Log in</button>
+</form>
+</body></html>
+"""
+
+
+def counted(form: str, count: int) -> Response:
+    """Answer an accepted upload with its count of calls, in one of the forms."""
+    match form:
+        case AnswerForm.TEXT:
+            return Response(f"Uploaded calls: {count}\n", media_type="text/plain")
+        case AnswerForm.OBJECT:
+            return as_json({"status": "ok", "result": {"asterisk": {"calls": count}}})
+        case AnswerForm.EMPTY:
+            return Response(b"")
+        case AnswerForm.NO_COUNT:
+            return as_json({"status": "ok"})
+        case _:
+            return as_json(count)
+
+
+def as_json(value: object, status: int = 200) -> Response:
+    """Answer with a JSON value."""
+    return Response(json.dumps(value, ensure_ascii=False), status_code=status, media_type=_JSON)
+
+
+def error(status: int, message: str) -> Response:
+    """Answer that it did not work, and why."""
+    return as_json({"error": message}, status)
+
+
+def scripted(
+    status: int, *, headers: Mapping[str, str], body: str | None, content_type: str
+) -> Response:
+    """Answer what a `status` step says; without a body, the status' own name."""
+    if status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        return Response(status_code=status, headers=dict(headers))
+    if body is None:
+        body = json.dumps({"error": _phrase(status)})
+    return Response(body, status_code=status, headers={"content-type": content_type, **headers})
+
+
+def login_page() -> Response:
+    """Answer with the page a browser would see."""
+    return Response(LOGIN_PAGE, media_type="text/html")
+
+
+def redirect(status: int, location: str) -> Response:
+    """Send the client elsewhere."""
+    return Response(status_code=status, headers={"location": location})
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """No byte of an answer: the connection ends, after `after` bytes of the body if given."""
+
+    reset: bool
+    after: int | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Cut, and stay until the connection is gone, so that nothing else is answered."""
+        if self.after is not None:
+            await _read_at_least(receive, self.after)
+        connection_of(scope).cut(reset=self.reset)
+        await client_left(receive)
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """The status, the headers and the first half of the body; then the connection ends."""
+
+    whole: Response
+    reset: bool
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Promise the whole length, send half of it, cut."""
+        # Two bytes at least, so that there is a first half to send.
+        body = bytes(self.whole.body).ljust(2)
+        headers = [pair for pair in self.whole.raw_headers if pair[0] != b"content-length"]
+        headers.append((b"content-length", b"%d" % len(body)))
+        await send(
+            {"type": "http.response.start", "status": self.whole.status_code, "headers": headers}
+        )
+        half = body[: len(body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        connection_of(scope).cut(reset=self.reset)
+        await client_left(receive)
+
+
+@dataclass(frozen=True, slots=True)
+class Trickle:
+    """The headers of a long answer, then a blank every `every` seconds until the client leaves."""
+
+    every: float
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send byte after byte; JSON may begin with blanks, so no reader can give up early."""
+        headers = [
+            (b"content-type", _JSON.encode("ascii")),
+            (b"content-length", b"%d" % _TRICKLE_LENGTH),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        leaving = asyncio.ensure_future(client_left(receive))
+        while not leaving.done():
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.wait([leaving], timeout=self.every)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No answer at all; `after` says how much of the body is read before reading stops."""
+
+    after: int | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Hold the connection until the client leaves."""
+        if self.after is None:
+            await client_left(receive)
+        else:
+            await _read_at_least(receive, self.after)
+            await connection_of(scope).gone()
+
+
+async def _read_at_least(receive: Receive, size: int) -> None:
+    """Read until this much of the body, or all of it, has come."""
+    seen = 0
+    while seen < size:
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"status {status}"

@@ -1,0 +1,273 @@
+"""The emulator on a port: for good, and in a thread for tests and the demo.
+
+uvicorn's HTTP protocol runs here on a plain asyncio server instead of
+uvicorn's own: that one takes a moment to stop and waits for its clients, and
+this one has clients that are kept waiting on purpose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from qlogship.errors import UsageError
+from qlogship.sandbox import faults_json
+from qlogship.sandbox.app import Emulator
+from qlogship.sandbox.connection import ConnectionProtocol
+from qlogship.sandbox.options import Options
+from qlogship.sandbox.storage import Storage, Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from qlogship.sandbox.faults import Script
+    from qlogship.sandbox.traffic import RequestSeen
+
+_BACKLOG = 128
+# Long enough for an upload that is being stored; nothing else is left to wait for.
+_LAST_TASKS = 5.0
+
+
+def serve(
+    options: Options,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    data: Path | None = None,
+    script: Script | None = None,
+    started: Callable[[str], None] = lambda _url: None,
+) -> None:
+    """Run the emulator until SIGINT or SIGTERM; `started` is called with its address.
+
+    Call it in the main thread. Raises UsageError when the address cannot be
+    had, StateError when the data file cannot be used.
+    """
+    storage = Storage(data)
+    try:
+        listener = _listen(host, port)
+        asyncio.run(_until_signal(Emulator(options, storage, script=script), listener, started))
+    finally:
+        storage.close()
+
+
+class Sandbox:
+    """The emulator in a thread of its own, for as long as the `with` block lasts.
+
+    With port 0 a free one is taken, and kept over `stop` and `start`, so that
+    a client can be shown a far end that goes away and comes back.
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        *,
+        faults: object = (),
+        data: Path | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.options = options or Options()
+        self._storage = Storage(data)
+        self._emulator = Emulator(
+            self.options, self._storage, script=faults_json.parse(faults), clock=clock
+        )
+        self._host = host
+        self.port = port
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop, and let the data go."""
+        self.stop()
+        self._storage.close()
+
+    @property
+    def url(self) -> str:
+        """Return the address to give to a client, without a slash at the end."""
+        return _url(self._host, self.port)
+
+    @property
+    def email(self) -> str:
+        """Return the e-mail address that is let in."""
+        return self.options.email
+
+    @property
+    def password(self) -> str:
+        """Return the password that is let in."""
+        return self.options.password
+
+    def start(self) -> None:
+        """Listen; returns when clients can connect."""
+        if self._thread is not None:
+            return
+        listener = _listen(self._host, self.port)
+        self.port = listener.getsockname()[1]
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=self._live, args=(listener, ready), name="sandbox", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
+
+    def stop(self) -> None:
+        """Cut every connection and refuse new ones; what was uploaded stays."""
+        thread, loop, stop = self._thread, self._loop, self._stop
+        if thread is None or loop is None or stop is None:
+            return
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        self._thread = None
+
+    def script(self, steps: object) -> None:
+        """Set the fault script, in its JSON form; it replaces what was left of the last one."""
+        self._emulator.script = faults_json.parse(steps)
+
+    def faults_left(self) -> list[dict[str, Any]]:
+        """Return the steps of the fault script that are still to come."""
+        return faults_json.dump(self._emulator.script)
+
+    def expire_tokens(self) -> None:
+        """Make every token issued so far worthless."""
+        self._emulator.tokens.expire_all()
+
+    def clear(self) -> None:
+        """Forget uploads, requests and faults; tokens live on."""
+        self._storage.clear()
+        self._emulator.traffic.forget()
+        self.script([])
+
+    def bodies(self) -> list[bytes]:
+        """Return the bytes of every kept upload, in order of arrival."""
+        return self._storage.bodies()
+
+    def calls(self) -> set[bytes]:
+        """Return every callid that entered a queue in what is kept."""
+        return self._storage.calls()
+
+    def uploads(self) -> list[Upload]:
+        """Return the kept uploads, in order of arrival."""
+        return self._storage.uploads()
+
+    def arrivals(self, limit: int = 1000) -> list[Upload]:
+        """Return the newest arrivals first, those that were refused or dropped among them."""
+        return self._storage.latest(limit)
+
+    def requests(self) -> list[RequestSeen]:
+        """Return the requests to the vendor's API, in order of arrival."""
+        return self._emulator.traffic.requests()
+
+    def wait_for(self, condition: Callable[[], bool], within: float = 10.0) -> bool:
+        """Return True as soon as the condition holds, False when it never did in `within` seconds.
+
+        The condition is looked at whenever a request begins, is answered or ends.
+        """
+        traffic = self._emulator.traffic
+        deadline = time.monotonic() + within
+        while True:
+            seen = traffic.changes
+            if condition():
+                return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            traffic.wait_for_change(seen, left)
+
+    def _live(self, listener: socket.socket, ready: threading.Event) -> None:
+        try:
+            asyncio.run(self._run(listener, ready))
+        finally:
+            # Whoever waits for the start must not wait for ever when it failed.
+            ready.set()
+
+    async def _run(self, listener: socket.socket, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        await _serve(self._emulator, listener, self._stop, ready.set)
+
+
+async def _until_signal(
+    emulator: Emulator, listener: socket.socket, started: Callable[[str], None]
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    host, port = listener.getsockname()[:2]
+    await _serve(emulator, listener, stop, lambda: started(_url(host, port)))
+
+
+async def _serve(
+    emulator: Emulator,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    started: Callable[[], None],
+) -> None:
+    """Answer on a listening socket until `stop` is set, then cut whoever is left."""
+    config = uvicorn.Config(
+        emulator.asgi,
+        http=ConnectionProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: ConnectionProtocol(config=config, server_state=state, app_state={}),
+        sock=listener,
+        backlog=_BACKLOG,
+    )
+    started()
+    await stop.wait()
+    server.close()
+    for connection in list(state.connections):
+        connection.transport.abort()
+    if state.tasks:
+        _, late = await asyncio.wait(state.tasks, timeout=_LAST_TASKS)
+        for task in late:
+            task.cancel()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.wait_closed(), _LAST_TASKS)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        # The error's own words repeat the address; those of its number do not.
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror or str(error)
+        raise UsageError(
+            f"the sandbox cannot listen on {host} port {port}: {reason}",
+            hint="Choose another with --port, or leave --host out.",
+        ) from error
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,299 @@
+"""Everything the emulator remembers, in one SQLite database; every SQL statement is here.
+
+What the page shows is kept as running sums, so drawing it costs the same
+after ten uploads and after a million. Bodies are stored compressed and read
+one at a time.
+
+The methods may be called from any thread: one lock guards the one connection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qlogship.errors import StateError
+from qlogship.sandbox.options import Repeats
+from qlogship.sandbox.tally import FileTally, QueueTally, tally_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_APPLICATION_ID = 0x716C7362
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS upload (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    arrived_at REAL NOT NULL,
+    filename TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    calls INTEGER NOT NULL,
+    kept INTEGER NOT NULL,
+    answer TEXT NOT NULL,
+    body BLOB
+);
+CREATE INDEX IF NOT EXISTS upload_by_digest ON upload (sha256) WHERE kept;
+CREATE TABLE IF NOT EXISTS call (callid BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS queue (
+    key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    answered INTEGER NOT NULL,
+    abandoned INTEGER NOT NULL,
+    other INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS total (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    uploads INTEGER NOT NULL,
+    refused INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    calls INTEGER NOT NULL,
+    distinct_calls INTEGER NOT NULL
+);
+INSERT OR IGNORE INTO total VALUES (1, 0, 0, 0, 0, 0, 0);
+"""
+_COLUMNS = "id, arrived_at, filename, sha256, bytes, lines, calls, kept, answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file as it came in: when (epoch seconds), under which name, its bytes."""
+
+    at: float
+    filename: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One row of the record: `kept` says whether it counts, `answer` what was replied."""
+
+    id: int
+    arrived_at: float
+    filename: str
+    sha256: str
+    bytes: int
+    lines: int
+    calls: int
+    kept: bool
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The sums over all that is kept.
+
+    `calls` adds up what each upload was answered with; `distinct_calls` knows
+    each callid once. `queues` are the busiest ones, `queue_count` is all of them.
+    """
+
+    uploads: int
+    refused: int
+    lines: int
+    bytes: int
+    calls: int
+    distinct_calls: int
+    answered: int
+    abandoned: int
+    other: int
+    queues: tuple[QueueTally, ...]
+    queue_count: int
+
+
+class Storage:
+    """Keep uploads and what was counted in them; `path` None keeps them in memory.
+
+    Raises StateError when the file cannot be used, or belongs to another program.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._lock = threading.Lock()
+        try:
+            self._connection = sqlite3.connect(
+                ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
+            )
+            self._prepare()
+        except sqlite3.Error as error:
+            raise StateError(
+                f"the sandbox cannot keep its data in {path}: {error}",
+                hint="Name a file that can be written, and that the sandbox itself made.",
+            ) from error
+
+    def close(self) -> None:
+        """Give the database back."""
+        with self._lock:
+            self._connection.close()
+
+    def keep(self, arrival: Arrival, *, answer: str, repeats: Repeats = Repeats.KEEP) -> int:
+        """Store a file and return how many calls are counted in it: what the client is told.
+
+        With `Repeats.DROP` a file that is here already stores nothing and counts 0.
+        """
+        tally = tally_of(arrival.body)
+        digest = hashlib.sha256(arrival.body).hexdigest()
+        with self._transaction() as database:
+            if repeats is Repeats.DROP and _holds(database, digest):
+                _insert(database, arrival, tally, digest, f"{answer}, repeat", kept=False)
+                return 0
+            _insert(database, arrival, tally, digest, answer, kept=True)
+            _add(database, tally, len(arrival.body))
+        return len(tally.calls)
+
+    def refuse(self, arrival: Arrival, *, answer: str) -> None:
+        """Put on record a file that came whole and was not taken."""
+        tally = tally_of(arrival.body)
+        digest = hashlib.sha256(arrival.body).hexdigest()
+        with self._transaction() as database:
+            _insert(database, arrival, tally, digest, answer, kept=False)
+
+    def clear(self) -> None:
+        """Forget everything that was uploaded; the numbers of later uploads go on counting."""
+        with self._transaction() as database:
+            for table in ("upload", "call", "queue", "total"):
+                database.execute(f"DELETE FROM {table}")  # noqa: S608 -- four fixed names
+            database.execute("INSERT INTO total VALUES (1, 0, 0, 0, 0, 0, 0)")
+
+    def summary(self, *, queues: int = 24) -> Summary:
+        """Return the sums, with the `queues` busiest queues."""
+        with self._lock:
+            uploads, refused, lines, size, calls, distinct = self._connection.execute(
+                "SELECT uploads, refused, lines, bytes, calls, distinct_calls FROM total"
+            ).fetchone()
+            count, answered, abandoned, other = self._connection.execute(
+                "SELECT count(*), total(answered), total(abandoned), total(other) FROM queue"
+            ).fetchone()
+            busiest = self._connection.execute(
+                "SELECT name, answered, abandoned, other FROM queue"
+                " ORDER BY answered + abandoned + other DESC, key LIMIT ?",
+                (queues,),
+            ).fetchall()
+        return Summary(
+            uploads=uploads,
+            refused=refused,
+            lines=lines,
+            bytes=size,
+            calls=calls,
+            distinct_calls=distinct,
+            answered=int(answered),
+            abandoned=int(abandoned),
+            other=int(other),
+            queues=tuple(QueueTally(*row) for row in busiest),
+            queue_count=count,
+        )
+
+    def uploads(self) -> list[Upload]:
+        """Return what is kept, in order of arrival."""
+        return self._rows(f"SELECT {_COLUMNS} FROM upload WHERE kept ORDER BY id")  # noqa: S608
+
+    def latest(self, limit: int) -> list[Upload]:
+        """Return the newest arrivals first, those that were not kept among them."""
+        return self._rows(f"SELECT {_COLUMNS} FROM upload ORDER BY id DESC LIMIT ?", limit)  # noqa: S608
+
+    def body(self, upload_id: int) -> bytes | None:
+        """Return the bytes of one upload, or None when they are not kept."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT body FROM upload WHERE id = ? AND kept", (upload_id,)
+            ).fetchone()
+        return zlib.decompress(row[0]) if row else None
+
+    def bodies(self) -> list[bytes]:
+        """Return the bytes of every kept upload, in order of arrival; all at once, so for tests."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT body FROM upload WHERE kept ORDER BY id"
+            ).fetchall()
+        return [zlib.decompress(packed) for (packed,) in rows]
+
+    def calls(self) -> set[bytes]:
+        """Return every callid that entered a queue in what is kept."""
+        with self._lock:
+            return {callid for (callid,) in self._connection.execute("SELECT callid FROM call")}
+
+    def _prepare(self) -> None:
+        (owner,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and owner != _APPLICATION_ID:
+            raise sqlite3.DatabaseError("it is the database of another program")
+        self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.executescript(_SCHEMA)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _rows(self, query: str, *values: int) -> list[Upload]:
+        with self._lock:
+            rows = self._connection.execute(query, values).fetchall()
+        return [
+            Upload(number, at, filename, digest, size, lines, calls, bool(kept), answer)
+            for number, at, filename, digest, size, lines, calls, kept, answer in rows
+        ]
+
+
+def _holds(database: sqlite3.Connection, digest: str) -> bool:
+    found = database.execute("SELECT 1 FROM upload WHERE sha256 = ? AND kept", (digest,))
+    return found.fetchone() is not None
+
+
+def _insert(
+    database: sqlite3.Connection,
+    arrival: Arrival,
+    tally: FileTally,
+    digest: str,
+    answer: str,
+    *,
+    kept: bool,
+) -> None:
+    database.execute(
+        "INSERT INTO upload (arrived_at, filename, sha256, bytes, lines, calls, kept, answer, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            arrival.at,
+            arrival.filename,
+            digest,
+            len(arrival.body),
+            tally.lines,
+            len(tally.calls),
+            kept,
+            answer,
+            zlib.compress(arrival.body, 1) if kept else None,
+        ),
+    )
+    if not kept:
+        database.execute("UPDATE total SET refused = refused + 1")
+
+
+def _add(database: sqlite3.Connection, tally: FileTally, size: int) -> None:
+    """Carry one kept file into the running sums."""
+    new = database.executemany(
+        "INSERT OR IGNORE INTO call VALUES (?)", ((callid,) for callid in tally.calls)
+    ).rowcount
+    database.executemany(
+        "INSERT INTO queue VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+        " answered = answered + excluded.answered,"
+        " abandoned = abandoned + excluded.abandoned,"
+        " other = other + excluded.other",
+        ((q.name.lower(), q.name, q.answered, q.abandoned, q.other) for q in tally.queues),
+    )
+    database.execute(
+        "UPDATE total SET uploads = uploads + 1, lines = lines + ?, bytes = bytes + ?,"
+        " calls = calls + ?, distinct_calls = distinct_calls + ?",
+        (tally.lines, size, len(tally.calls), max(new, 0)),
+    )

@@ -1,0 +1,1 @@
+"""The service: one step of work, and the loop that waits between steps."""

@@ -1,0 +1,114 @@
+"""`run --once`: ship what is complete now, then end. For cron, and for tests.
+
+What cannot be sent is tried a few times in short order and then left in the
+ledger for the next run; the exit code says why.
+"""
+
+from __future__ import annotations
+
+import time
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
+
+from qlogship.errors import (
+    CredentialsRefused,
+    DashboardUnreachable,
+    ExitCode,
+    Fault,
+    SettingsError,
+    SourceUnreadable,
+)
+from qlogship.service import build
+from qlogship.service.clocks import Clocks
+from qlogship.service.shipper import Shipper
+from qlogship.service.worker import UploadThread
+from qlogship.store.store import Store
+
+if TYPE_CHECKING:
+    from qlogship.config import Settings
+
+_ATTEMPTS: Final = 3
+_LONGEST_WAIT: Final = 5.0
+
+
+def run_once(settings: Settings, *, flush: bool, log: Any) -> ExitCode:  # noqa: ANN401
+    """Ship all that is complete now, with `flush` also what is still open.
+
+    A call that has just ended is given the seconds of `batch.settle` to go on.
+    Returns DONE or IN_DOUBT. Raises what kept it from shipping all.
+    """
+    store = Store(settings.state.directory)
+    mailbox: SimpleQueue[None] = SimpleQueue()
+    clocks = Clocks()
+    dashboard = build.dashboard(settings)
+    worker = UploadThread(dashboard.upload, lambda: mailbox.put(None))
+    source = build.queue_log(settings, store, clocks)
+    try:
+        shipper = Shipper(
+            settings=settings, store=store, source=source, uploads=worker, clocks=clocks, log=log
+        )
+        _drain(shipper, mailbox, flush=flush)
+        if not flush:
+            until = time.monotonic() + settings.batch.settle
+            while (rest := until - time.monotonic()) > 0 and shipper.unsettled:
+                time.sleep(min(rest, 0.5))
+                _drain(shipper, mailbox, flush=False)
+        _raise_trouble(shipper)
+        return ExitCode.IN_DOUBT if store.in_doubt() else ExitCode.DONE
+    finally:
+        source.close()
+        worker.stop()
+        dashboard.abort()
+        dashboard.close()
+        store.close()
+
+
+def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None:
+    """Step until all that may go has gone, or until sending fails for good."""
+    while True:
+        wait = shipper.step(hurry=True, flush=flush)
+        if shipper.idle:
+            return
+        if wait == 0.0:
+            continue
+        head = shipper.waiting[0] if shipper.waiting else None
+        if head is not None and not shipper.sending:
+            _raise_hopeless(shipper)
+            if head.attempts >= _ATTEMPTS or wait > _LONGEST_WAIT:
+                _raise_trouble(shipper)
+                return
+        try:
+            mailbox.get(timeout=wait)
+        except Empty:
+            continue
+
+
+def _raise_hopeless(shipper: Shipper) -> None:
+    """Raise for what no further attempt will mend."""
+    for kind, message in shipper.troubles.items():
+        if kind == "dashboard_refuses_credentials":
+            raise CredentialsRefused(
+                message, hint="Check dashboard.email and the password, then run this again."
+            )
+        if kind == "dashboard_redirects":
+            raise SettingsError(
+                [
+                    Fault(
+                        "dashboard.url",
+                        message,
+                        "Set it to the address that the dashboard redirects to.",
+                    )
+                ]
+            )
+
+
+def _raise_trouble(shipper: Shipper) -> None:
+    """Raise for what stands in the way now."""
+    _raise_hopeless(shipper)
+    for kind, message in shipper.troubles.items():
+        if kind == "source":
+            raise SourceUnreadable(message, hint="Check source.path and who may read it.")
+        if kind in {"dashboard_unreachable", "dashboard_busy", "dashboard_not_accepting"}:
+            raise DashboardUnreachable(
+                message, hint="Run this again later; nothing is lost meanwhile."
+            )

@@ -1,0 +1,236 @@
+"""The loop that waits: signals, hints, the watchdog, and what to do when a step fails.
+
+Nothing is decided here that the shipper could decide. Signal handlers and other
+threads only put a word into the mailbox; the main thread does all the rest.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import contextmanager
+from enum import Enum, auto
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
+
+from qlogship.errors import ExitCode, QlogshipError, StateError
+from qlogship.service import build
+from qlogship.service.clocks import Clocks
+from qlogship.service.notify import Systemd
+from qlogship.service.shipper import POLL, Shipper
+from qlogship.service.wakeups import Wakeups
+from qlogship.service.worker import UploadThread
+from qlogship.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from qlogship.config import Settings
+
+_GRACE: Final = 3.0
+"""Seconds an upload under way may take to end when the service is told to stop."""
+
+_CALM: Final = 0.2
+"""Seconds between two looks at a growing file: lines come in bursts, fsync costs."""
+
+_STATE_RETRY: Final = 5.0
+
+# Two threads share the interpreter. At its default of 5 ms, each call the
+# uploading one makes into the system could wait that long to go on.
+_SWITCH_INTERVAL: Final = 0.0005
+
+
+class Word(Enum):
+    """What may lie in the mailbox."""
+
+    GROWN = auto()
+    CHANGED = auto()
+    ANSWERED = auto()
+    STOP = auto()
+    RELOAD = auto()
+
+
+class Service:
+    """Run a shipper until told to stop.
+
+    `load` reads the settings anew at a reload. What it raises is logged, and the
+    settings in use stay.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        load: Callable[[], Settings],
+        *,
+        log: Any,  # noqa: ANN401  # structlog's loggers have no common type
+        systemd: Systemd | None = None,
+        clocks: Clocks | None = None,
+    ) -> None:
+        self._load = load
+        self._log = log
+        self._systemd = systemd or Systemd()
+        self._clocks = clocks or Clocks()
+        self._mailbox: SimpleQueue[Word] = SimpleQueue()
+        self._settings = settings
+        self._pinged_at = self._clocks.monotonic()
+
+    def tell(self, word: Word) -> None:
+        """Put a word into the mailbox; from any thread, or a signal handler."""
+        self._mailbox.put(word)
+
+    def run(self) -> ExitCode:
+        """Work until told to stop. Raises what keeps the service from starting."""
+        sys.setswitchinterval(_SWITCH_INTERVAL)
+        store = Store(self._settings.state.directory)
+        self._log.info("service_started", queue_log=str(self._settings.source.path))
+        while True:
+            try:
+                word = self._ship(store)
+            except StateError as error:
+                store.close()
+                stopped, store = self._reopened(error)
+                if stopped:
+                    return ExitCode.DONE
+                continue
+            if word is Word.STOP:
+                store.close()
+                self._log.info("service_stopped")
+                return ExitCode.DONE
+            store = self._reloaded(store)
+
+    def _ship(self, store: Store) -> Word:
+        """Ship with one set of settings until it is time to stop or to change them."""
+        settings = self._settings
+        dashboard = build.dashboard(settings)
+        worker = UploadThread(dashboard.upload, lambda: self.tell(Word.ANSWERED))
+        source = build.queue_log(settings, store, self._clocks)
+        wakeups = Wakeups(
+            settings.source.path,
+            settings.source.archives,
+            grown=lambda: self.tell(Word.GROWN),
+            changed=lambda: self.tell(Word.CHANGED),
+        )
+        try:
+            shipper = Shipper(
+                settings=settings,
+                store=store,
+                source=source,
+                uploads=worker,
+                clocks=self._clocks,
+                log=self._log,
+            )
+            if not wakeups.complete:
+                self._log.warning("watches_incomplete", poll_seconds=POLL)
+            wait = shipper.step()
+            self._systemd.ready()
+            while True:
+                self._systemd.status(_status_line(shipper))
+                wakeups.follow()
+                word = self._next_word(wait)
+                if word is Word.STOP:
+                    self._systemd.stopping()
+                if word in {Word.STOP, Word.RELOAD}:
+                    if worker.wait(_GRACE):
+                        shipper.settle_answer()
+                    return word
+                if word is Word.CHANGED:
+                    shipper.scan()
+                wait = shipper.step()
+        finally:
+            wakeups.close()
+            source.close()
+            worker.stop()
+            dashboard.abort()
+            dashboard.close()
+
+    def _next_word(self, wait: float) -> Word | None:
+        """Wait for a word, for `wait` seconds at most; keep the watchdog fed meanwhile."""
+        until = self._clocks.monotonic() + wait
+        found: set[Word] = set()
+        while True:
+            now = self._clocks.monotonic()
+            ping_every = self._systemd.ping_every
+            if ping_every is not None and now - self._pinged_at >= ping_every:
+                self._systemd.alive()
+                self._pinged_at = now
+            try:
+                while True:
+                    found.add(self._mailbox.get_nowait())
+            except Empty:
+                pass
+            for word in (Word.STOP, Word.RELOAD, Word.CHANGED, Word.ANSWERED):
+                if word in found:
+                    for other in found - {word, Word.GROWN}:
+                        self._mailbox.put(other)
+                    return word
+            if Word.GROWN in found:
+                until = min(until, now + _CALM)
+            if until <= now:
+                return None
+            rest = until - now
+            if ping_every is not None:
+                rest = min(rest, self._pinged_at + ping_every - now)
+            try:
+                found.add(self._mailbox.get(timeout=max(rest, 0.0)))
+            except Empty:
+                continue
+
+    def _reloaded(self, store: Store) -> Store:
+        """Read the settings again; keep those in use when the new ones are at fault."""
+        self._systemd.reloading()
+        try:
+            settings = self._load()
+        except QlogshipError as error:
+            self._log.error("reload_refused", message=error.message, hint=error.hint)
+        else:
+            if settings.state.directory != self._settings.state.directory:
+                store.close()
+                store = Store(settings.state.directory)
+            self._settings = settings
+            self._log.info("settings_reloaded")
+        return store
+
+    def _reopened(self, error: StateError) -> tuple[bool, Any]:
+        """Open the store again and again until it can be used, or until told to stop."""
+        self._log.error("state_failed", message=error.message, hint=error.hint)
+        self._systemd.status(f"waiting for the state directory: {error.message}")
+        while True:
+            until = self._clocks.monotonic() + _STATE_RETRY
+            while (rest := until - self._clocks.monotonic()) > 0:
+                if self._next_word(rest) is Word.STOP:
+                    self._systemd.stopping()
+                    return True, None
+            try:
+                store = Store(self._settings.state.directory)
+                with store.transaction():
+                    store.troubles.clear("state")
+            except StateError as again:
+                error = again
+                continue
+            self._log.info("state_recovered")
+            return False, store
+
+
+@contextmanager
+def signals(service: Service) -> Iterator[None]:
+    """Hand SIGTERM, SIGINT and SIGHUP to the service's mailbox while the block runs."""
+    words = {signal.SIGTERM: Word.STOP, signal.SIGINT: Word.STOP, signal.SIGHUP: Word.RELOAD}
+    before = {
+        number: signal.signal(number, lambda *_, word=word: service.tell(word))
+        for number, word in words.items()
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _status_line(shipper: Shipper) -> str:
+    """Say in one line how things stand, for `systemctl status`."""
+    trouble = next(iter(shipper.troubles.values()), None)
+    if trouble is not None:
+        return f"trouble: {trouble}"
+    if shipper.waiting:
+        return f"shipping: {len(shipper.waiting)} uploads waiting"
+    return f"following {shipper.path}: everything that may go is shipped"

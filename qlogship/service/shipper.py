@@ -1,0 +1,461 @@
+"""One step of the service's work: from the file to the archive to the dashboard.
+
+Theory of operation
+-------------------
+A step does a bounded piece of work and returns how long nothing need be done:
+
+1. `_deliver`: takes the outcome of the upload that is under way, decides what
+   becomes of it, and begins the next attempt that is due. Outcome and attempt
+   are committed before the bytes are handed to the worker: what the ledger does
+   not know was never sent.
+2. `_advance`: reads a piece of the queue_log and archives it with its cursor;
+   takes archived records into the window; cuts a batch when it is full, or when
+   what may go has lingered. One transaction, so that a crash leaves all or none.
+
+At most `AHEAD` uploads are decided before they can be sent; what arrives
+meanwhile stays in the archive and makes fuller batches later. Uploads go out in
+the order they were decided; the oldest one's backoff holds all others.
+
+The time that calls are measured by comes from the records while there are more
+to take in, and runs on with the monotonic clock when all are in; so a backlog
+is cut the same way however fast it is shipped.
+
+Memory runs ahead of the database during a step. When one raises, drop the
+shipper and make a new one: it takes up what was committed.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from qlogship.core.backoff import RETRY_AFTER_MAX, next_delay
+from qlogship.core.batching import Window
+from qlogship.core.calls import CallTracker
+from qlogship.core.delivery import decide
+from qlogship.core.outcome import Outcome, Verdict
+from qlogship.errors import StateError
+from qlogship.service.troubles import Notices
+from qlogship.store.ledger import Result, Upload
+
+if TYPE_CHECKING:
+    from qlogship.config import Settings
+    from qlogship.core.batching import Batch
+    from qlogship.core.delivery import Decision
+    from qlogship.service.clocks import Clocks
+    from qlogship.service.worker import Uploads
+    from qlogship.source.follower import QueueLog
+    from qlogship.store.archive import Block
+    from qlogship.store.store import Store
+
+AHEAD: Final = 2
+POLL: Final = 10.0
+_RESTLESS_POLL: Final = 1.0
+_READ_BYTES: Final = 1024 * 1024
+
+_CUT_OFF = Outcome(
+    verdict=Verdict.UNKNOWN,
+    reported_calls=None,
+    retry_after=None,
+    http_status=None,
+    detail="qlogship ended before an answer was recorded",
+    answer="",
+)
+
+_HINTS: Final = {
+    "dashboard_unreachable": "Check the network, and dashboard.url in the settings.",
+    "dashboard_refuses_credentials": "Check dashboard.email and the password.",
+    "dashboard_not_accepting": "Look at the answers with `qlogship uploads`.",
+    "dashboard_redirects": "Set dashboard.url to the address that it redirects to.",
+    "dashboard_busy": "Wait; qlogship tries again by itself.",
+}
+
+
+class Shipper:
+    """Ship one queue_log to one dashboard, step by step.
+
+    `log` is a structlog logger.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        source: QueueLog,
+        uploads: Uploads,
+        clocks: Clocks,
+        log: Any,  # noqa: ANN401  # structlog's loggers have no common type
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._source = source
+        self._uploads = uploads
+        self._clocks = clocks
+        self._log = log
+        self._notices = Notices(store.troubles, log, clocks)
+        position = store.ledger.position()
+        self._generation = position.generation
+        self._frontier = position.frontier
+        self._window = Window(
+            CallTracker(settle=settings.batch.settle, hold=settings.batch.hold),
+            max_bytes=settings.batch.max_bytes,
+            hold=settings.batch.hold,
+            clock=position.clock,
+        )
+        self._window.restore(store.archive.records(position.held))
+        self._held: tuple[int, int] | None = None
+        self._block: Block | None = None
+        self._filled = False
+        self._still_since = clocks.monotonic()
+        self._first_look = True
+        self._failed_at: float | None = None
+        self._ready_since: float | None = None
+        self._scanned_at = clocks.monotonic()
+        self._bodies: dict[int, bytes] = {}
+        self._sent: Upload | None = None
+        self._sent_at = 0.0
+        self._recover()
+        self._waiting = store.ledger.waiting(unknown_too=self._resend)
+        self._due = self._remembered_delay()
+        self.drained = False
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """What is wrong now: kind and message."""
+        return self._notices.kinds
+
+    @property
+    def waiting(self) -> list[Upload]:
+        """The uploads that are decided and to be sent, oldest first."""
+        return self._waiting
+
+    @property
+    def idle(self) -> bool:
+        """Whether every record that may go has gone, and been answered."""
+        return self.drained and not self._waiting and not self._uploads.busy
+
+    @property
+    def sending(self) -> bool:
+        """Whether an upload is under way."""
+        return self._uploads.busy
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a call has ended and only its silence is awaited."""
+        return self._window.unsettled(self._now())
+
+    @property
+    def path(self) -> str:
+        """The queue_log that is followed."""
+        return str(self._settings.source.path)
+
+    def settle_answer(self) -> None:
+        """Write down the outcome of the upload that was under way, and send no other."""
+        outcome = self._uploads.take()
+        if outcome is not None:
+            with self._store.transaction():
+                self._answered(outcome)
+                self._notices.write()
+
+    def scan(self) -> None:
+        """Look at the whole family of files in the next step: something happened there."""
+        self._source.scan()
+        self._scanned_at = self._clocks.monotonic()
+
+    def step(self, *, hurry: bool = False, flush: bool = False) -> float:
+        """Do a bounded piece of work; return the seconds until there is more, 0.0 for now.
+
+        `hurry` lets finished calls go without lingering; `flush` lets all go.
+        Raises `StateError`; see the module about what to do then.
+        """
+        if self._clocks.monotonic() - self._scanned_at >= POLL:
+            self.scan()
+        self._deliver()
+        more = self._advance(hurry=hurry or flush, flush=flush)
+        self._deliver()
+        return 0.0 if more else max(0.0, self._wait())
+
+    # --- delivery ---
+
+    @property
+    def _resend(self) -> bool:
+        return self._settings.delivery.on_unknown == "resend"
+
+    def _recover(self) -> None:
+        """Give the uploads that a crash cut off the outcome they have: unknown."""
+        with self._store.transaction():
+            for upload in self._store.ledger.cut_off():
+                self._log.warning("upload_was_cut_off", upload=upload.id)
+                self._record(upload, _CUT_OFF, delay=0.0)
+
+    def _remembered_delay(self) -> float:
+        """Return when the oldest waiting upload is due, on the monotonic clock."""
+        not_before = self._waiting[0].not_before if self._waiting else None
+        if not_before is None:
+            return self._clocks.monotonic()
+        wait = min(max(0.0, not_before - self._clocks.wall()), RETRY_AFTER_MAX)
+        return self._clocks.monotonic() + wait
+
+    def _deliver(self) -> None:
+        outcome = self._uploads.take()
+        starts = self._waiting and (outcome is not None or not self._uploads.busy)
+        if outcome is None and not (starts and self._due <= self._clocks.monotonic()):
+            return
+        upload: Upload | None = None
+        with self._store.transaction():
+            if outcome is not None:
+                self._answered(outcome)
+            if self._waiting and self._due <= self._clocks.monotonic():
+                upload = self._waiting[0]
+                body = self._body(upload)
+                upload = self._store.ledger.begin_attempt(upload, at=self._clocks.wall())
+            self._notices.write()
+        if upload is not None:
+            self._waiting[0] = self._sent = upload
+            self._bodies[upload.id] = body
+            self._sent_at = self._clocks.monotonic()
+            self._uploads.submit(self._settings.source.path.name, body)
+
+    def _answered(self, outcome: Outcome) -> None:
+        """Write down what came back of the upload that was sent, and what follows from it."""
+        upload, self._sent = self._sent, None
+        if upload is None:
+            return
+        delay = self._delay(upload, outcome)
+        upload, decision = self._record(upload, outcome, delay=delay)
+        if decision.again:
+            self._waiting[0] = upload
+            self._due = self._clocks.monotonic() + delay
+        else:
+            self._waiting.pop(0)
+            self._bodies.pop(upload.id, None)
+            # After an unknown answer the far end is not itself: leave it some time.
+            self._due = self._clocks.monotonic() + (delay if decision.state == "unknown" else 0.0)
+        self._tell(upload, outcome, decision, delay)
+
+    def _record(self, upload: Upload, outcome: Outcome, *, delay: float) -> tuple[Upload, Decision]:
+        decision = decide(
+            outcome.verdict,
+            on_unknown=self._settings.delivery.on_unknown,
+            state=upload.state,  # type: ignore[arg-type]  # checked by the schema
+            possible_duplicate=upload.possible_duplicate,
+        )
+        now = self._clocks.wall()
+        result = Result(
+            state=decision.state,
+            verdict=str(outcome.verdict),
+            possible_duplicate=decision.possible_duplicate,
+            reported_calls=outcome.reported_calls,
+            http_status=outcome.http_status,
+            detail=outcome.detail,
+            answer=outcome.answer,
+            not_before=now + delay if decision.again else None,
+        )
+        return self._store.ledger.end_attempt(upload, result, at=now), decision
+
+    def _delay(self, upload: Upload, outcome: Outcome) -> float:
+        return next_delay(
+            upload.attempts,
+            random=self._clocks.chance(),
+            retry_after=outcome.retry_after,
+            slow=outcome.verdict in {Verdict.UNAUTHORIZED, Verdict.REDIRECTED},
+        )
+
+    def _tell(self, upload: Upload, outcome: Outcome, decision: Decision, delay: float) -> None:
+        facts = {
+            "upload": upload.id,
+            "lines": upload.lines,
+            "calls": upload.calls,
+            "bytes": upload.bytes,
+            "seconds": round(self._clocks.monotonic() - self._sent_at, 3),
+        }
+        if decision.state == "accepted":
+            self._notices.end_all("dashboard_")
+            self._log.info(
+                "batch_accepted",
+                **facts,
+                reported_calls=outcome.reported_calls,
+                possible_duplicate=upload.possible_duplicate,
+            )
+            if outcome.reported_calls is None:
+                self._notices.begin(
+                    "count_unreadable",
+                    f"the dashboard's answer holds no count of calls: {outcome.answer[:200]!r}",
+                    "Nothing need be done; reported calls cannot be compared.",
+                )
+            else:
+                self._notices.end("count_unreadable")
+        elif decision.state == "rejected":
+            self._notices.end_all("dashboard_")
+            self._log.error("batch_quarantined", **facts, detail=outcome.detail)
+        if decision.trouble is not None:
+            self._notices.begin(
+                decision.trouble,
+                outcome.detail,
+                _HINTS[decision.trouble],
+                grave=decision.slow,
+            )
+            self._notices.end_all("dashboard_", but={decision.trouble})
+        if decision.state == "unknown":
+            self._log.warning(
+                "outcome_unknown", **facts, detail=outcome.detail, again=decision.again
+            )
+        if decision.again:
+            self._log.debug("upload_postponed", **facts, detail=outcome.detail, wait=delay)
+
+    def _body(self, upload: Upload) -> bytes:
+        """Return the bytes of an upload, the same at every attempt."""
+        body = self._bodies.get(upload.id)
+        if body is None:
+            body = self._store.archive.text(upload.runs)
+            if len(body) != upload.bytes or sha256(body).hexdigest() != upload.sha256:
+                raise StateError(
+                    f"the archive no longer gives the bytes of upload {upload.id}",
+                    hint="Restore the state directory from a backup.",
+                )
+        return body
+
+    # --- archive and batches ---
+
+    def _advance(self, *, hurry: bool, flush: bool) -> bool:
+        """Archive what there is to read, and cut what may go; tell whether there is more."""
+        with self._store.transaction():
+            piece = self._source.read(_READ_BYTES)
+            changes = self._source.take_changes()
+            for stream in changes.streams.values():
+                self._store.cursor.save(stream)
+            if piece is not None:
+                self._store.archive.append(piece.data, stream=piece.stream.id, offset=piece.offset)
+            if changes.seen or changes.gone:
+                self._store.cursor.save_sightings(changes.seen, changes.gone)
+            if changes.history is not None:
+                self._store.cursor.save_history(changes.history)
+            self._note_source()
+            self._look_at_stillness(read_something=piece is not None)
+            full = self._fill()
+            caught_up = piece is None and self._frontier == self._store.archive.next_seq
+            batches = self._cut(full=full, caught_up=caught_up, hurry=hurry, flush=flush)
+            for batch in batches:
+                self._prepare(batch)
+            if caught_up:
+                self._write_held()
+            self._notices.write()
+        self.drained = caught_up and not batches and (self._window.empty or not self._ready())
+        return piece is not None or (len(self._waiting) < AHEAD and not caught_up)
+
+    def _fill(self) -> bool:
+        """Take archived records into the window while another batch may be decided."""
+        archive = self._store.archive
+        if len(self._waiting) >= AHEAD:
+            return False
+        while (room := self._window.room) > 0:
+            if self._block is None:
+                self._block = archive.block_at(self._frontier)
+                if self._block is None:
+                    return False
+            block, skip = self._block, 0
+            data = block.data
+            if len(data) > room:
+                skip = data.rfind(b"\n", 0, room) + 1 or data.index(b"\n") + 1
+                data = data[:skip]
+            taken = self._window.add(block.first_seq, data)
+            self._frontier += taken
+            self._block = block.after(taken, skip) if skip else None
+        return True
+
+    def _cut(self, *, full: bool, caught_up: bool, hurry: bool, flush: bool) -> list[Batch]:
+        """Cut the window if it is full, due or flushed."""
+        if len(self._waiting) >= AHEAD or self._window.empty:
+            return []
+        if not full:
+            if not caught_up:
+                return []
+            if not flush and not self._lingered(hurry=hurry):
+                return []
+        self._ready_since = None
+        batches = self._window.cut(self._now(), flush=flush and caught_up)
+        # Only now is each record before the frontier in an upload or held.
+        self._store.ledger.save_position(
+            frontier=self._frontier, held=self._window.held_runs, clock=self._window.clock
+        )
+        return batches
+
+    def _lingered(self, *, hurry: bool) -> bool:
+        """Tell whether something may go, and has waited long enough for company."""
+        if not self._ready():
+            self._ready_since = None
+            return False
+        if self._ready_since is None:
+            self._ready_since = self._clocks.monotonic()
+        waited = self._clocks.monotonic() - self._ready_since
+        return hurry or waited >= self._settings.batch.linger
+
+    def _prepare(self, batch: Batch) -> None:
+        upload = self._store.ledger.prepare(
+            batch, generation=self._generation, at=self._clocks.wall()
+        )
+        if not self._waiting:
+            self._due = max(self._due, self._clocks.monotonic())
+        self._waiting.append(upload)
+        if len(self._waiting) <= AHEAD:
+            self._bodies[upload.id] = batch.body
+
+    def _write_held(self) -> None:
+        held = self._window.counts(self._now())
+        if held != self._held:
+            self._held = held
+            self._store.ledger.save_held(calls=held[0], lines=held[1])
+
+    def _note_source(self) -> None:
+        """Note what is wrong with the queue_log; a path that is empty for a moment is nothing."""
+        trouble = self._source.trouble
+        now = self._clocks.monotonic()
+        if trouble is None:
+            self._notices.end("source")
+            self._failed_at = None
+        else:
+            self._failed_at = now if self._failed_at is None else self._failed_at
+            if self._first_look or now - self._failed_at >= _RESTLESS_POLL:
+                self._notices.begin("source", trouble.message, trouble.hint, grave=True)
+        damaged = {f"file {path}": error for path, error in self._source.damaged.items()}
+        for kind, error in damaged.items():
+            self._notices.begin(kind, error.message, error.hint)
+        self._notices.end_all("file ", but=set(damaged))
+
+    # --- time ---
+
+    def _now(self) -> float:
+        """Return the time calls are measured by: the records' own, running on when all are in."""
+        clock = float(self._window.clock or 0)
+        if self._frontier < self._store.archive.next_seq:
+            return clock
+        return clock + self._clocks.monotonic() - self._still_since
+
+    def _look_at_stillness(self, *, read_something: bool) -> None:
+        """Note when the last record came in; at the first look, how old the file is."""
+        if read_something:
+            self._still_since = self._clocks.monotonic()
+        elif self._first_look:
+            quiet = min(self._source.quiet_for or 0.0, self._settings.batch.hold)
+            self._still_since = self._clocks.monotonic() - quiet
+        self._first_look = False
+
+    def _ready(self) -> bool:
+        return self._window.ready(self._now())
+
+    def _wait(self) -> float:
+        """Return the seconds until something is due by the clock alone."""
+        now = self._clocks.monotonic()
+        waits = [self._scanned_at + POLL - now]
+        if self._source.restless or (self._failed_at is not None and "source" not in self.troubles):
+            waits.append(_RESTLESS_POLL)
+        if self._waiting and not self._uploads.busy:
+            waits.append(self._due - now)
+        if len(self._waiting) < AHEAD and not self._window.empty:
+            if self._ready_since is not None:
+                waits.append(self._ready_since + self._settings.batch.linger - now)
+            change = self._window.next_change(self._now())
+            if change is not None:
+                waits.append(change)
+        return min(waits)

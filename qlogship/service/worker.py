@@ -1,0 +1,84 @@
+"""The one thread that uploads: it takes bytes and returns an outcome, nothing else."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qlogship.core.outcome import Outcome
+
+
+class Uploads(Protocol):
+    """What the shipper asks of whoever uploads."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether an upload was submitted whose outcome was not taken."""
+
+    def submit(self, filename: str, body: bytes) -> None:
+        """Begin an upload; `busy` must be false."""
+
+    def take(self) -> Outcome | None:
+        """Return the outcome of the upload when it is there, once."""
+
+
+class UploadThread:
+    """Upload one body at a time on a thread of its own.
+
+    `upload` blocks and returns the outcome; `wake` is called, on the thread,
+    when one is there. What `upload` raises is raised by `take`.
+    """
+
+    def __init__(self, upload: Callable[[str, bytes], Outcome], wake: Callable[[], None]) -> None:
+        self._upload = upload
+        self._wake = wake
+        self._jobs: SimpleQueue[tuple[str, bytes] | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[Outcome | Exception] = SimpleQueue()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._pending = False
+        # A daemon: a request that hangs must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="upload", daemon=True)
+        self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an upload was submitted whose outcome was not taken."""
+        return self._pending
+
+    def submit(self, filename: str, body: bytes) -> None:
+        """Begin an upload; `busy` must be false."""
+        self._pending = True
+        self._idle.clear()
+        self._jobs.put((filename, body))
+
+    def take(self) -> Outcome | None:
+        """Return the outcome of the upload when it is there, once."""
+        if not self._pending or self._outcomes.empty():
+            return None
+        self._pending = False
+        outcome = self._outcomes.get()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until no upload is under way; false when `timeout` seconds did not do."""
+        return self._idle.wait(timeout)
+
+    def stop(self) -> None:
+        """Let the thread end after what it is doing."""
+        self._jobs.put(None)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                self._outcomes.put(self._upload(*job))
+            except Exception as error:  # noqa: BLE001  # carried to the main thread by take()
+                self._outcomes.put(error)
+            self._idle.set()
+            self._wake()

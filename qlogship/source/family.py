@@ -1,0 +1,64 @@
+"""The family of the queue_log: the files beside it that rotation may have made of it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qlogship.core.rotation import is_related_name, is_rotated_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file of the family, not the live one; `status` is that of stat(2).
+
+    `rotated` is false for a name that no rotation makes (queue_log.old): such a
+    file may continue a stream that is known, but never begins one.
+    """
+
+    path: Path
+    status: os.stat_result
+    rotated: bool
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.status.st_dev, self.status.st_ino
+
+
+def members(path: Path, archives: Iterable[str]) -> Iterator[Member]:
+    """Yield the regular files beside `path`, and under the `archives` globs, of its family.
+
+    Only names that begin with that of `path` count. What cannot be listed is
+    passed over: it is looked for again at the next scan.
+    """
+    seen = {path}
+    for candidate in _candidates(path, archives):
+        if candidate in seen or not is_related_name(candidate.name, path.name):
+            continue
+        seen.add(candidate)
+        try:
+            status = candidate.lstat()
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode):
+            yield Member(candidate, status, is_rotated_name(candidate.name, path.name))
+
+
+def _candidates(path: Path, archives: Iterable[str]) -> Iterator[Path]:
+    try:
+        names = os.listdir(path.parent)
+    except OSError:
+        names = []
+    for name in sorted(names):
+        yield path.parent / name
+    for pattern in archives:
+        for name in sorted(glob.glob(pattern)):
+            yield Path(name)

@@ -1,0 +1,152 @@
+"""Open files of the queue_log family, plain or compressed, behind one way of reading."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from qlogship.core.rotation import HEAD_BYTES
+from qlogship.errors import SourceUnreadable
+from qlogship.source.decompress import DamagedError, Decompressing, compression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import Self
+
+
+class OpenFile:
+    """One file, open for reading; closed by `close` or at the end of a `with`.
+
+    Raises `SourceUnreadable` when it is missing, no regular file, or may not
+    be read. It is opened without blocking, so that a FIFO cannot hang us.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with readable(path):
+            self._handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+            try:
+                self.status = os.fstat(self._handle)
+                if not stat.S_ISREG(self.status.st_mode):
+                    raise _not_regular(path, self.status.st_mode)
+                self.compression = compression(os.pread(self._handle, 6, 0), suffix=path.suffix)
+            except BaseException:
+                os.close(self._handle)
+                raise
+        self._text: Decompressing | None = None
+        self._kept_at, self._kept = 0, b""  # what was decompressed last
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.status.st_dev, self.status.st_ino
+
+    def refresh(self) -> os.stat_result:
+        """Ask for the status again; it is kept in `status`."""
+        with readable(self.path):
+            self.status = os.fstat(self._handle)
+        return self.status
+
+    def start(self, size: int = HEAD_BYTES) -> bytes:
+        """Return the first bytes of the text, decompressed."""
+        if self.compression is None:
+            return self.read_at(0, size)
+        return Decompressing(self._reader(), self.compression).read(size)[:size]
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes of the text at `offset`; fewer only at its end.
+
+        In a compressed file, going forward is cheap, going back starts anew.
+        """
+        with readable(self.path):
+            if self.compression is None:
+                return os.pread(self._handle, size, offset)
+            if self._text is None or offset < self._kept_at:
+                self._text, self._kept_at, self._kept = (
+                    Decompressing(self._reader(), self.compression),
+                    0,
+                    b"",
+                )
+            while self._text.position <= offset:
+                self._kept_at, self._kept = self._text.position, self._text.read(1 << 18)
+                if not self._kept:
+                    return b""
+            # Callers cut at the last newline and come back for the rest.
+            self._kept = self._kept[offset - self._kept_at :]
+            self._kept_at = offset
+            if len(self._kept) < size:
+                self._kept += self._text.read(size - len(self._kept))
+            return self._kept[:size]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the end that `read_at` met is the real end of the text."""
+        return self.compression is None or (self._text is not None and self._text.whole)
+
+    def _reader(self) -> Callable[[int], bytes]:
+        """Return a function that reads the raw bytes on from the beginning."""
+        position = 0
+
+        def read(size: int) -> bytes:
+            nonlocal position
+            data = os.pread(self._handle, size, position)
+            position += len(data)
+            return data
+
+        return read
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._handle)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what the system says about a file into `SourceUnreadable`."""
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except DamagedError as error:
+        raise SourceUnreadable(
+            f"the compressed file {path} is damaged: {error}",
+            hint="Restore it from a backup if there is one; what could be read was archived.",
+        ) from error
+
+
+def unreadable(path: Path, error: OSError) -> SourceUnreadable:
+    """Say in words why a file cannot be read, and what to do."""
+    match error:
+        case FileNotFoundError():
+            return SourceUnreadable(
+                f"the queue_log {path} does not exist",
+                hint="Check source.path, and that Asterisk writes a queue_log "
+                "(logger.conf: queue_log = yes).",
+            )
+        case PermissionError():
+            return SourceUnreadable(
+                f"the queue_log {path} may not be read: {error.strerror}",
+                hint="Add qlogship's user to the group that owns the file (usually asterisk).",
+            )
+        case _:
+            return SourceUnreadable(
+                f"the queue_log {path} cannot be read: {error.strerror or error}",
+                hint="Check the file system it lies on.",
+            )
+
+
+def _not_regular(path: Path, mode: int) -> SourceUnreadable:
+    kind = "a directory" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device"
+    return SourceUnreadable(
+        f"the queue_log {path} is {kind}, not a regular file",
+        hint="Point source.path to the file that Asterisk writes.",
+    )

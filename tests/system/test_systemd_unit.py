@@ -1,0 +1,114 @@
+"""The systemd unit and its companions, judged by systemd's own tools; no service is started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qlogship.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+UNITS = Path(__file__).parents[2] / "systemd"
+UNIT = UNITS / "qlogship.service"
+EXPOSURE_AT_MOST = 1.2
+
+
+def settings(section: str) -> dict[str, list[str]]:
+    """Return the unit's settings in one section; a setting may be given more than once."""
+    found: dict[str, list[str]] = {}
+    here = ""
+    for line in UNIT.read_text(encoding="ascii").splitlines():
+        if line.startswith("["):
+            here = line.strip("[]")
+        elif here == section and "=" in line and not line.startswith("#"):
+            name, value = line.split("=", 1)
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run one of systemd's tools, or skip the test where it is not installed."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """Return a copy of the unit whose program exists on every machine."""
+    copy = tmp_path / UNIT.name
+    text = UNIT.read_text(encoding="ascii")
+    copy.write_text(text.replace("/usr/bin/qlogship", "/bin/true"), encoding="ascii")
+    return copy
+
+
+def test_verify_finds_nothing(unit: Path) -> None:
+    """systemd knows every setting of the unit and takes its value."""
+    verified = run("systemd-analyze", "verify", "--man=no", unit)
+    complaints = [line for line in verified.stderr.splitlines() if unit.name in line]
+    assert (complaints, verified.returncode) == ([], 0)
+
+
+def test_exposure_is_low(unit: Path) -> None:
+    """The sandbox around the service is as tight as systemd's own measure says it was made."""
+    limit = round(EXPOSURE_AT_MOST * 10)
+    judged = run("systemd-analyze", "security", "--offline=true", f"--threshold={limit}", unit)
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+
+
+def test_no_restart_when_it_cannot_help() -> None:
+    """Wrong settings and a wrong command line are not tried again; everything else is."""
+    service = settings("Service")
+    never = {ExitCode.USAGE, ExitCode.SETTINGS}
+    (prevent,) = service["RestartPreventExitStatus"]
+    assert {int(status) for status in prevent.split()} == never
+    assert service["Restart"] == ["on-failure"]
+
+
+def test_sysusers_makes_the_user(tmp_path: Path) -> None:
+    """The service's user has no shell, and is in the group that may read the queue_log."""
+    (tmp_path / "etc").mkdir()
+    made = run("systemd-sysusers", f"--root={tmp_path}", UNITS / "qlogship.sysusers.conf")
+    if made.returncode != 0 and os.geteuid() != 0:
+        pytest.skip("only root may make users, be it in another root")
+    assert made.returncode == 0, made.stderr
+    users = rows(tmp_path / "etc" / "passwd")
+    groups = rows(tmp_path / "etc" / "group")
+    assert [(row[0], row[5], row[6]) for row in users] == [
+        ("qlogship", "/var/lib/qlogship", "/usr/sbin/nologin")
+    ]
+    assert {row[0]: row[3] for row in groups} == {"asterisk": "qlogship", "qlogship": ""}
+
+
+def test_tmpfiles_and_unit_agree() -> None:
+    """The directories have the same modes, whether a package or the service makes them."""
+    service = settings("Service")
+    (user,) = service["User"]
+    made = {
+        path: (mode, owner)
+        for kind, path, mode, owner, *_ in (
+            line.split()
+            for line in (UNITS / "qlogship.tmpfiles.conf").read_text(encoding="ascii").splitlines()
+            if line and not line.startswith("#")
+        )
+        if kind == "d"
+    }
+    assert made == {
+        f"/etc/{service['ConfigurationDirectory'][0]}": (
+            service["ConfigurationDirectoryMode"][0],
+            "root",
+        ),
+        f"/var/lib/{service['StateDirectory'][0]}": (service["StateDirectoryMode"][0], user),
+    }
+
+
+def rows(table: Path) -> Sequence[list[str]]:
+    """Return the fields of each line of a passwd or group file."""
+    return [line.split(":") for line in table.read_text(encoding="ascii").splitlines()]
