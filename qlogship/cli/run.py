@@ -23,7 +23,9 @@ def run(
     config: ConfigOption = None,
     once: Annotated[
         bool,
-        typer.Option("--once", help="Ship all that is complete now, then exit.", show_default=False),
+        typer.Option(
+            "--once", help="Ship all that is complete now, then exit.", show_default=False
+        ),
     ] = False,
     flush: Annotated[
         bool,

@@ -14,16 +14,10 @@ from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.config import load
 from qlogship.source.follower import QueueLog
-from qlogship.store.archive import Archive
-from qlogship.store.cursor import Cursor
-from qlogship.store.database import connect_to_read, reported
-from qlogship.store.figures import NOTHING, figures
 from qlogship.store.lock import holder
-from qlogship.store.troubles import Troubles
+from qlogship.store.reader import Reader
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from qlogship.config import Settings
 
 _WATCH_EVERY = 2.0
@@ -58,18 +52,11 @@ def status(
 
 def report(settings: Settings) -> dict[str, Any]:
     """Return the status as `--json` prints it; times are epoch seconds."""
-    directory = settings.state.directory
-    with reported(directory):
-        pid = holder(directory)
-    connection = connect_to_read(directory)
-    try:
-        with reported(directory):
-            now = figures(connection) if connection is not None else NOTHING
-            troubles = Troubles(connection).all() if connection is not None else []
-        lag, source_trouble = _look_at_source(settings, connection)
-    finally:
-        if connection is not None:
-            connection.close()
+    with Reader(settings.state.directory) as reader:
+        pid = holder(settings.state.directory)
+        now = reader.figures()
+        troubles = reader.troubles()
+        lag, source_trouble = _look_at_source(settings, reader)
     return {
         "service": {"running": pid is not None, "pid": pid},
         "source": {
@@ -101,26 +88,22 @@ def report(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _look_at_source(
-    settings: Settings, connection: sqlite3.Connection | None
-) -> tuple[int | None, str | None]:
+def _look_at_source(settings: Settings, reader: Reader) -> tuple[int | None, str | None]:
     """Return the bytes that are not archived yet, and what is wrong with the file."""
-    with reported(settings.state.directory):
-        cursor = Cursor(connection) if connection is not None else None
-        archive = Archive(connection) if connection is not None else None
-        source = QueueLog(
-            settings.source.path,
-            archives=settings.source.archives,
-            wanted_history=settings.source.history,
-            history=cursor.applied_history() if cursor else None,
-            streams=cursor.streams() if cursor else (),
-            seen=cursor.sightings() if cursor else {},
-            last_text_of=archive.last_text_of if archive else None,
-        )
-        try:
-            lag = source.survey()
-        finally:
-            source.close()
+    cursor, archive = reader.cursor, reader.archive
+    source = QueueLog(
+        settings.source.path,
+        archives=settings.source.archives,
+        wanted_history=settings.source.history,
+        history=cursor.applied_history() if cursor else None,
+        streams=cursor.streams() if cursor else (),
+        seen=cursor.sightings() if cursor else {},
+        last_text_of=archive.last_text_of if archive else None,
+    )
+    try:
+        lag = source.survey()
+    finally:
+        source.close()
     trouble = source.trouble
     return (lag if trouble is None else None), (trouble.message if trouble else None)
 
@@ -140,19 +123,27 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
     running = f"running (pid {service['pid']})" if service["running"] else "not running"
     lag = source["lag_bytes"]
     unread = "cannot be read" if lag is None else size(lag) + " unread" if lag else "all read"
+    shipped = (
+        f"{count(calls['shipped'], 'call')} in {count(uploads['accepted'], 'upload')}; "
+        f"the dashboard counted {calls['reported']:,}"
+    )
     rows = [
         ("service", running),
         ("queue_log", f"{source['path']}: {unread}"),
         (
             "archive",
-            f"{count(archive['lines'], 'record')}, {count(archive['calls'], 'call')}, "
-            f"{size(archive['bytes'])}",
+            ", ".join(
+                (
+                    count(archive["lines"], "record"),
+                    count(archive["calls"], "call"),
+                    size(archive["bytes"]),
+                )
+            ),
         ),
         ("held back", f"{count(held['calls'], 'call')} not over yet" if held["calls"] else "none"),
         (
             "shipped",
-            f"{count(calls['shipped'], 'call')} in {count(uploads['accepted'], 'upload')}; "
-            f"the dashboard counted {calls['reported']:,}",
+            shipped,
         ),
         ("last accepted", _ago(found["last_accepted_at"], now)),
         ("waiting", count(uploads["pending"], "upload") if uploads["pending"] else "none"),

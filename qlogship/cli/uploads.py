@@ -13,8 +13,7 @@ from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.config import load
 from qlogship.errors import UsageError
-from qlogship.store.database import connect_to_read, reported
-from qlogship.store.ledger import Ledger
+from qlogship.store.reader import Reader
 
 if TYPE_CHECKING:
     from qlogship.store.ledger import Upload
@@ -46,16 +45,10 @@ def uploads(
     rejected (quarantined). In JSON, times are epoch seconds.
     """
     settings = load(config, environ=os.environ, secrets=False).settings
-    connection = connect_to_read(settings.state.directory)
     if limit is None and not as_json:
         limit = _ROWS
-    found: list[Upload] = []
-    if connection is not None:
-        try:
-            with reported(settings.state.directory):
-                found = Ledger(connection).uploads(limit=limit, since=_epoch(since))
-        finally:
-            connection.close()
+    with Reader(settings.state.directory) as reader:
+        found = reader.uploads(limit=limit, since=_epoch(since))
     if as_json:
         output.print_json([as_row(upload) for upload in found])
         return

@@ -73,15 +73,23 @@ class Window:
     """Collect records from the archive; cut them into batches of whole calls.
 
     `max_bytes` is the size of one body, `hold` that of the tracker. Feed it
-    while `room` is positive. `clock` is the records' own time, in epoch seconds.
+    while `room` is positive. `clock` is the records' own time, in epoch seconds;
+    it and `odd` go on from what was written down.
     """
 
     def __init__(
-        self, tracker: CallTracker, *, max_bytes: int, hold: float, clock: int | None = None
+        self,
+        tracker: CallTracker,
+        *,
+        max_bytes: int,
+        hold: float,
+        clock: int | None = None,
+        odd: int = 0,
     ) -> None:
         self._tracker = tracker
         self._max_bytes = max_bytes
         self._hold = hold
+        self._odd_before = odd
         self.clock = clock
         self._blocks: list[_Block] = []
         self._new_bytes = 0
@@ -106,6 +114,11 @@ class Window:
     def empty(self) -> bool:
         """Whether there is no record in the window."""
         return not self._blocks and not self._held
+
+    @property
+    def odd(self) -> int:
+        """How many lines that are no record were taken in, over all restarts."""
+        return self._odd_before + self._tracker.odd
 
     @property
     def held_runs(self) -> list[Run]:
@@ -162,42 +175,46 @@ class Window:
 
         The records that stay begin the next window.
         """
-        kept = set() if flush else self._tracker.held(now)
-        while True:
-            held = self._entries(kept)
-            if _size(held) <= HELD_LIMIT:
-                break
+        kept: set[bytes] = set() if flush else self._tracker.held(now)
+        stays = self._staying(kept)
+        while _size(held := self._entries(stays, kept)) > HELD_LIMIT:
             kept -= set(self._tracker.oldest_first(kept)[: max(1, len(kept) // 4)])
-        batches = self._batches(kept)
+            stays = self._staying(kept)
+        batches = self._batches(stays, kept)
         self._tracker.keep_only(kept)
         self._held, self._held_bytes = held, _size(held)
         self._blocks, self._new_bytes = [], 0
         return batches
 
-    def _entries(self, owners: Collection[bytes]) -> list[Entry]:
-        """List the records of these owners, in archive order."""
-        if not owners:
-            return []
-        entries = [entry for entry in self._held if entry.owner in owners]
-        for block in self._blocks:
+    def _staying(self, kept: Collection[bytes]) -> list[list[int]]:
+        """Return, for each block, the indices of the records that these calls own."""
+        if not kept:
+            return [[] for _ in self._blocks]
+        return [
+            [index for index, owner in enumerate(block.owners) if owner in kept]
+            for block in self._blocks
+        ]
+
+    def _entries(self, stays: list[list[int]], kept: Collection[bytes]) -> list[Entry]:
+        """List the records that stay, in archive order."""
+        entries = [entry for entry in self._held if entry.owner in kept]
+        for block, indices in zip(self._blocks, stays, strict=True):
             entries += [
-                Entry(block.first_seq + index, block.lines[index], owner)
-                for index, owner in enumerate(block.owners)
-                if owner in owners
+                Entry(block.first_seq + index, block.lines[index], block.owners[index])
+                for index in indices
             ]
         return entries
 
-    def _batches(self, kept: set[bytes]) -> list[Batch]:
+    def _batches(self, stays: list[list[int]], kept: set[bytes]) -> list[Batch]:
         runs: list[Run] = []
         lines: list[bytes] = []
         for entry in self._held:
             if entry.owner not in kept:
                 _extend(runs, entry.seq, entry.seq)
                 lines.append(entry.line)
-        for block in self._blocks:
+        for block, indices in zip(self._blocks, stays, strict=True):
             start = 0
-            stays = [i for i, owner in enumerate(block.owners) if owner in kept] if kept else []
-            for index in (*stays, len(block.lines)):
+            for index in (*indices, len(block.lines)):
                 if index > start:
                     _extend(runs, block.first_seq + start, block.first_seq + index - 1)
                     lines += block.lines[start:index]

@@ -51,7 +51,6 @@ NOBODY: Final = b""
 """The owner of a record that belongs to no call."""
 
 _NO_AGENT = frozenset({b"", b"NONE"})
-_TIME_LENGTHS = frozenset({9, 10, 11})
 _NO_RECORD: Sequence[bytes] = (b"0", NOBODY, b"", b"", b"")
 _CLOCK_SAMPLE = 32
 _STRIDE = 1024
@@ -89,6 +88,8 @@ class CallTracker:
         self._entered: set[bytes] = set()
         self._partner: dict[bytes, bytes] = {}
         self._connections = 0
+        self.odd = 0
+        """How many lines that are no record were observed."""
 
     @property
     def entered(self) -> set[bytes]:
@@ -105,16 +106,17 @@ class CallTracker:
             owners += self._observe(lines[start : start + _STRIDE])
         return owners
 
-    def _observe(self, lines: Sequence[bytes]) -> list[bytes]:
+    def _observe(self, lines: Sequence[bytes]) -> list[bytes]:  # noqa: C901  # see _KIND
         rows: list[Sequence[bytes]] = [line.split(b"|", 5) for line in lines]
         if not _all_records(rows):
-            rows = [row if _all_records((row,)) else _NO_RECORD for row in rows]
+            rows = [row if _is_record(row) else _NO_RECORD for row in rows]
+            self.odd += sum(row is _NO_RECORD for row in rows)
         owners = [row[1] for row in rows]
-        kind_of, all_legs, entered = _KIND.get, self._legs, self._entered
-        for index, row in enumerate(rows):
-            kind = kind_of(row[4])
+        all_legs, entered = self._legs, self._entered
+        for index, kind in enumerate(map(_KIND.get, [row[4] for row in rows])):
             if kind is None:
                 continue
+            row = rows[index]
             callid = row[1]
             if callid in NO_CALL:
                 if kind == _STARTS:
@@ -128,9 +130,6 @@ class CallTracker:
                     all_legs[callid] = [leg]
                 else:
                     legs.append(leg)
-            elif kind == _IS_AGENTS:
-                if legs is None:
-                    owners[index] = NOBODY
             elif kind == _ENDS:
                 if legs is not None and len(legs) == 1 and legs[0][_QUEUE] == row[2].lower():
                     del all_legs[callid]
@@ -138,6 +137,8 @@ class CallTracker:
                     self._end(callid, row[2].lower(), row[3])
             elif kind == _CONNECTS:
                 self._connect(callid, row[2].lower(), row[3])
+            elif kind == _IS_AGENTS and legs is None:
+                owners[index] = NOBODY
         self._last.update(zip(owners, [row[0] for row in rows], strict=True))
         for callid in NO_CALL:
             self._last.pop(callid, None)
@@ -242,14 +243,16 @@ class CallTracker:
         self._partner.clear()
 
 
-def _all_records(rows: Collection[Sequence[bytes]]) -> bool:
-    """Tell whether every row has at least five columns and starts with a plausible time."""
-    if not rows:
-        return True
-    if min(map(len, rows)) < 5:
+def _all_records(rows: Sequence[Sequence[bytes]]) -> bool:
+    """Tell at a glance that all rows are records of this century; False proves nothing."""
+    if min(map(len, rows), default=5) < 5:
         return False
-    times = [row[0] for row in rows]
-    return _TIME_LENGTHS.issuperset(map(len, times)) and b"".join(times).isdigit()
+    times = b"".join([row[0] for row in rows])
+    return len(times) == 10 * len(rows) and (times.isdigit() or not rows)
+
+
+def _is_record(row: Sequence[bytes]) -> bool:
+    return len(row) >= 5 and 9 <= len(row[0]) <= 11 and row[0].isdigit()
 
 
 def advance_clock(lines: Sequence[bytes], previous: int | None, *, hold: float) -> int | None:

@@ -113,9 +113,10 @@ def seconds_to_wait(header: str | None, *, now: float) -> float | None:
     """
     if header is None:
         return None
-    if _SECONDS.fullmatch(header.strip()):
+    header = header.strip()
+    if _SECONDS.fullmatch(header):
         return float(header)
-    date = _DATE.fullmatch(header.strip())
+    date = _DATE.fullmatch(header)
     if date is None or date["month"] not in _MONTHS:
         return None
     year, day, hour, minute, second = (int(date[part]) for part in _DATE_PARTS)
@@ -151,7 +152,7 @@ def _judged(answer: Answer, text: str) -> _Judgement:
     if 200 <= status < 300:
         return _success(answer, text)
     if 300 <= status < 400:
-        place = _shown(answer.location.partition("?")[0].partition("#")[0], 200) or "nowhere"
+        place = _line(answer.location.partition("?")[0].partition("#")[0]) or "nowhere"
         return Verdict.REDIRECTED, None, f"the dashboard answered {status} and points to {place}"
     if status in {401, 403}:
         return Verdict.UNAUTHORIZED, None, f"the dashboard answered {status}: no access"
@@ -174,7 +175,7 @@ def _judged(answer: Answer, text: str) -> _Judgement:
 
 
 def _without_answer(answer: Answer) -> _Judgement:
-    reason = _shown(answer.detail, 300) or "no reason is known"
+    reason = _line(answer.detail) or "no reason is known"
     if answer.sent:
         return Verdict.UNKNOWN, None, f"the request was sent, and no answer came: {reason}"
     return Verdict.UNREACHABLE, None, f"the dashboard cannot be reached: {reason}"
@@ -184,7 +185,7 @@ def _success(answer: Answer, text: str) -> _Judgement:
     """Judge a 2xx: whose answer is it, is it whole, and what does it say?"""
     status = answer.status
     if not answer.complete:
-        reason = _shown(answer.detail, 300) or "no reason is known"
+        reason = _line(answer.detail) or "no reason is known"
         verdict = Verdict.UNKNOWN if answer.sent else Verdict.UNREACHABLE
         return verdict, None, f"the dashboard answered {status}, then was cut short: {reason}"
     declared = "html" in answer.content_type.lower()
@@ -252,6 +253,11 @@ def _shown(text: str, limit: int) -> str:
     """Return text fit for a terminal and a database: no control characters, not too long."""
     text = text[: 2 * limit].replace("\r\n", "\n")
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)[:limit]
+
+
+def _line(text: str) -> str:
+    """Return text fit for the middle of a sentence."""
+    return " ".join(_shown(text, 300).split())
 
 
 # The count

@@ -255,24 +255,25 @@ class _Stream(httpcore.NetworkStream):
         When the sending fails, an error that the server sent before is worth
         more than the failure: then this returns, and `read` delivers it.
         """
-        rest: list[bytes] | list[memoryview] = self._sealed()
+        rest: list[bytes] | list[memoryview] = []
+        self._broken = True
         try:
-            while True:
+            rest = self._sealed()
+            while rest:
                 rest, count = self._send_some(rest)
                 self._wire.sent = self._wire.sent or count > 0
-                if not rest:
-                    return
-                ready = self._wait_for(select.POLLIN | select.POLLOUT, httpcore.WriteTimeout)
-                if ready & select.POLLIN and self._hear_error():
-                    break
+                if rest:
+                    ready = self._wait_for(select.POLLIN | select.POLLOUT, httpcore.WriteTimeout)
+                    if ready & select.POLLIN and self._hear_error():
+                        return
         except OSError as exc:
-            if not self._hear_last_error():
-                left = sum(len(buffer) for buffer in rest)
-                raise httpcore.WriteError(
-                    f"the connection broke with {left} bytes to send: {_words(exc)}"
-                ) from exc
-        finally:
-            self._broken = bool(rest)
+            if self._hear_last_error():
+                return
+            left = sum(len(buffer) for buffer in rest)
+            raise httpcore.WriteError(
+                f"the connection broke with {left} bytes to send: {_words(exc)}"
+            ) from exc
+        self._broken = False
 
     def _sealed(self) -> list[bytes]:
         """Take what was written, under TLS if there is any."""

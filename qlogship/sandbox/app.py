@@ -96,6 +96,7 @@ class Emulator:
         if faults.looks_inside(self.script, operation.name):
             await operation.read(request)
         action, self.script = faults.take(self.script, operation.name, operation.file)
+        self.traffic.note()
         early = _before_the_body(action, was_read=operation.was_read)
         if early is not None:
             return early

@@ -182,7 +182,8 @@ class Sandbox:
     def wait_for(self, condition: Callable[[], bool], within: float = 10.0) -> bool:
         """Return True as soon as the condition holds, False when it never did in `within` seconds.
 
-        The condition is looked at whenever a request begins, is answered or ends.
+        It is looked at whenever a request begins, meets the fault script, is
+        answered or ends.
         """
         traffic = self._emulator.traffic
         deadline = time.monotonic() + within

@@ -49,7 +49,7 @@ def tally_of(body: bytes) -> FileTally:
     unfinished = 1 if lines[-1] else 0
     return FileTally(
         lines=len(lines) - 1 + unfinished,
-        calls=frozenset(entered_calls(lines)),
+        calls=frozenset(entered_calls(body)),
         queues=tuple(_queues(lines)),
     )
 

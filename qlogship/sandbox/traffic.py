@@ -90,11 +90,17 @@ class Traffic:
         """Start the log anew; requests under way stay under way."""
         with self._changed:
             self._entries.clear()
-            self._note()
+        self.note()
+
+    def note(self) -> None:
+        """Wake whoever waits for a change."""
+        with self._changed:
+            self._changes += 1
+            self._changed.notify_all()
 
     @property
     def changes(self) -> int:
-        """Return a number that grows whenever a request begins, is answered or ends."""
+        """Return a number that grows when a request begins, is answered or ends, and at `note`."""
         with self._changed:
             return self._changes
 
@@ -110,13 +116,13 @@ class Traffic:
             self._open.append(entry)
             for other in self._open:
                 other.concurrency = max(other.concurrency, len(self._open))
-            self._note()
+            self.note()
             return entry
 
     def _answer(self, entry: _Entry, status: int) -> None:
         with self._changed:
             entry.status = status
-            self._note()
+            self.note()
 
     def _end(self, entry: _Entry) -> None:
         with self._changed:
@@ -124,8 +130,4 @@ class Traffic:
             still_open = [other for other in self._open if other is not entry]
             if len(still_open) != len(self._open):
                 self._open = still_open
-                self._note()
-
-    def _note(self) -> None:
-        self._changes += 1
-        self._changed.notify_all()
+                self.note()

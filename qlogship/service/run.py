@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
@@ -48,6 +48,9 @@ class Word(Enum):
     ANSWERED = auto()
     STOP = auto()
     RELOAD = auto()
+
+
+_URGENT: Final = (Word.STOP, Word.RELOAD, Word.CHANGED, Word.ANSWERED)
 
 
 class Service:
@@ -146,34 +149,40 @@ class Service:
     def _next_word(self, wait: float) -> Word | None:
         """Wait for a word, for `wait` seconds at most; keep the watchdog fed meanwhile."""
         until = self._clocks.monotonic() + wait
-        found: set[Word] = set()
         while True:
-            now = self._clocks.monotonic()
-            ping_every = self._systemd.ping_every
-            if ping_every is not None and now - self._pinged_at >= ping_every:
-                self._systemd.alive()
-                self._pinged_at = now
-            try:
-                while True:
-                    found.add(self._mailbox.get_nowait())
-            except Empty:
-                pass
-            for word in (Word.STOP, Word.RELOAD, Word.CHANGED, Word.ANSWERED):
+            self._feed_watchdog()
+            found = self._words()
+            for word in _URGENT:
                 if word in found:
-                    for other in found - {word, Word.GROWN}:
-                        self._mailbox.put(other)
                     return word
+            now = self._clocks.monotonic()
             if Word.GROWN in found:
                 until = min(until, now + _CALM)
             if until <= now:
                 return None
             rest = until - now
-            if ping_every is not None:
-                rest = min(rest, self._pinged_at + ping_every - now)
-            try:
-                found.add(self._mailbox.get(timeout=max(rest, 0.0)))
-            except Empty:
-                continue
+            if self._systemd.ping_every is not None:
+                rest = min(rest, self._pinged_at + self._systemd.ping_every - now)
+            with suppress(Empty):
+                self._mailbox.put(self._mailbox.get(timeout=max(rest, 0.0)))
+
+    def _words(self) -> set[Word]:
+        """Empty the mailbox; what is not the most urgent goes back, but for GROWN."""
+        found: set[Word] = set()
+        with suppress(Empty):
+            while True:
+                found.add(self._mailbox.get_nowait())
+        urgent = [word for word in _URGENT if word in found]
+        for word in urgent[1:]:
+            self._mailbox.put(word)
+        return found
+
+    def _feed_watchdog(self) -> None:
+        every = self._systemd.ping_every
+        now = self._clocks.monotonic()
+        if every is not None and now - self._pinged_at >= every:
+            self._systemd.alive()
+            self._pinged_at = now
 
     def _reloaded(self, store: Store) -> Store:
         """Read the settings again; keep those in use when the new ones are at fault."""

@@ -102,6 +102,7 @@ class Shipper:
             max_bytes=settings.batch.max_bytes,
             hold=settings.batch.hold,
             clock=position.clock,
+            odd=position.odd,
         )
         self._window.restore(store.archive.records(position.held))
         self._held: tuple[int, int] | None = None
@@ -377,7 +378,10 @@ class Shipper:
         batches = self._window.cut(self._now(), flush=flush and caught_up)
         # Only now is each record before the frontier in an upload or held.
         self._store.ledger.save_position(
-            frontier=self._frontier, held=self._window.held_runs, clock=self._window.clock
+            frontier=self._frontier,
+            held=self._window.held_runs,
+            clock=self._window.clock,
+            odd=self._window.odd,
         )
         return batches
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qlogship.core.rotation import is_related_name, is_rotated_name
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator
 
 
@@ -53,12 +54,8 @@ def members(path: Path, archives: Iterable[str]) -> Iterator[Member]:
 
 
 def _candidates(path: Path, archives: Iterable[str]) -> Iterator[Path]:
-    try:
-        names = os.listdir(path.parent)
-    except OSError:
-        names = []
-    for name in sorted(names):
-        yield path.parent / name
+    with suppress(OSError):
+        yield from sorted(path.parent.iterdir())
     for pattern in archives:
-        for name in sorted(glob.glob(pattern)):
-            yield Path(name)
+        # glob takes an absolute pattern, Path.glob does not.
+        yield from map(Path, sorted(glob(pattern)))  # noqa: PTH207

@@ -30,8 +30,7 @@ class OpenFile:
             self._handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
             try:
                 self.status = os.fstat(self._handle)
-                if not stat.S_ISREG(self.status.st_mode):
-                    raise _not_regular(path, self.status.st_mode)
+                _check_regular(path, self.status.st_mode)
                 self.compression = compression(os.pread(self._handle, 6, 0), suffix=path.suffix)
             except BaseException:
                 os.close(self._handle)
@@ -144,9 +143,11 @@ def unreadable(path: Path, error: OSError) -> SourceUnreadable:
             )
 
 
-def _not_regular(path: Path, mode: int) -> SourceUnreadable:
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISREG(mode):
+        return
     kind = "a directory" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device"
-    return SourceUnreadable(
+    raise SourceUnreadable(
         f"the queue_log {path} is {kind}, not a regular file",
         hint="Point source.path to the file that Asterisk writes.",
     )

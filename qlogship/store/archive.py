@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import zstandard
 
 from qlogship.core.counting import MEMORY, CallCounter
-from qlogship.core.records import entered_calls, parse, time_of
+from qlogship.core.records import entered_calls, time_of
 from qlogship.errors import StateError
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from qlogship.core.batching import Run
 
 FOLD_BYTES: Final = 256 * 1024
+
+# A line is 8 KiB at most (Asterisk, main/logger.c), so a record with a time is near.
+_TIME_SOUGHT: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +79,28 @@ class Archive:
         first_seq = self._next_seq
         torn = not data.endswith(b"\n")
         text = data + b"\n" if torn else data
-        lines = text.split(b"\n")
-        lines.pop()
+        lines = text.count(b"\n")
         if self._counter is None:
             self._counter = self._recall()
-        calls = self._counter.count_new(entered_calls(lines))
+        calls = self._counter.count_new(entered_calls(text))
         if self._end != (stream, offset):
             self._db.execute("INSERT INTO origin VALUES (?, ?, ?)", (first_seq, stream, offset))
         packed = self._tail_bytes == 0 and len(text) >= FOLD_BYTES
         self._db.execute(
-            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 first_seq,
-                len(lines),
+                lines,
                 calls,
                 len(text),
-                _odd(lines),
                 int(torn),
-                _first_time(lines),
-                _first_time(reversed(lines)),
+                _time_in(text[:_TIME_SOUGHT].split(b"\n")),
+                _time_in(reversed(text[-_TIME_SOUGHT:].split(b"\n")[1:])),
                 packed,
                 self._pack.compress(text) if packed else text,
             ),
         )
-        self._next_seq += len(lines)
+        self._next_seq += lines
         self._end = (stream, offset + len(data))
         if not packed:
             self._tail_bytes += len(text)
@@ -192,21 +193,21 @@ class Archive:
         """Make one packed chunk of the unpacked ones at the end."""
         after = self._packed_end()
         rows = self._db.execute(
-            "SELECT first_seq, lines, calls, bytes, odd, torn, first_time, last_time, data"
+            "SELECT first_seq, lines, calls, bytes, torn, first_time, last_time, data"
             " FROM chunk WHERE first_seq > ? ORDER BY first_seq",
             (after,),
         ).fetchall()
         self._db.execute("DELETE FROM chunk WHERE first_seq > ?", (after,))
-        firsts = [row[6] for row in rows if row[6] is not None]
-        lasts = [row[7] for row in rows if row[7] is not None]
+        firsts = [row[5] for row in rows if row[5] is not None]
+        lasts = [row[6] for row in rows if row[6] is not None]
         self._db.execute(
-            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)",
             (
                 rows[0][0],
-                *(sum(row[column] for row in rows) for column in range(1, 6)),
+                *(sum(row[column] for row in rows) for column in range(1, 5)),
                 firsts[0] if firsts else None,
                 lasts[-1] if lasts else None,
-                self._pack.compress(b"".join(row[8] for row in rows)),
+                self._pack.compress(b"".join(row[7] for row in rows)),
             ),
         )
         self._tail_bytes = 0
@@ -217,7 +218,7 @@ class Archive:
         seq = self._next_seq
         while seq > 1 and sum(map(len, newest)) < MEMORY:
             block = self._chunk_of(seq - 1)
-            newest.append(entered_calls(block.data.split(b"\n")))
+            newest.append(entered_calls(block.data))
             seq = block.first_seq
         counter = CallCounter()
         for callids in reversed(newest):
@@ -232,15 +233,5 @@ class Archive:
         return (origin[0], row[0])
 
 
-def _first_time(lines: Iterable[bytes]) -> int | None:
+def _time_in(lines: Iterable[bytes]) -> int | None:
     return next((time for line in lines if (time := time_of(line)) is not None), None)
-
-
-def _odd(lines: Sequence[bytes]) -> int:
-    """Count the lines that are no record."""
-    if (
-        min(line.count(b"|") for line in lines) >= 4
-        and b"".join([line[:9] for line in lines]).isdigit()
-    ):
-        return 0
-    return sum(parse(line) is None for line in lines)

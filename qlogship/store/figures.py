@@ -44,12 +44,12 @@ def figures(connection: sqlite3.Connection) -> Figures:
     """Read all figures in one snapshot."""
     connection.execute("BEGIN")
     try:
-        lines, calls, size, odd, torn = connection.execute(
+        lines, calls, size, torn = connection.execute(
             "SELECT coalesce(sum(lines), 0), coalesce(sum(calls), 0), coalesce(sum(bytes), 0),"
-            " coalesce(sum(odd), 0), coalesce(sum(torn), 0) FROM chunk"
+            " coalesce(sum(torn), 0) FROM chunk"
         ).fetchone()
-        generation, held_calls, held_lines, resync = connection.execute(
-            "SELECT generation, held_calls, held_lines, resync FROM shipping"
+        generation, held_calls, held_lines, odd, resync = connection.execute(
+            "SELECT generation, held_calls, held_lines, odd, resync FROM shipping"
         ).fetchone()
         states = dict.fromkeys(("accepted", "unknown", "rejected", "prepared"), 0)
         for state, count in connection.execute(

@@ -15,6 +15,7 @@ from qlogship.core.batching import Batch, Run, decode_runs, encode_runs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """One row of the ledger. Times are epoch seconds; `runs` names its records."""
@@ -42,12 +43,17 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where shipping stands: each record before `frontier` is in an upload or in `held`."""
+    """Where shipping stands: each record before `frontier` is in an upload or in `held`.
+
+    `clock` is the records' own time there, and `odd` counts the lines before it
+    that are no record.
+    """
 
     generation: int
     frontier: int
     held: tuple[Run, ...]
     clock: int | None
+    odd: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +83,18 @@ class Ledger:
 
     def position(self) -> Position:
         """Return where shipping stands."""
-        generation, frontier, held, clock = self._db.execute(
-            "SELECT generation, frontier, held, clock FROM shipping"
+        generation, frontier, held, clock, odd = self._db.execute(
+            "SELECT generation, frontier, held, clock, odd FROM shipping"
         ).fetchone()
-        return Position(generation, frontier, tuple(decode_runs(held)), clock)
+        return Position(generation, frontier, tuple(decode_runs(held)), clock, odd)
 
-    def save_position(self, *, frontier: int, held: Sequence[Run], clock: int | None) -> None:
+    def save_position(
+        self, *, frontier: int, held: Sequence[Run], clock: int | None, odd: int
+    ) -> None:
         """Write how far the archive has been put into uploads, and what was held back."""
         self._db.execute(
-            "UPDATE shipping SET frontier = ?, held = ?, clock = ?",
-            (frontier, encode_runs(held), clock),
+            "UPDATE shipping SET frontier = ?, held = ?, clock = ?, odd = ?",
+            (frontier, encode_runs(held), clock, odd),
         )
 
     def save_held(self, *, calls: int, lines: int) -> None:

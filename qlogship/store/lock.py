@@ -15,6 +15,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from qlogship.errors import LockedError
+from qlogship.store.database import reported
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,11 +56,16 @@ class StateLock:
 
 
 def holder(directory: Path) -> int | None:
-    """Return the pid of the process that holds the lock on `directory`, or None."""
-    try:
-        file = os.open(directory / _NAME, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
+    """Return the pid of the process that holds the lock on `directory`, or None.
+
+    Raises `StateError` when the lock may not be looked at.
+    """
+    path = directory / _NAME
+    with reported(path):
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
     try:
         question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, question))

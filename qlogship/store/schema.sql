@@ -28,7 +28,6 @@ CREATE TABLE chunk (
     lines      INTEGER NOT NULL,
     calls      INTEGER NOT NULL,            -- callids that entered a queue for the first time
     bytes      INTEGER NOT NULL,            -- of the text
-    odd        INTEGER NOT NULL,            -- lines that are no record
     torn       INTEGER NOT NULL,            -- records whose newline is ours
     first_time INTEGER,
     last_time  INTEGER,
@@ -91,10 +90,11 @@ CREATE TABLE shipping (
     held_calls INTEGER NOT NULL,
     held_lines INTEGER NOT NULL,
     clock      INTEGER,                     -- the records' own time at the frontier
+    odd        INTEGER NOT NULL,            -- lines before the frontier that are no record
     resync     TEXT    NOT NULL,
     history    TEXT                         -- the source.history that was applied at the first start
 );
-INSERT INTO shipping VALUES (1, 1, 1, x'', 0, 0, NULL, 'idle', NULL);
+INSERT INTO shipping VALUES (1, 1, 1, x'', 0, 0, NULL, 0, 'idle', NULL);
 
 -- What is wrong now; a row goes when the cause does.
 CREATE TABLE trouble (

@@ -898,6 +898,45 @@ def test_settings_error_code(place: Place) -> None:
     assert caught.value.exit_code == ExitCode.SETTINGS
 
 
+numbers = st.integers(-(10**12), 10**12) | st.floats(allow_nan=False)
+texts = st.text(max_size=20)
+values = st.recursive(texts | numbers | st.booleans(), st.lists, max_leaves=5)
+names = st.sampled_from([f"{section}.{key}" for section, key, _ in fields()])
+
+
+@given(
+    lines=st.dictionaries(names | st.text("abc.", min_size=1), values | st.just({"a": 1})),
+    environ=st.dictionaries(names, texts),
+)
+def test_anything_is_settings_or_faults(
+    tmp_path_factory: pytest.TempPathFactory, lines: dict[str, object], environ: dict[str, str]
+) -> None:
+    """Whatever the file and the environment say, there are settings or faults, and no crash."""
+    place = Place(tmp_path_factory.mktemp("anything"))
+    place.path.write_text(
+        "\n".join(
+            f"{name} = {'{}' if isinstance(v, dict) else as_toml(v)}" for name, v in lines.items()
+        ),
+        encoding="utf-8",
+    )
+    variables = {variable(*name.split(".")): text for name, text in environ.items()}
+
+    found = examine(place.path, environ=variables)
+
+    assert (found.loaded is None) == bool(found.faults)
+
+
+@given(data=st.binary(max_size=200) | texts.map(str.encode))
+def test_any_bytes_are_settings_or_faults(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    """Whatever bytes the file has, there are faults and no crash."""
+    path = tmp_path_factory.mktemp("bytes") / "qlogship.toml"
+    path.write_bytes(data)
+
+    assert examine(path, environ={}).faults
+
+
 # Warnings
 
 
@@ -989,11 +1028,6 @@ def test_example_has_every_key() -> None:
     document = tomllib.loads(uncommented(example_file(), {key for _, key, _ in fields()}))
 
     assert {f"{name}.{key}" for name, content in document.items() for key in content} == keys
-
-
-numbers = st.integers(-(10**12), 10**12) | st.floats(allow_nan=False)
-texts = st.text(max_size=20)
-values = st.recursive(texts | numbers | st.booleans(), st.lists, max_leaves=5)
 
 
 @given(value=values)

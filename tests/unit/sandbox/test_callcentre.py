@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from qlogship.core.records import (
@@ -24,6 +24,9 @@ from qlogship.core.records import (
 from qlogship.sandbox import backlog
 from qlogship.sandbox.backlog import write_backlog
 from qlogship.sandbox.callcentre import CallCentre
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CENTRES = st.builds(
     CallCentre,
@@ -86,7 +89,6 @@ def _check_calls(records: Iterable[Record]) -> set[bytes]:
     return set(legs)
 
 
-@settings(max_examples=40, deadline=None)
 @given(CENTRES, st.integers(1, 1500))
 def test_whole_calls(centre: CallCentre, lines: int) -> None:
     """Each ENTERQUEUE has exactly one terminal event in its leg once the centre has closed."""
@@ -95,7 +97,6 @@ def test_whole_calls(centre: CallCentre, lines: int) -> None:
     assert centre.open_calls == 0
 
 
-@settings(max_examples=20, deadline=None)
 @given(CENTRES)
 def test_order(centre: CallCentre) -> None:
     """Lines come in order of time, and each is stamped with its own time in whole seconds."""
@@ -104,7 +105,6 @@ def test_order(centre: CallCentre) -> None:
     assert all(int(at) == int(line[:10]) for at, line in played)
 
 
-@settings(max_examples=20, deadline=None)
 @given(CENTRES)
 def test_durations(centre: CallCentre) -> None:
     """What a line says about durations agrees with the stamps of the lines before it."""
@@ -179,8 +179,7 @@ def test_pace() -> None:
     assert fast[-1][0] - start == pytest.approx((slow[-1][0] - start) / 10, rel=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(1, 300_000), st.integers(0, 3_000_000_000), st.integers(0, 50))
+@given(st.integers(1, 100_000), st.integers(0, 3_000_000_000), st.integers(0, 50))
 def test_backlog(size: int, start: int, seed: int) -> None:
     """A backlog has the size asked for, whole calls, and stamps in its own span of time."""
     out = io.BytesIO()
@@ -200,7 +199,7 @@ def test_backlog_of_many_stretches() -> None:
     told = write_backlog(out, 2 * backlog.STRETCH_BYTES + 1)
     lines = out.getvalue().splitlines()
     assert told.lines == len(lines)
-    assert told.calls == len(entered_calls(lines))
+    assert told.calls == len(entered_calls(out.getvalue()))
     stamps = [int(line[:10]) for line in lines]
     assert all(earlier <= later for earlier, later in pairwise(stamps))
     assert stamps[-1] == told.last

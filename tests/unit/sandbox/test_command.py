@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import shlex
 import tomllib
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from qlogship.cli.sandbox import greeting, load_server
 from qlogship.errors import UsageError
 from qlogship.sandbox.options import Options
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn", "python_multipart"])

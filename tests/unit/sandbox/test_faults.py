@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qlogship.sandbox import faults
-from qlogship.sandbox.faults import Drop, Hang, LoseReply, Pass, Script, Status, Step
+from qlogship.sandbox.faults import Action, Drop, Hang, LoseReply, Pass, Script, Status, Step
 
 
 def _names(script: Script, *operations: str, file: bytes | None = None) -> list[str]:
@@ -63,8 +63,21 @@ def test_looks_inside() -> None:
 
 def test_applies() -> None:
     """An action says whether the work is done behind it."""
-    done = [Pass(), LoseReply(), faults.HalfReply(), faults.Trickle(), faults.Delay(1.0)]
-    undone = [Drop(), Hang(), Status(500), faults.Html(), faults.Redirect(), faults.TooLarge(1)]
+    done: list[Action] = [
+        Pass(),
+        LoseReply(),
+        faults.HalfReply(),
+        faults.Trickle(),
+        faults.Delay(1.0),
+    ]
+    undone: list[Action] = [
+        Drop(),
+        Hang(),
+        Status(500),
+        faults.Html(),
+        faults.Redirect(),
+        faults.TooLarge(1),
+    ]
     assert all(faults.applies(action) for action in done)
     assert not any(faults.applies(action) for action in undone)
     assert all(faults.applies(a) for a in (Status(500, apply=True), Hang(apply=True)))

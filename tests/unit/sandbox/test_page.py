@@ -82,7 +82,14 @@ def test_numbers() -> None:
     text = _checked(VIEW).text
     for shown in ("1\u202f234", "12\u202f345", "1.4\u202fMiB", "73\u202f%", "300 abandoned"):
         assert shown in text
-    for shown in ("sales", "75\u202f% answered", "support", "queue_log", "22:12:20", "2.0\u202fKiB"):
+    for shown in (
+        "sales",
+        "75\u202f% answered",
+        "support",
+        "queue_log",
+        "22:12:20",
+        "2.0\u202fKiB",
+    ):
         assert shown in text
     assert "1 not taken" in text
 

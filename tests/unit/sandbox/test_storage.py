@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from qlogship.sandbox.options import Repeats
 from qlogship.sandbox.storage import Arrival, Storage
 from qlogship.sandbox.tally import QueueTally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ONE = b"1700000001|1.1|q|NONE|ENTERQUEUE||5|1\n1700000002|1.1|q|A|CONNECT|1|1.9|1\n"
 TWO = (

@@ -18,14 +18,13 @@ class Clock:
         self.now = 1_700_000_000.0
 
     def __call__(self) -> float:
+        """Return the time it was set to."""
         return self.now
 
 
 def _part(token: str, index: int) -> dict[str, object]:
     text = token.split(".")[index]
-    decoded: dict[str, object] = json.loads(
-        base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    )
+    decoded: dict[str, object] = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     return decoded
 
 

@@ -1,0 +1,58 @@
+"""The store as commands read it: beside the service or without it, changing nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlogship.store.archive import Archive
+from qlogship.store.cursor import Cursor
+from qlogship.store.database import connect_to_read, reported
+from qlogship.store.figures import NOTHING, Figures, figures
+from qlogship.store.ledger import Ledger
+from qlogship.store.troubles import Troubles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Self
+
+    from qlogship.store.ledger import Upload
+    from qlogship.store.troubles import Trouble
+
+
+class Reader:
+    """Read a state directory; one that holds nothing yet reads as empty.
+
+    Use it in a `with`. `cursor` and `archive` are None while there is nothing.
+    Raises `StateError`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._db = connect_to_read(directory)
+        with reported(directory):
+            self.cursor = Cursor(self._db) if self._db is not None else None
+            self.archive = Archive(self._db) if self._db is not None else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._db is not None:
+            self._db.close()
+
+    def figures(self) -> Figures:
+        """Return the sums over archive and ledger."""
+        with reported(self._directory):
+            return figures(self._db) if self._db is not None else NOTHING
+
+    def troubles(self) -> list[Trouble]:
+        """Return what is wrong now, longest first."""
+        with reported(self._directory):
+            return Troubles(self._db).all() if self._db is not None else []
+
+    def uploads(self, *, limit: int | None = None, since: float | None = None) -> list[Upload]:
+        """Return uploads, newest first."""
+        with reported(self._directory):
+            return (
+                Ledger(self._db).uploads(limit=limit, since=since) if self._db is not None else []
+            )
