@@ -166,7 +166,10 @@ class Wire(httpcore.NetworkBackend):
             except (OSError, UnicodeError) as exc:
                 box.put(exc)
 
-        threading.Thread(target=look_up, name="resolver", daemon=True).start()
+        try:
+            threading.Thread(target=look_up, name="resolver", daemon=True).start()
+        except RuntimeError as exc:  # the system has no thread to give
+            raise httpcore.ConnectError(f"no address of {host}: {exc}") from exc
         while True:
             try:
                 found = box.get(timeout=self.wait_at_most(httpcore.ConnectTimeout))

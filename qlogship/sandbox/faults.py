@@ -55,7 +55,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Html:
-    """Answer 200 with a login page, as a proxy or an ended web session does."""
+    """Answer 200 with a login page, as a proxy does, or a login that has ended."""
 
     name: ClassVar[str] = "html"
     apply: bool = False

@@ -84,28 +84,40 @@ class Service:
     def run(self) -> ExitCode:
         """Work until told to stop. Raises what keeps the service from starting."""
         sys.setswitchinterval(_SWITCH_INTERVAL)
-        store = Store(self._settings.state.directory)
+        store: Store | None = Store(self._settings.state.directory)
         self._log.info("service_started", queue_log=str(self._settings.source.path))
-        while True:
+        while store is not None:
+            dashboard = build.dashboard(self._settings)
+            worker = UploadThread(dashboard.upload, lambda: self.tell(Word.ANSWERED))
             try:
-                word = self._ship(store)
-            except StateError as error:
-                store.close()
-                stopped, store = self._reopened(error)
-                if stopped:
-                    return ExitCode.DONE
-                continue
-            if word is Word.STOP:
-                store.close()
-                self._log.info("service_stopped")
-                return ExitCode.DONE
-            store = self._reloaded(store)
+                store = self._ship_with(store, worker)
+            finally:
+                worker.stop()
+                dashboard.abort()
+                dashboard.close()
+        self._log.info("service_stopped")
+        return ExitCode.DONE
 
-    def _ship(self, store: Store) -> Word:
-        """Ship with one set of settings until it is time to stop or to change them."""
+    def _ship_with(self, store: Store, worker: UploadThread) -> Store | None:
+        """Ship with one set of settings; return the store to go on with, None to stop."""
+        current: Store | None = store
+        while current is not None:
+            try:
+                word = self._ship(current, worker)
+            except StateError as error:
+                # The upload under way goes on: its outcome is waited for by the next shipper.
+                current.close()
+                current = self._reopened(error)
+            else:
+                if word is Word.RELOAD:
+                    return self._reloaded(current)
+                current.close()
+                current = None
+        return None
+
+    def _ship(self, store: Store, worker: UploadThread) -> Word:
+        """Ship until it is time to stop, or to change the settings."""
         settings = self._settings
-        dashboard = build.dashboard(settings)
-        worker = UploadThread(dashboard.upload, lambda: self.tell(Word.ANSWERED))
         source = build.queue_log(settings, store, self._clocks)
         wakeups = Wakeups(
             settings.source.path,
@@ -126,25 +138,25 @@ class Service:
                 self._log.warning("watches_incomplete", poll_seconds=POLL)
             wait = shipper.step()
             self._systemd.ready()
+            reload = False
             while True:
                 self._systemd.status(_status_line(shipper))
                 wakeups.follow()
                 word = self._next_word(wait)
                 if word is Word.STOP:
                     self._systemd.stopping()
-                if word in {Word.STOP, Word.RELOAD}:
                     if worker.wait(_GRACE):
                         shipper.settle_answer()
                     return word
                 if word is Word.CHANGED:
                     shipper.scan()
-                wait = shipper.step()
+                reload = reload or word is Word.RELOAD
+                wait = shipper.step(send=not reload)
+                if reload and not shipper.sending:
+                    return Word.RELOAD
         finally:
             wakeups.close()
             source.close()
-            worker.stop()
-            dashboard.abort()
-            dashboard.close()
 
     def _next_word(self, wait: float) -> Word | None:
         """Wait for a word, for `wait` seconds at most; keep the watchdog fed meanwhile."""
@@ -189,18 +201,20 @@ class Service:
         self._systemd.reloading()
         try:
             settings = self._load()
-        except QlogshipError as error:
-            self._log.error("reload_refused", message=error.message, hint=error.hint)
-        else:
             if settings.state.directory != self._settings.state.directory:
+                moved = Store(settings.state.directory)
                 store.close()
-                store = Store(settings.state.directory)
+                store = moved
+        except QlogshipError as error:
+            faults = [f"{fault.place}: {fault.problem}" for fault in getattr(error, "faults", ())]
+            self._log.error("reload_refused", message=error.message, hint=error.hint, faults=faults)
+        else:
             self._settings = settings
             self._log.info("settings_reloaded")
         return store
 
-    def _reopened(self, error: StateError) -> tuple[bool, Any]:
-        """Open the store again and again until it can be used, or until told to stop."""
+    def _reopened(self, error: StateError) -> Store | None:
+        """Open the store again and again until it can be used; None when told to stop."""
         self._log.error("state_failed", message=error.message, hint=error.hint)
         self._systemd.status(f"waiting for the state directory: {error.message}")
         while True:
@@ -208,16 +222,16 @@ class Service:
             while (rest := until - self._clocks.monotonic()) > 0:
                 if self._next_word(rest) is Word.STOP:
                     self._systemd.stopping()
-                    return True, None
-            try:
+                    return None
+            with suppress(StateError):
                 store = Store(self._settings.state.directory)
-                with store.transaction():
-                    store.troubles.clear("state")
-            except StateError as again:
-                error = again
-                continue
-            self._log.info("state_recovered")
-            return False, store
+                try:
+                    store.prove_writable()
+                except StateError:
+                    store.close()
+                    raise
+                self._log.info("state_recovered")
+                return store
 
 
 @contextmanager

@@ -107,7 +107,6 @@ class Shipper:
         self._window.restore(store.archive.records(position.held))
         self._held: tuple[int, int] | None = None
         self._block: Block | None = None
-        self._filled = False
         self._still_since = clocks.monotonic()
         self._first_look = True
         self._failed_at: float | None = None
@@ -115,7 +114,7 @@ class Shipper:
         self._scanned_at = clocks.monotonic()
         self._bodies: dict[int, bytes] = {}
         self._sent: Upload | None = None
-        self._sent_at = 0.0
+        self._sent_at = clocks.monotonic()
         self._recover()
         self._waiting = store.ledger.waiting(unknown_too=self._resend)
         self._due = self._remembered_delay()
@@ -153,28 +152,25 @@ class Shipper:
 
     def settle_answer(self) -> None:
         """Write down the outcome of the upload that was under way, and send no other."""
-        outcome = self._uploads.take()
-        if outcome is not None:
-            with self._store.transaction():
-                self._answered(outcome)
-                self._notices.write()
+        self._deliver(send=False)
 
     def scan(self) -> None:
         """Look at the whole family of files in the next step: something happened there."""
         self._source.scan()
         self._scanned_at = self._clocks.monotonic()
 
-    def step(self, *, hurry: bool = False, flush: bool = False) -> float:
+    def step(self, *, hurry: bool = False, flush: bool = False, send: bool = True) -> float:
         """Do a bounded piece of work; return the seconds until there is more, 0.0 for now.
 
         `hurry` lets finished calls go without lingering; `flush` lets all go.
-        Raises `StateError`; see the module about what to do then.
+        Without `send` no further upload is begun. Raises `StateError`; see the
+        module about what to do then.
         """
         if self._clocks.monotonic() - self._scanned_at >= POLL:
             self.scan()
-        self._deliver()
+        self._deliver(send=send)
         more = self._advance(hurry=hurry or flush, flush=flush)
-        self._deliver()
+        self._deliver(send=send)
         return 0.0 if more else max(0.0, self._wait())
 
     # --- delivery ---
@@ -184,39 +180,53 @@ class Shipper:
         return self._settings.delivery.on_unknown == "resend"
 
     def _recover(self) -> None:
-        """Give the uploads that a crash cut off the outcome they have: unknown."""
+        """Settle the attempts without an outcome: one may be under way, a crash cut off others."""
         with self._store.transaction():
             for upload in self._store.ledger.cut_off():
+                if self._uploads.busy and self._sent is None:
+                    self._sent = upload
+                    continue
                 self._log.warning("upload_was_cut_off", upload=upload.id)
                 self._record(upload, _CUT_OFF, delay=0.0)
 
     def _remembered_delay(self) -> float:
-        """Return when the oldest waiting upload is due, on the monotonic clock."""
+        """Return when the oldest waiting upload is due, on the monotonic clock.
+
+        Only a wait that the dashboard asked for is kept over a restart: whoever
+        restarts the service has perhaps mended what was wrong.
+        """
         not_before = self._waiting[0].not_before if self._waiting else None
-        if not_before is None:
+        if not_before is None or "dashboard_busy" not in self.troubles:
             return self._clocks.monotonic()
         wait = min(max(0.0, not_before - self._clocks.wall()), RETRY_AFTER_MAX)
         return self._clocks.monotonic() + wait
 
-    def _deliver(self) -> None:
-        outcome = self._uploads.take()
-        starts = self._waiting and (outcome is not None or not self._uploads.busy)
-        if outcome is None and not (starts and self._due <= self._clocks.monotonic()):
+    def _deliver(self, *, send: bool) -> None:
+        """Write down the outcome that is there; begin the attempt that is due."""
+        outcome = self._uploads.outcome()
+        if self._uploads.busy and outcome is None:
+            return
+        if outcome is None and not (send and self._attempt_is_due()):
             return
         upload: Upload | None = None
         with self._store.transaction():
             if outcome is not None:
                 self._answered(outcome)
-            if self._waiting and self._due <= self._clocks.monotonic():
+            if send and self._attempt_is_due():
                 upload = self._waiting[0]
                 body = self._body(upload)
                 upload = self._store.ledger.begin_attempt(upload, at=self._clocks.wall())
             self._notices.write()
+        if outcome is not None:
+            self._uploads.forget()
         if upload is not None:
             self._waiting[0] = self._sent = upload
             self._bodies[upload.id] = body
             self._sent_at = self._clocks.monotonic()
             self._uploads.submit(self._settings.source.path.name, body)
+
+    def _attempt_is_due(self) -> bool:
+        return bool(self._waiting) and self._due <= self._clocks.monotonic()
 
     def _answered(self, outcome: Outcome) -> None:
         """Write down what came back of the upload that was sent, and what follows from it."""

@@ -17,20 +17,23 @@ class Uploads(Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether an upload was submitted whose outcome was not taken."""
+        """Whether an upload was submitted and not `forget`ten."""
 
     def submit(self, filename: str, body: bytes) -> None:
         """Begin an upload; `busy` must be false."""
 
-    def take(self) -> Outcome | None:
-        """Return the outcome of the upload when it is there, once."""
+    def outcome(self) -> Outcome | None:
+        """Return the outcome of the upload when it is there, again and again."""
+
+    def forget(self) -> None:
+        """Be ready for the next upload: the outcome of this one is written down."""
 
 
 class UploadThread:
     """Upload one body at a time on a thread of its own.
 
     `upload` blocks and returns the outcome; `wake` is called, on the thread,
-    when one is there. What `upload` raises is raised by `take`.
+    when one is there. What `upload` raises is raised by `outcome`.
     """
 
     def __init__(self, upload: Callable[[str, bytes], Outcome], wake: Callable[[], None]) -> None:
@@ -41,13 +44,14 @@ class UploadThread:
         self._idle = threading.Event()
         self._idle.set()
         self._pending = False
+        self._outcome: Outcome | None = None
         # A daemon: a request that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="upload", daemon=True)
         self._thread.start()
 
     @property
     def busy(self) -> bool:
-        """Whether an upload was submitted whose outcome was not taken."""
+        """Whether an upload was submitted and not `forget`ten."""
         return self._pending
 
     def submit(self, filename: str, body: bytes) -> None:
@@ -56,15 +60,19 @@ class UploadThread:
         self._idle.clear()
         self._jobs.put((filename, body))
 
-    def take(self) -> Outcome | None:
-        """Return the outcome of the upload when it is there, once."""
-        if not self._pending or self._outcomes.empty():
-            return None
+    def outcome(self) -> Outcome | None:
+        """Return the outcome of the upload when it is there, again and again."""
+        if self._pending and self._outcome is None and not self._outcomes.empty():
+            outcome = self._outcomes.get()
+            if isinstance(outcome, Exception):
+                raise outcome
+            self._outcome = outcome
+        return self._outcome
+
+    def forget(self) -> None:
+        """Be ready for the next upload: the outcome of this one is written down."""
         self._pending = False
-        outcome = self._outcomes.get()
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        self._outcome = None
 
     def wait(self, timeout: float) -> bool:
         """Wait until no upload is under way; false when `timeout` seconds did not do."""
@@ -78,7 +86,7 @@ class UploadThread:
         while (job := self._jobs.get()) is not None:
             try:
                 self._outcomes.put(self._upload(*job))
-            except Exception as error:  # noqa: BLE001  # carried to the main thread by take()
+            except Exception as error:  # noqa: BLE001  # raised on the main thread by outcome()
                 self._outcomes.put(error)
             self._idle.set()
             self._wake()

@@ -194,6 +194,17 @@ class QueueLog:
         Never raises for what the files are: `trouble` says what is wrong with
         the live path, `damaged` what is wrong with others.
         """
+        try:
+            return self._read(limit)
+        except SourceUnreadable as error:
+            # A stale mount, a bad disk: the same handle would fail for ever. By
+            # their content the files are found again.
+            self.trouble = error
+            self.close()
+            self._scan_due = True
+            return None
+
+    def _read(self, limit: int) -> Piece | None:
         self._look_at_path()
         if self._scan_due:
             self._scan()

@@ -50,6 +50,12 @@ class Store:
         """Commit what the block writes, or none of it."""
         return transaction(self._db)
 
+    def prove_writable(self) -> None:
+        """Write something and take it back. Raises `StateError` when that fails."""
+        with self.transaction():
+            self.troubles.save("state", at=0.0, message="", hint="")
+            self.troubles.clear("state")
+
     def in_doubt(self) -> bool:
         """Tell whether an upload is unknown or quarantined."""
         now = figures(self._db)
