@@ -7,7 +7,7 @@ business. Chance comes in as a number, so every function is pure.
 from __future__ import annotations
 
 BASE = 1.0
-CAP = 300.0
+CAP = 60.0
 
 # A wait that a person has to end (credentials, a wrong address) is never
 # shorter than this: more attempts would only look like an attack.

@@ -51,7 +51,7 @@ class Archive:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        self._pack = zstandard.ZstdCompressor(level=3, write_checksum=True)
+        self._pack = zstandard.ZstdCompressor(level=1, write_checksum=True)
         self._unpack = zstandard.ZstdDecompressor()
         row = connection.execute(
             "SELECT first_seq + lines FROM chunk ORDER BY first_seq DESC LIMIT 1"

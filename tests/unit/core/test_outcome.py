@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from qlogship.core.outcome import (
     ANSWER_MAX,
-    COUNT_MAX,
     Answer,
     Outcome,
     Verdict,
     judge,
     seconds_to_wait,
 )
+from qlogship.core.reported import COUNT_MAX
 
 NOW = 1_800_000_000.0
 
