@@ -155,7 +155,7 @@ class Dashboard(_Section):
     )
     timeout: float = Field(
         default=60.0,
-        ge=1.0,
+        ge=0.1,
         le=3600.0,
         allow_inf_nan=False,
         description="seconds for one whole request",
@@ -205,7 +205,7 @@ class Batch(_Section):
     )
     max_bytes: int = Field(
         default=900_000,
-        ge=16_384,
+        ge=1_000,
         le=100_000_000,
         description="bytes in the body of one upload",
         examples=[900_000],
@@ -220,7 +220,7 @@ class Batch(_Section):
     )
     hold: float = Field(
         default=43_200.0,
-        ge=1.0,
+        ge=0.0,
         le=2_592_000.0,
         allow_inf_nan=False,
         description="seconds an unfinished call is held back at most",

@@ -353,7 +353,7 @@ NOT_IN_GOOD = {
         "[batch]\nmax_bytes = 900000.0\n",
         ":6: [batch] max_bytes",
         "900_000.0 is no whole number",
-        "Give a number from 16_384 to 100_000_000",
+        "Give a number from 1_000 to 100_000_000",
     ),
     "table for a number": Planted(
         '[batch]\nhold = { password = "hunter2" }\n',
@@ -377,16 +377,16 @@ NOT_IN_GOOD = {
         '[source]\narchives = ["/x", 3]\n', ":6: [source] archives", "3 is no text", "Give text"
     ),
     "too small": Planted(
-        "timeout = 0.5\n", ":5: [dashboard] timeout", "0.5 is out of range", "from 1.0 to 3_600.0"
+        "timeout = 0.05\n", ":5: [dashboard] timeout", "0.05 is out of range", "from 0.1 to 3_600.0"
     ),
     "too large": Planted(
-        "[batch]\nhold = 1e9\n", ":6: [batch] hold", "is out of range", "from 1.0 to 2_592_000.0"
+        "[batch]\nhold = 1e9\n", ":6: [batch] hold", "is out of range", "from 0.0 to 2_592_000.0"
     ),
     "max_bytes too small": Planted(
-        "[batch]\nmax_bytes = 16_383\n",
+        "[batch]\nmax_bytes = 999\n",
         ":6: [batch] max_bytes",
-        "16_383 is out of range",
-        "from 16_384 to",
+        "999 is out of range",
+        "from 1_000 to",
     ),
     "infinite": Planted(
         "[batch]\nhold = inf\n", ":6: [batch] hold", "inf is out of range", "Give a number from"
@@ -742,7 +742,7 @@ def test_fault_broken_bytes_in_the_environment(place: Place) -> None:
         ("QLOGSHIP_BATCH__LINGER", "", '"" is no number', "Give a number from 0.0"),
         ("QLOGSHIP_BATCH__LINGER", "3\nhold = 4", "is no number", "Give a number from 0.0"),
         ("QLOGSHIP_BATCH__LINGER", "-1", "-1 is out of range", "Give a number from 0.0"),
-        ("QLOGSHIP_BATCH__MAX_BYTES", "1e6", "is no whole number", "Give a number from 16_384"),
+        ("QLOGSHIP_BATCH__MAX_BYTES", "1e6", "is no whole number", "Give a number from 1_000"),
         ("QLOGSHIP_SOURCE__ARCHIVES", "/x", '"/x" is no list', "Give a list of texts"),
         ("QLOGSHIP_SOURCE__PATH", "", '"." is a relative path', "Give the whole path"),
         ("QLOGSHIP_LOG__LEVEL", "verbose", '"verbose" is none of', '"warning" or "error"'),

@@ -65,7 +65,7 @@ def test_check_ok_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_check_faults(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Faults are all shown on stderr, with place, problem and remedy; exit code 10."""
-    path.write_text(path.read_text() + "[batch]\nlingr = 1\nhold = 0\n")
+    path.write_text(path.read_text() + "[batch]\nlingr = 1\nhold = -1\n")
 
     assert main(["config", "check", "-c", str(path)]) == ExitCode.SETTINGS
 
@@ -77,8 +77,8 @@ def test_check_faults(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "    there is no key lingr in [batch]\n"
         "    -> Did you mean linger? Rename it.\n"
         f"  {path}:7: [batch] hold\n"
-        "    0 is out of range\n"
-        "    -> Give a number from 1.0 to 2_592_000.0, without quotes.\n"
+        "    -1 is out of range\n"
+        "    -> Give a number from 0.0 to 2_592_000.0, without quotes.\n"
         "hint: Mend them and run `qlogship config check`.\n"
     )
 
