@@ -25,7 +25,7 @@ from qlogship.errors import ExitCode, Fault, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SCRIPT = Path(__file__).parents[2] / "tools" / "settings_reference.py"
+SCRIPT = Path(__file__).parents[2] / "tools" / "reference.py"
 SECRET = "correct horse ßattery"
 
 
@@ -1064,7 +1064,7 @@ def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_manual_is_current() -> None:
-    """The manual says what the model says; else run tools/settings_reference.py."""
+    """The manual says what the model says; else run tools/reference.py."""
     checked = run_script("--check")
 
     assert (checked.returncode, checked.stderr) == (0, "")

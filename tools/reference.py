@@ -1,10 +1,10 @@
 # ruff: noqa: INP001 -- a script of its own, in no package
-"""Write what the manual says about the settings, from the model of the settings.
+"""Write what the manual says about settings and exit codes, from the code that has them.
 
-    python tools/settings_reference.py            writes docs/settings.md, and the
-                                                  table between the markers in README.md
-    python tools/settings_reference.py --check    writes nothing, exits 1 when
-                                                  something is not current
+    python tools/reference.py            writes docs/settings.md, and the tables
+                                         between the markers in README.md
+    python tools/reference.py --check    writes nothing, exits 1 when something
+                                         is not current
 
 A README without the markers is left alone.
 """
@@ -19,12 +19,13 @@ from qlogship.config import DEFAULT_PATH, PATH_VARIABLE
 from qlogship.config.model import SECRETS, variable
 from qlogship.config.reference import example_file, table
 from qlogship.config.secret import credential
+from qlogship.errors import EXIT_MEANINGS
 
-BEGIN = "<!-- settings:begin -->"
-END = "<!-- settings:end -->"
+BEGIN = "<!-- {}:begin -->"
+END = "<!-- {}:end -->"
 
 PAGE = """\
-<!-- Made by tools/settings_reference.py from qlogship/config/model.py: change it there. -->
+<!-- Made by tools/reference.py from qlogship/config/model.py: change it there. -->
 
 # Settings
 
@@ -97,22 +98,34 @@ def main() -> int:
     for path in stale:
         sys.stderr.write(f"{path} {'is not current' if arguments.check else 'written'}\n")
     if stale and arguments.check:
-        sys.stderr.write("Run `python tools/settings_reference.py`.\n")
+        sys.stderr.write("Run `python tools/reference.py`.\n")
         return 1
     return 0
 
 
 def pages(root: Path) -> dict[Path, str]:
-    """Return each file that holds settings, with the text it should have."""
+    """Return each file that is made here, or holds a table that is, with the text it should have."""
     found = {root / "docs" / "settings.md": page()}
     readme = root / "README.md"
     if readme.exists():
         text = readme.read_text(encoding="utf-8")
-        before, begin, rest = text.partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if begin and end:
-            found[readme] = f"{before}{BEGIN}\n{table()}{END}{after}"
+        for name, content in (("settings", table()), ("exit-codes", exit_codes())):
+            text = filled(text, name, content)
+        found[readme] = text
     return found
+
+
+def filled(text: str, name: str, content: str) -> str:
+    """Put `content` between the markers of that name; leave a text without them alone."""
+    before, begin, rest = text.partition(BEGIN.format(name))
+    _, end, after = rest.partition(END.format(name))
+    return f"{before}{begin}\n{content}{end}{after}" if begin and end else text
+
+
+def exit_codes() -> str:
+    """Return the exit codes as a table."""
+    rows = (f"| {int(code)} | {meaning} |\n" for code, meaning in EXIT_MEANINGS.items())
+    return "".join(["| code | meaning |\n|---|---|\n", *rows])
 
 
 def page() -> str:
