@@ -62,20 +62,24 @@ class Wakeups:
     ) -> None:
         self._path = path
         self._grown = grown
-        self._observer = Observer()
+        # Two observers: in one, a watch on a file swallows the events of its
+        # directory about that file (seen with watchdog 7.1).
+        self._directories = Observer()
+        self._files = Observer()
         self._live: tuple[tuple[int, int], ObservedWatch] | None = None
         self.complete = True
         """Whether the system gave all the watches that were asked for."""
         for directory in {path.parent, *(Path(pattern).parent for pattern in archives)}:
             handler = _Handler(str(directory / path.name), changed)
             try:
-                self._observer.schedule(handler, str(directory), event_filter=_COMES_AND_GOES)
+                self._directories.schedule(handler, str(directory), event_filter=_COMES_AND_GOES)
             except OSError:
                 self.complete = False
-        try:
-            self._observer.start()
-        except OSError:
-            self.complete = False
+        for observer in (self._directories, self._files):
+            try:
+                observer.start()
+            except OSError:
+                self.complete = False
         self.follow()
 
     def follow(self) -> None:
@@ -89,13 +93,11 @@ class Wakeups:
             if self._live[0] == key:
                 return
             with suppress(KeyError, OSError):
-                self._observer.unschedule(self._live[1])
+                self._files.unschedule(self._live[1])
             self._live = None
         handler = _Handler(str(self._path), self._grown)
         try:
-            watch = self._observer.schedule(
-                handler, str(self._path), event_filter=[FileModifiedEvent]
-            )
+            watch = self._files.schedule(handler, str(self._path), event_filter=[FileModifiedEvent])
         except OSError:
             self.complete = False
             return
@@ -103,6 +105,7 @@ class Wakeups:
 
     def close(self) -> None:
         """End the watching."""
-        if self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join(timeout=2)
+        for observer in (self._directories, self._files):
+            if observer.is_alive():
+                observer.stop()
+                observer.join(timeout=2)
