@@ -187,7 +187,7 @@ class Records:
         """Return one record of a call."""
         self._number += 1
         time = EPOCH + self._number
-        return f"{time}|{time}.{self._number}|sales|NONE|{event}||{data}|1\n".encode()
+        return f"{time}|{time}.{self._number}|sales|NONE|{event}||{data}|{self._number:09}\n".encode()
 
     def reload(self) -> bytes:
         """Return what Asterisk writes when it is told to reload."""
@@ -201,11 +201,17 @@ def reload_record(time: int) -> bytes:
 
 
 class Asterisk:
-    """A writer that keeps its file open until it is told to reload, as Asterisk does."""
+    """A writer that keeps its file open until it is told to reload, as Asterisk does.
 
-    def __init__(self, path: Path, records: Records | None = None) -> None:
+    With a clock, the files it writes are stamped with that clock's time.
+    """
+
+    def __init__(
+        self, path: Path, records: Records | None = None, *, clock: Clock | None = None
+    ) -> None:
         self.path = path
         self.records = records or Records()
+        self._clock = clock
         self._handle = self._open()
 
     def _open(self) -> int:
@@ -220,7 +226,16 @@ class Asterisk:
         rest = text
         while rest:
             rest = rest[os.write(self._handle, rest) :]
+        if self._clock is not None:
+            stamp = round(self._clock.wall() * 1e9)
+            os.utime(self._handle, ns=(stamp, stamp))
         return text
+
+    @property
+    def file(self) -> tuple[int, int]:
+        """Device and inode of the file that is open."""
+        status = os.fstat(self._handle)
+        return status.st_dev, status.st_ino
 
     def calls(self, count: int = 3, *, data: str = "") -> bytes:
         """Append so many records; return them."""
