@@ -76,6 +76,7 @@ class Service:
         self._mailbox: SimpleQueue[Word] = SimpleQueue()
         self._settings = settings
         self._pinged_at = self._clocks.monotonic()
+        self._state_failed = False
 
     def tell(self, word: Word) -> None:
         """Put a word into the mailbox; from any thread, or a signal handler."""
@@ -106,8 +107,9 @@ class Service:
                 word = self._ship(current, worker)
             except StateError as error:
                 # The upload under way goes on: its outcome is waited for by the next shipper.
-                current.close()
-                current = self._reopened(error)
+                if not self._reopened(current, error):
+                    current.close()
+                    current = None
             else:
                 if word is Word.RELOAD:
                     return self._reloaded(current)
@@ -138,6 +140,9 @@ class Service:
                 self._log.warning("watches_incomplete", poll_seconds=POLL)
             wait = shipper.step()
             self._systemd.ready()
+            if self._state_failed:
+                self._state_failed = False
+                self._log.info("state_recovered")
             reload = False
             while True:
                 self._systemd.status(_status_line(shipper))
@@ -213,25 +218,21 @@ class Service:
             self._log.info("settings_reloaded")
         return store
 
-    def _reopened(self, error: StateError) -> Store | None:
-        """Open the store again and again until it can be used; None when told to stop."""
-        self._log.error("state_failed", message=error.message, hint=error.hint)
+    def _reopened(self, store: Store, error: StateError) -> bool:
+        """Open the store's database until that can be done; False when told to stop."""
+        if not self._state_failed:
+            self._state_failed = True
+            self._log.error("state_failed", message=error.message, hint=error.hint)
         self._systemd.status(f"waiting for the state directory: {error.message}")
         while True:
             until = self._clocks.monotonic() + _STATE_RETRY
             while (rest := until - self._clocks.monotonic()) > 0:
                 if self._next_word(rest) is Word.STOP:
                     self._systemd.stopping()
-                    return None
+                    return False
             with suppress(StateError):
-                store = Store(self._settings.state.directory)
-                try:
-                    store.prove_writable()
-                except StateError:
-                    store.close()
-                    raise
-                self._log.info("state_recovered")
-                return store
+                store.reopen()
+                return True
 
 
 @contextmanager

@@ -82,9 +82,9 @@ def connect_to_read(directory: Path) -> sqlite3.Connection | None:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit what the block writes, or none of it."""
-    with reported(FILE_NAME):
+def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Commit what the block writes, or none of it; `path` is for the error."""
+    with reported(path):
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield

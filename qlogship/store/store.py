@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qlogship.errors import StateError
 from qlogship.store.archive import Archive
 from qlogship.store.cursor import Cursor
-from qlogship.store.database import connect, reported, transaction, user_name
+from qlogship.store.database import FILE_NAME, connect, reported, transaction, user_name
 from qlogship.store.figures import figures
 from qlogship.store.ledger import Ledger
 from qlogship.store.lock import StateLock
@@ -27,6 +27,7 @@ class Store:
     """
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         with reported(directory):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not os.access(directory, os.W_OK | os.X_OK):
@@ -36,25 +37,32 @@ class Store:
                 )
             self._lock = StateLock(directory)
         try:
-            self._db = connect(directory)
+            self._open()
         except BaseException:
             self._lock.release()
             raise
-        with reported(directory):
+
+    def _open(self) -> None:
+        self._db = connect(self._directory)
+        with reported(self._directory):
             self.archive = Archive(self._db)
             self.cursor = Cursor(self._db)
             self.ledger = Ledger(self._db)
             self.troubles = Troubles(self._db)
 
+    def reopen(self) -> None:
+        """Open the database anew, after a failure; the lock is kept all the while.
+
+        `archive`, `cursor`, `ledger` and `troubles` are new ones then. Raises
+        `StateError` when it still cannot be used.
+        """
+        with reported(self._directory):
+            self._db.close()
+        self._open()
+
     def transaction(self) -> AbstractContextManager[None]:
         """Commit what the block writes, or none of it."""
-        return transaction(self._db)
-
-    def prove_writable(self) -> None:
-        """Write something and take it back. Raises `StateError` when that fails."""
-        with self.transaction():
-            self.troubles.save("state", at=0.0, message="", hint="")
-            self.troubles.clear("state")
+        return transaction(self._db, self._directory / FILE_NAME)
 
     def in_doubt(self) -> bool:
         """Tell whether an upload is unknown or quarantined."""
