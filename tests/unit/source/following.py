@@ -263,21 +263,14 @@ def rotate_sequential(path: Path) -> Path:
 
 def rotate_shifting(path: Path, *, first: int = 0) -> Path:
     """Rename to the first number, after every name was shifted: the newest has the lowest."""
-    for name in sorted(_numbered(path, first), reverse=True):
-        old = path.with_name(_numbered(path, first)[name])
-        suffix = old.name.removeprefix(f"{path.name}.{name}")
-        old.rename(path.with_name(f"{path.name}.{name + 1}{suffix}"))
-    return path.rename(path.with_name(f"{path.name}.{first}"))
-
-
-def _numbered(path: Path, first: int) -> dict[int, str]:
-    found = {}
+    numbered = []
     for entry in path.parent.iterdir():
-        rest = entry.name.removeprefix(f"{path.name}.")
-        number = rest.partition(".")[0]
-        if rest != entry.name and number.isdigit() and first <= int(number) < EPOCH // 2:
-            found[int(number)] = entry.name
-    return found
+        number, dot, suffix = entry.name.removeprefix(f"{path.name}.").partition(".")
+        if number.isdigit() and first <= int(number) < EPOCH // 2:
+            numbered.append((int(number), dot + suffix, entry))
+    for number, suffix, entry in sorted(numbered, reverse=True):
+        entry.rename(path.with_name(f"{path.name}.{number + 1}{suffix}"))
+    return path.rename(path.with_name(f"{path.name}.{first}"))
 
 
 def rotate_timestamp(path: Path) -> Path:
