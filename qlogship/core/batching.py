@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from qlogship.core.calls import NOBODY, CallTracker, advance_clock
+from qlogship.core.calls import NOBODY, CallTracker
+from qlogship.core.clock import RecordClock
 from qlogship.core.records import time_of
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ class Window:
     """Collect records from the archive; cut them into batches of whole calls.
 
     `max_bytes` is the size of one body, `hold` that of the tracker. Feed it
-    while `room` is positive. `clock` is the records' own time, in epoch seconds;
-    it and `odd` go on from what was written down.
+    while `room` is positive. `clock` and `odd` go on from what was written down.
     """
 
     def __init__(
@@ -88,9 +88,8 @@ class Window:
     ) -> None:
         self._tracker = tracker
         self._max_bytes = max_bytes
-        self._hold = hold
+        self._clock = RecordClock(clock, hold=hold)
         self._odd_before = odd
-        self.clock = clock
         self._blocks: list[_Block] = []
         self._new_bytes = 0
         self._held: list[Entry] = []
@@ -116,6 +115,11 @@ class Window:
         return not self._blocks and not self._held
 
     @property
+    def clock(self) -> int | None:
+        """The records' own time, in epoch seconds."""
+        return self._clock.time
+
+    @property
     def odd(self) -> int:
         """How many lines that are no record were taken in, over all restarts."""
         return self._odd_before + self._tracker.odd
@@ -125,13 +129,16 @@ class Window:
         """What was held back at the last cut."""
         return runs_of(entry.seq for entry in self._held)
 
-    def add(self, first_seq: int, data: bytes) -> int:
-        """Take in records, each with its newline; return how many there are."""
+    def add(self, first_seq: int, data: bytes, *, silence: float = 0.0) -> int:
+        """Take in records, each with its newline; return how many there are.
+
+        `silence` is the seconds that passed since the records before.
+        """
         lines = data.split(b"\n")
         lines.pop()
         self._blocks.append(_Block(first_seq, lines, self._tracker.observe(lines)))
         self._new_bytes += len(data)
-        self.clock = advance_clock(lines, self.clock, hold=self._hold)
+        self._clock.observe(lines, silence=silence)
         return len(lines)
 
     def restore(self, records: Iterable[tuple[int, bytes]]) -> None:
@@ -141,8 +148,7 @@ class Window:
             seqs.append(seq)
             lines.append(line)
         owners = self._tracker.observe(lines)
-        self._held = [Entry(*entry) for entry in zip(seqs, lines, owners, strict=True)]
-        self._held_bytes = _size(self._held)
+        self._keep([Entry(*entry) for entry in zip(seqs, lines, owners, strict=True)])
 
     def next_change(self, now: float) -> float | None:
         """Return the seconds until silence alone lets something go, or None."""
@@ -181,10 +187,14 @@ class Window:
             kept -= set(self._tracker.oldest_first(kept)[: max(1, len(kept) // 4)])
             stays = self._staying(kept)
         batches = self._batches(stays, kept)
-        self._tracker.keep_only(kept)
-        self._held, self._held_bytes = held, _size(held)
+        self._keep(held)
         self._blocks, self._new_bytes = [], 0
         return batches
+
+    def _keep(self, held: list[Entry]) -> None:
+        """Go on with these records, and forget the calls of all others."""
+        self._held, self._held_bytes = held, _size(held)
+        self._tracker.keep_only({entry.owner for entry in held})
 
     def _staying(self, kept: Collection[bytes]) -> list[list[int]]:
         """Return, for each block, the indices of the records that these calls own."""
@@ -301,7 +311,7 @@ def encode_runs(runs: Iterable[Run]) -> bytes:
 
 
 def decode_runs(data: bytes) -> list[Run]:
-    """Read what `encode_runs` wrote."""
+    """Read what `encode_runs` wrote. Raises ValueError for what it did not write."""
     numbers, number, shift = [], 0, 0
     for byte in data:
         number |= (byte & 0x7F) << shift
@@ -309,6 +319,8 @@ def decode_runs(data: bytes) -> list[Run]:
         if byte < 0x80:
             numbers.append(number)
             number = shift = 0
+    if shift:
+        raise ValueError("the last number is cut off")
     runs: list[Run] = []
     position = 0
     for gap, length in zip(numbers[::2], numbers[1::2], strict=True):

@@ -18,8 +18,8 @@ What Asterisk's app_queue makes of the order of lines:
 * Under Local channels and attended transfers the terminal event may come
   under another callid. If its own call has no leg it could end, it ends the
   oldest leg of any call that is connected in that queue to that agent. After
-  that the two callids may have swapped, and a CONNECT without a leg of its own
-  belongs to the partner's waiting leg.
+  that the two callids may have swapped: a CONNECT without a leg of its own
+  belongs to the partner's waiting leg, and the two leave together.
 * ENTERQUEUE prints the queue's name as the dialplan typed it, CONNECT as it is
   configured: names are compared without regard to case.
 
@@ -39,9 +39,7 @@ from qlogship.core.records import (
     CONNECT,
     ENTERQUEUE,
     NO_CALL,
-    QUEUESTART,
     TERMINAL_EVENTS,
-    time_of,
 )
 
 if TYPE_CHECKING:
@@ -52,17 +50,16 @@ NOBODY: Final = b""
 
 _NO_AGENT = frozenset({b"", b"NONE"})
 _NO_RECORD: Sequence[bytes] = (b"0", NOBODY, b"", b"", b"")
-_CLOCK_SAMPLE = 32
+_RESTART = (b"|NONE|NONE|NONE|QUEUESTART|", b"|NONE|NONE|NONE|QUEUESTART")
 _STRIDE = 1024
 
 # A backlog passes through `CallTracker._observe` at more than half a million
 # records a second. There, small integers and plain lists cost half of what
 # enums and classes do; nowhere else do they appear.
-_ENTERS, _CONNECTS, _ENDS, _IS_AGENTS, _STARTS = range(5)
+_ENTERS, _CONNECTS, _ENDS, _IS_AGENTS = range(4)
 _KIND: Final = {
     ENTERQUEUE: _ENTERS,
     CONNECT: _CONNECTS,
-    QUEUESTART: _STARTS,
     **dict.fromkeys(TERMINAL_EVENTS, _ENDS),
     **dict.fromkeys(AGENT_EVENTS, _IS_AGENTS),
 }
@@ -84,7 +81,7 @@ class CallTracker:
         self._settle = settle
         self._hold = hold
         self._legs: dict[bytes, list[_Leg]] = {}  # open ones, oldest first
-        self._last: dict[bytes, bytes] = {}
+        self._last: dict[bytes, bytes] = {}  # the time of each call's last record, in digits
         self._entered: set[bytes] = set()
         self._partner: dict[bytes, bytes] = {}
         self._connections = 0
@@ -102,8 +99,14 @@ class CallTracker:
         The owner is the callid, or `NOBODY`.
         """
         owners: list[bytes] = []
-        for start in range(0, len(lines), _STRIDE):
-            owners += self._observe(lines[start : start + _STRIDE])
+        begin = 0
+        restarts = _restarts(lines)
+        for end in (*restarts, len(lines)):
+            for start in range(begin, end, _STRIDE):
+                owners += self._observe(lines[start : min(start + _STRIDE, end)])
+            if end in restarts:
+                self._end_all()
+            begin = end
         return owners
 
     def _observe(self, lines: Sequence[bytes]) -> list[bytes]:  # noqa: C901  # see _KIND
@@ -113,14 +116,13 @@ class CallTracker:
             self.odd += sum(row is _NO_RECORD for row in rows)
         owners = [row[1] for row in rows]
         all_legs, entered = self._legs, self._entered
+        ended_elsewhere: dict[bytes, bytes] = {}
         for index, kind in enumerate(map(_KIND.get, [row[4] for row in rows])):
             if kind is None:
                 continue
             row = rows[index]
             callid = row[1]
             if callid in NO_CALL:
-                if kind == _STARTS:
-                    self._end_all()
                 continue
             legs = all_legs.get(callid)
             if kind == _ENTERS:
@@ -134,23 +136,26 @@ class CallTracker:
                 if legs is not None and len(legs) == 1 and legs[0][_QUEUE] == row[2].lower():
                     del all_legs[callid]
                 else:
-                    self._end(callid, row[2].lower(), row[3])
+                    other = self._end(callid, row[2].lower(), row[3])
+                    if other is not None:
+                        ended_elsewhere[other] = row[0]
             elif kind == _CONNECTS:
                 self._connect(callid, row[2].lower(), row[3])
             elif kind == _IS_AGENTS and legs is None:
                 owners[index] = NOBODY
-        self._last.update(zip(owners, [row[0] for row in rows], strict=True))
-        for callid in NO_CALL:
-            self._last.pop(callid, None)
+        if not NO_CALL.isdisjoint(owners):
+            owners = [NOBODY if owner in NO_CALL else owner for owner in owners]
+        last = self._last
+        last.update(zip(owners, [row[0] for row in rows], strict=True))
+        last.pop(NOBODY, None)
+        for callid, time in ended_elsewhere.items():
+            if int(last.get(callid, b"0")) < int(time):
+                last[callid] = time
         return owners
 
     def held(self, now: float) -> set[bytes]:
         """Return the callids that must not leave yet at the time `now`."""
-        held = {
-            callid
-            for callid, legs in self._legs.items()
-            if abs(now - int(legs[0][_ENTERED])) < self._hold
-        }
+        held = {callid for callid in self._legs if self._age(callid, now) < self._hold}
         # Only what was last seen within `settle` of now can be unsettled; the
         # comparison of whole digits spares most calls the conversion.
         earliest, latest = b"%d" % (now - self._settle), b"%d" % (now + self._settle + 1)
@@ -158,39 +163,51 @@ class CallTracker:
         for callid, last in self._last.items():
             if same_length and len(last) == len(latest) and not earliest <= last <= latest:
                 continue
-            if abs(now - int(last)) < self._settle and callid not in self._legs:
+            if callid not in self._legs and self._is_unsettled(callid, now):
                 held.add(callid)
+        # Two calls that swapped their ids leave together.
+        grown = list(held) if self._partner else []
+        while grown:
+            other = self._partner.get(grown.pop())
+            if other is not None and other not in held and other in self._last:
+                held.add(other)
+                grown.append(other)
         return held
 
     def next_change(self, now: float) -> float | None:
         """Return the seconds until mere silence lets a held call leave; None without one."""
-        waits = [
-            self._hold - abs(now - int(legs[0][_ENTERED]))
-            for legs in self._legs.values()
-            if abs(now - int(legs[0][_ENTERED])) < self._hold
-        ]
+        waits = [wait for callid in self._legs if (wait := self._hold - self._age(callid, now)) > 0]
         waits += [
             self._settle - abs(now - int(last))
             for callid, last in self._last.items()
-            if callid not in self._legs and abs(now - int(last)) < self._settle
+            if callid not in self._legs and self._is_unsettled(callid, now)
         ]
         return min(waits, default=None)
 
     def unsettled(self, now: float) -> bool:
         """Tell whether a call has ended and only its silence is awaited."""
         return any(
-            callid not in self._legs and abs(now - int(last)) < self._settle
-            for callid, last in self._last.items()
+            callid not in self._legs and self._is_unsettled(callid, now) for callid in self._last
         )
+
+    def _is_unsettled(self, callid: bytes, now: float) -> bool:
+        return abs(now - int(self._last[callid])) < self._settle
+
+    def _age(self, callid: bytes, now: float) -> float:
+        """Return the seconds since a call entered the oldest leg that is open."""
+        return abs(now - int(self._legs[callid][0][_ENTERED]))
 
     def keep_only(self, callids: Collection[bytes]) -> None:
         """Forget every call but these: the others have left."""
-        self._legs = {callid: legs for callid, legs in self._legs.items() if callid in callids}
-        self._last = {callid: last for callid, last in self._last.items() if callid in callids}
+        kept = set(callids)
+        self._legs = {callid: legs for callid, legs in self._legs.items() if callid in kept}
+        self._last = {callid: last for callid, last in self._last.items() if callid in kept}
         self._partner = {
-            callid: other for callid, other in self._partner.items() if other in callids
+            callid: other
+            for callid, other in self._partner.items()
+            if callid in kept and other in kept
         }
-        self._entered &= set(callids)
+        self._entered &= kept
 
     def oldest_first(self, callids: Collection[bytes]) -> list[bytes]:
         """Sort callids by the time they entered their oldest open leg, settled ones first."""
@@ -208,8 +225,11 @@ class CallTracker:
                     leg[_AGENT], leg[_CONNECTED] = agent, self._connections
                     return
 
-    def _end(self, callid: bytes, queue: bytes, agent: bytes) -> None:
-        """End the leg a terminal event speaks of; none, if it is not known."""
+    def _end(self, callid: bytes, queue: bytes, agent: bytes) -> bytes | None:
+        """End the leg a terminal event speaks of, if it is known.
+
+        Return the callid of the other call when it was another call's leg.
+        """
         own = [leg for leg in self._legs.get(callid, ()) if leg[_QUEUE] == queue]
         if own:
             connected = [leg for leg in own if leg[_AGENT] is not None]
@@ -219,17 +239,29 @@ class CallTracker:
             else:
                 choice = [leg for leg in connected if leg[_AGENT] == agent] or waiting or connected
             self._close(callid, choice[0])
-        elif agent not in _NO_AGENT:
-            others = [
-                (leg[_CONNECTED], other, leg)
-                for other, legs in self._legs.items()
-                for leg in legs
-                if leg[_AGENT] == agent and leg[_QUEUE] == queue
-            ]
-            if others:
-                _, other, leg = min(others, key=lambda entry: entry[0])
-                self._close(other, leg)
-                self._partner[callid], self._partner[other] = other, callid
+            return None
+        if agent in _NO_AGENT or not self._may_end_others(callid):
+            return None
+        others = [
+            (leg[_CONNECTED], other, leg)
+            for other, legs in self._legs.items()
+            for leg in legs
+            if leg[_AGENT] == agent and leg[_QUEUE] == queue
+        ]
+        if not others:
+            return None
+        _, other, leg = min(others, key=lambda entry: entry[0])
+        self._close(other, leg)
+        self._partner[callid], self._partner[other] = other, callid
+        return other
+
+    def _may_end_others(self, callid: bytes) -> bool:
+        """Tell whether a terminal event may speak of another call's leg.
+
+        Not that of a call that entered a queue and has left it: such an event
+        was written twice.
+        """
+        return callid not in self._entered or callid in self._legs or callid in self._partner
 
     def _close(self, callid: bytes, leg: _Leg) -> None:
         legs = self._legs[callid]
@@ -239,43 +271,32 @@ class CallTracker:
             del self._legs[callid]
 
     def _end_all(self) -> None:
+        """Asterisk started: no call before this lives, so none of them need settle."""
         self._legs.clear()
+        self._last.clear()
         self._partner.clear()
+
+
+def _restarts(lines: Sequence[bytes]) -> list[int]:
+    """Return where Asterisk started: the indices behind each QUEUESTART.
+
+    After a crash it may be glued to the stump of the line before, so the end of
+    the line is what counts.
+    """
+    if b"|QUEUESTART" not in b"\n".join(lines):
+        return []
+    return [index for index, line in enumerate(lines, start=1) if line.endswith(_RESTART)]
 
 
 def _all_records(rows: Sequence[Sequence[bytes]]) -> bool:
     """Tell at a glance that all rows are records of this century; False proves nothing."""
-    if min(map(len, rows), default=5) < 5:
+    if not rows:
+        return True
+    if min(map(len, rows)) < 5:
         return False
-    times = b"".join([row[0] for row in rows])
-    return len(times) == 10 * len(rows) and (times.isdigit() or not rows)
+    times = [row[0] for row in rows]
+    return set(map(len, times)) == {10} and b"".join(times).isdigit()
 
 
 def _is_record(row: Sequence[bytes]) -> bool:
     return len(row) >= 5 and 9 <= len(row[0]) <= 11 and row[0].isdigit()
-
-
-def advance_clock(lines: Sequence[bytes], previous: int | None, *, hold: float) -> int | None:
-    """Return the archive's own time after these lines: epoch seconds, or None before any record.
-
-    It runs with the records and never backwards, with two exceptions that keep
-    a wrong clock from holding or releasing calls for ever: a single record more
-    than `hold` ahead is not believed, and when all records are more than `hold`
-    behind, they are believed.
-    """
-    sample = []
-    for line in reversed(lines):
-        time = time_of(line)
-        if time is not None:
-            sample.append(time)
-            if len(sample) == _CLOCK_SAMPLE:
-                break
-    if not sample:
-        return previous
-    if previous is None:
-        return sorted(sample)[-2] if len(sample) > 1 else sample[0]
-    ahead = [time for time in sample if time > previous + hold]
-    if len(ahead) == 1 and len(sample) > 1:
-        sample.remove(ahead[0])
-    latest = max(sample)
-    return latest if latest >= previous or latest < previous - hold else previous

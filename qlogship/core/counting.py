@@ -24,9 +24,13 @@ class CallCounter:
     def count_new(self, callids: Iterable[bytes]) -> int:
         """Take in callids; return how many of them are new."""
         recent = self._recent
-        before = len(recent)
-        recent.update(dict.fromkeys(callids))
-        new = len(recent) - before
+        new = 0
+        for callid in callids:
+            if callid in recent:
+                del recent[callid]  # seen last is kept longest
+            else:
+                new += 1
+            recent[callid] = None
         if len(recent) > 2 * MEMORY:
             for callid in list(recent)[: len(recent) - MEMORY]:
                 del recent[callid]

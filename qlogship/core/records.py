@@ -12,7 +12,6 @@ none raises.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import NamedTuple
 
 ENTERQUEUE = b"ENTERQUEUE"
@@ -99,10 +98,12 @@ def entered_calls(text: bytes) -> set[bytes]:
     other events.
     """
     entered = set()
-    pieces = text.split(b"|ENTERQUEUE")
-    for before, after in pairwise(pieces):
-        if after[:1] in _AFTER_EVENT:
-            fields = before[before.rfind(b"\n") + 1 :].split(b"|")
+    position = text.find(b"|ENTERQUEUE")
+    while position >= 0:
+        end = position + len(b"|ENTERQUEUE")
+        if text[end : end + 1] in _AFTER_EVENT:
+            fields = text[text.rfind(b"\n", 0, position) + 1 : position].split(b"|")
             if len(fields) == 4 and fields[1] not in NO_CALL and _TIME.fullmatch(fields[0]):
                 entered.add(fields[1])
+        position = text.find(b"|ENTERQUEUE", end)
     return entered

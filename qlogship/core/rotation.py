@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from qlogship.core.records import NO_CALL, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
@@ -89,40 +89,44 @@ def compare(head: bytes, start: bytes) -> Kin:
 
 
 def identify(
-    start: bytes, key: tuple[int, int], streams: Iterable[Stream]
+    start: bytes,
+    key: tuple[int, int],
+    streams: Iterable[Stream],
+    *,
+    is_elsewhere: Callable[[Stream], bool] = lambda _stream: True,
 ) -> tuple[Kin, Stream | None]:
     """Find the stream that a file with this beginning belongs to.
 
-    `key` is the file's device and inode. A stream of which nothing is known but
-    records of no call is taken for the same only in the same inode: two files
-    that were begun within one second may start with the same CONFIGRELOAD. Of
-    several streams, the one with the longest head is meant.
+    `key` is the file's device and inode. Two files that were begun within one
+    second may start with the same CONFIGRELOAD; so a stream of which no more is
+    known than that is not meant if its own file stands elsewhere, which is what
+    `is_elsewhere` is asked for. Of several streams, the one of the
+    same inode is meant, then the one with the longest head.
     """
     best: tuple[Kin, Stream | None] = (Kin.OTHER, None)
+    best_rank: tuple[bool, bool, int, int] | None = None
     for stream in streams:
         kin = compare(stream.head, start)
         if kin is Kin.OTHER:
             continue
-        if key != (stream.device, stream.inode) and _is_weak(
-            start if kin is Kin.PART else stream.head
-        ):
+        same_file = key == (stream.device, stream.inode)
+        known = start if kin is Kin.PART else stream.head
+        if not same_file and _is_weak(known) and is_elsewhere(stream):
             continue
-        known = best[1]
-        if known is None or (kin is Kin.SAME, len(stream.head), stream.id) > (
-            best[0] is Kin.SAME,
-            len(known.head),
-            known.id,
-        ):
-            best = (kin, stream)
+        rank = (kin is Kin.SAME, same_file, len(stream.head), stream.id)
+        if best_rank is None or rank > best_rank:
+            best, best_rank = (kin, stream), rank
     return best
 
 
 def _is_weak(head: bytes) -> bool:
-    """Tell whether a beginning holds nothing but whole records of no call."""
+    """Tell whether a beginning proves nothing: no records, or of no call and of one second."""
     if len(head) >= HEAD_BYTES or not head.endswith(b"\n"):
         return False
-    records = [parse(line) for line in head.splitlines()]
-    return all(record is not None and record.callid in NO_CALL for record in records)
+    records = [record for line in head.split(b"\n") if (record := parse(line)) is not None]
+    return len({record.time for record in records}) <= 1 and all(
+        record.callid in NO_CALL for record in records
+    )
 
 
 class Look(Enum):

@@ -108,6 +108,8 @@ class Shipper:
         self._held: tuple[int, int] | None = None
         self._block: Block | None = None
         self._still_since = clocks.monotonic()
+        # How far the records may be ahead; afterwards it is measured.
+        self._silence = max(0.0, clocks.wall() - (position.clock or 0))
         self._first_look = True
         self._failed_at: float | None = None
         self._ready_since: float | None = None
@@ -370,7 +372,8 @@ class Shipper:
             if len(data) > room:
                 skip = data.rfind(b"\n", 0, room) + 1 or data.index(b"\n") + 1
                 data = data[:skip]
-            taken = self._window.add(block.first_seq, data)
+            taken = self._window.add(block.first_seq, data, silence=self._silence)
+            self._silence = 0.0
             self._frontier += taken
             self._block = block.after(taken, skip) if skip else None
         return True
@@ -448,11 +451,12 @@ class Shipper:
 
     def _look_at_stillness(self, *, read_something: bool) -> None:
         """Note when the last record came in; at the first look, how old the file is."""
+        now = self._clocks.monotonic()
         if read_something:
-            self._still_since = self._clocks.monotonic()
+            self._silence += now - self._still_since
+            self._still_since = now
         elif self._first_look:
-            quiet = min(self._source.quiet_for or 0.0, self._settings.batch.hold)
-            self._still_since = self._clocks.monotonic() - quiet
+            self._still_since = now - (self._source.quiet_for or 0.0)
         self._first_look = False
 
     def _ready(self) -> bool:

@@ -40,6 +40,7 @@ from qlogship.core.rotation import (
     Kin,
     Look,
     Stream,
+    compare,
     identify,
     look,
 )
@@ -275,7 +276,7 @@ class QueueLog:
         start = live.file.start()
         if live.file.compression is not None:
             return
-        kin, stream = identify(start, live.file.key, self._streams.values())
+        kin, stream = self._identify(start, live.file.key)
         if stream is None or stream.skipped:
             return
         if kin is Kin.PART:
@@ -386,7 +387,7 @@ class QueueLog:
             if not data and self._given_up(unread):
                 data = file.read_at(offset, _LONGEST_RECORD)
         except SourceUnreadable as error:
-            self.damaged[str(unread.member.path)] = error
+            self._note_damage(unread.member.path, error)
             return None
         if not data:
             return None
@@ -479,6 +480,8 @@ class QueueLog:
             if begun.file is not None:
                 begun.file.close()
         self._unread = [unread for _, unread in sorted(found, key=lambda entry: entry[0])]
+        # A file that was removed or renamed meanwhile is no trouble.
+        self.damaged = {path: error for path, error in self.damaged.items() if path in there}
         for path in self._seen.keys() - there:
             del self._seen[path]
             self._changes.gone.add(path)
@@ -493,9 +496,9 @@ class QueueLog:
             with OpenFile(member.path) as file:
                 start = file.start()
                 status = file.status
-                kin, stream = identify(start, file.key, self._streams.values())
+                kin, stream = self._identify(start, file.key)
         except SourceUnreadable as error:
-            self.damaged[path] = error
+            self._note_damage(member.path, error)
             return None
         self.damaged.pop(path, None)
         if not start or kin is Kin.PART:
@@ -511,6 +514,13 @@ class QueueLog:
         times = (time_of(line) for line in start.split(b"\n"))
         first = next((time for time in times if time is not None), int(status.st_mtime))
         return (first, status.st_mtime_ns, path), _Unread(member, stream)
+
+    def _note_damage(self, path: Path, error: SourceUnreadable) -> None:
+        """Note a file of the family that cannot be read, unless it has just gone."""
+        if isinstance(error.__cause__, FileNotFoundError):
+            self._scan_due = True
+        else:
+            self.damaged[str(path)] = error
 
     def _begin(self) -> None:
         """Apply `source.history` at the first start."""
@@ -552,6 +562,24 @@ class QueueLog:
             live.stream = self._new_stream(live.file, head=head, tail=tail, offset=end)
 
     # --- streams ---
+
+    def _identify(self, start: bytes, key: tuple[int, int]) -> tuple[Kin, Stream | None]:
+        return identify(start, key, self._streams.values(), is_elsewhere=self._is_elsewhere)
+
+    def _is_elsewhere(self, stream: Stream) -> bool:
+        """Tell whether the file that a stream was read from is still there, as it was.
+
+        Not while it is the live one: then another file like it is a copy of it.
+        """
+        key = stream.device, stream.inode
+        for left in self._left:
+            if left.stream is not None and left.stream.id == stream.id:
+                return True
+        for member in members(self.path, self._archives):
+            if member.key == key:
+                with suppress(SourceUnreadable), OpenFile(member.path) as file:
+                    return compare(stream.head, file.start()) is Kin.SAME
+        return False
 
     def _offset(self, stream: Stream | None) -> int:
         return self._streams[stream.id].offset if stream is not None else 0

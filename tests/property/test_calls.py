@@ -8,10 +8,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from qlogship.core.calls import NOBODY, CallTracker, advance_clock
+from qlogship.core.calls import NOBODY, CallTracker
 from qlogship.core.records import NO_CALL, parse
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import record, tree_lines
+from tests.support.clocks import advance_clock
 
 SETTLE = 5.0
 HOLD = 300.0

@@ -265,11 +265,6 @@ def test_divide(sizes: list[tuple[bytes, int]], parts: list[list[int]]) -> None:
     assert [[entry.seq for entry in part] for part in divided] == parts
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="records of NONE, MANAGER, CLI and REALTIME are kept together as if each of these were "
-    "one call, because their owner is not NOBODY",
-)
 def test_records_of_no_call_fit_every_size() -> None:
     """Records of no call are divided wherever the size says so."""
     calls = window(max_bytes=300)
@@ -351,11 +346,6 @@ def test_a_restart_at_every_line_of_a_real_log() -> None:
         assert fresh.counts(now + 60) == steady.counts(now + 60)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="QUEUESTART leaves at once, the calls it ended stay for settle: after a restart in "
-    "these seconds they are open again, for `hold`",
-)
 def test_a_restart_after_asterisk_started() -> None:
     """Calls that Asterisk's start has ended do not come back to life when qlogship restarts."""
     lines = [enter(0, "A"), record(T + 1, b"NONE", b"NONE", b"NONE", b"QUEUESTART")]
@@ -388,11 +378,6 @@ def swapped_ids() -> list[bytes]:
     ]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a leg that ended under another callid is open again after a restart, and who swapped "
-    "ids with whom is forgotten: the call is held for `hold` although it has ended",
-)
 @pytest.mark.parametrize("lines", [two_legs_one_ended_by_another_id(), swapped_ids()])
 def test_a_restart_after_an_end_under_another_id(lines: list[bytes]) -> None:
     """What a foreign record said about a held call survives a restart."""
@@ -446,7 +431,6 @@ def test_half_a_run_is_an_error() -> None:
         decode_runs(encode_runs([(1, 5), (9, 9)])[:-1])
 
 
-@pytest.mark.xfail(strict=True, reason="a number without its last byte is left out in silence")
 def test_half_a_number_is_an_error() -> None:
     """Bytes that end in the middle of a number are not taken for fewer runs."""
     with pytest.raises(ValueError, match=r".+"):

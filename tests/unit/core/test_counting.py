@@ -60,11 +60,6 @@ def test_the_memory_is_bounded() -> None:
     assert counter.count_new([b"A"]) == 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="seeing a callid again does not refresh its place: it is forgotten by when it was first "
-    "seen, and a call that lives through 20,000 others counts twice",
-)
 def test_a_call_that_is_seen_all_the_time() -> None:
     """A callid that was among the last `MEMORY` seen is not new."""
     counter = CallCounter()

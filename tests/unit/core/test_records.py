@@ -222,11 +222,6 @@ def test_entered_calls(text: bytes, callids: set[bytes]) -> None:
     assert entered_calls(text) == callids
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="entered_calls looks for the start of the line only behind the previous |ENTERQUEUE, "
-    "so of two in one line the second is judged by a piece of it",
-)
 @pytest.mark.parametrize(
     ("line", "callids"),
     [

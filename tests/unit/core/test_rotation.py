@@ -281,21 +281,12 @@ def test_the_real_files_are_told_apart(tree: str) -> None:
         assert identify(text[:HEAD_BYTES], (1, 1), others) == (Kin.OTHER, None)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="any head of records of no call is taken for a coincidence, though two files cannot "
-    "share lines of several seconds: after compression a quiet day is archived a second time",
-)
 def test_a_quiet_day_that_was_compressed() -> None:
     """A head with records of several seconds is known in any inode, also without a call."""
     known = stream(RELOAD + PAUSE)
     assert identify(RELOAD + PAUSE, (1, 11), [known]) == (Kin.SAME, known)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a head of nothing but lines that are no records is taken for proof",
-)
 @pytest.mark.parametrize("head", [b"\n", b"y\n", b"\n\n", b"1\n"])
 def test_a_head_that_says_nothing(head: bytes) -> None:
     """A file that begins with a blank line is not every other file that begins with one."""

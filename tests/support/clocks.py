@@ -1,0 +1,17 @@
+"""The records' clock as a function, for tests that look at one portion at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlogship.core.clock import RecordClock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def advance_clock(lines: Sequence[bytes], previous: int | None, *, hold: float) -> int | None:
+    """Return the time of a clock that stood at `previous`, after these lines."""
+    clock = RecordClock(previous, hold=hold)
+    clock.observe(lines)
+    return clock.time
