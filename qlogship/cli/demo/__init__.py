@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _TICK: Final = 0.2
 """Seconds between two pictures."""
 
+_UNWATCHED: Final = 30.0
+"""Seconds until it ends by itself where there is no terminal."""
+
 
 def demo(
     *,
@@ -39,7 +42,12 @@ def demo(
     ] = 30.0,
     seconds: Annotated[
         float | None,
-        typer.Option(min=1, help="Close the call centre after so long; else with Ctrl-C."),
+        typer.Option(
+            min=1,
+            help="Close the call centre after so long; else with Ctrl-C, or after 30 seconds "
+            "when there is no terminal.",
+            show_default=False,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed makes other calls.")] = 1,
     port: Annotated[
@@ -65,6 +73,8 @@ def demo(
     from qlogship.cli.demo.scene import Scene
     from qlogship.cli.demo.service import ServiceEnded
 
+    if seconds is None and not sys.stdout.isatty():
+        seconds = _UNWATCHED  # nobody is there to type Ctrl-C
     with ExitStack() as cleanup:
         signals = cleanup.enter_context(_Signals())
         if keep is not None:
