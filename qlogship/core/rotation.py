@@ -11,7 +11,8 @@ and tells a file that was truncated and outgrew the cursor from one that grew.
 
 `identify` finds the stream that a file continues. A file shorter than a known
 head that agrees with it so far is a copy in the making, or a copy cut short:
-there is nothing new in it.
+there is nothing new in it. One that parts from a known head after whole records
+lost its end in a power cut and was written on.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Kin(Enum):
     """How the beginning of a file relates to a stream's head."""
 
     SAME = auto()
+    FORK = auto()
     PART = auto()
     OTHER = auto()
 
@@ -77,7 +79,8 @@ def compare(head: bytes, start: bytes) -> Kin:
     """Compare a stream's head with a file's first `HEAD_BYTES` bytes.
 
     SAME: the file starts as the stream does. PART: the file is shorter and
-    agrees as far as it goes. OTHER: it is another stream.
+    agrees as far as it goes. FORK: they begin with the same records, which are
+    proof enough, and then part. OTHER: it is another stream.
     """
     if not head or not start:
         return Kin.OTHER
@@ -85,7 +88,10 @@ def compare(head: bytes, start: bytes) -> Kin:
         return Kin.SAME
     if head.startswith(start):
         return Kin.PART
-    return Kin.OTHER
+    shared = 0
+    while (end := head.find(b"\n", shared) + 1) and head[shared:end] == start[shared:end]:
+        shared = end
+    return Kin.OTHER if _is_weak(head[:shared]) else Kin.FORK
 
 
 def identify(
@@ -104,7 +110,7 @@ def identify(
     same inode is meant, then the one with the longest head.
     """
     best: tuple[Kin, Stream | None] = (Kin.OTHER, None)
-    best_rank: tuple[bool, bool, int, int] | None = None
+    best_rank: tuple[int, bool, int, int] | None = None
     for stream in streams:
         kin = compare(stream.head, start)
         if kin is Kin.OTHER:
@@ -113,7 +119,7 @@ def identify(
         known = start if kin is Kin.PART else stream.head
         if not same_file and _is_weak(known) and is_elsewhere(stream):
             continue
-        rank = (kin is Kin.SAME, same_file, len(stream.head), stream.id)
+        rank = (-kin.value, same_file, len(stream.head), stream.id)
         if best_rank is None or rank > best_rank:
             best, best_rank = (kin, stream), rank
     return best
@@ -121,7 +127,7 @@ def identify(
 
 def _is_weak(head: bytes) -> bool:
     """Tell whether a beginning proves nothing: no records, or of no call and of one second."""
-    if len(head) >= HEAD_BYTES or not head.endswith(b"\n"):
+    if len(head) >= HEAD_BYTES or (head and not head.endswith(b"\n")):
         return False
     records = [record for line in head.split(b"\n") if (record := parse(line)) is not None]
     return len({record.time for record in records}) <= 1 and all(

@@ -34,12 +34,13 @@ class DamagedError(Exception):
 
 
 def compression(start: bytes, *, suffix: str) -> str | None:
-    """Name the compression of a file by its first bytes; None for plain text.
+    """Name the compression of a file by its suffix and first bytes; None for plain text.
 
-    While those are not all written yet, the suffix of its name decides.
+    Both must agree: a line of a plain file may begin with any bytes, and a file
+    that is being written may not have all of the magic ones yet.
     """
     for magic, kind in _MAGIC.items():
-        if start.startswith(magic) or (suffix == f".{kind}" and magic.startswith(start)):
+        if suffix == f".{kind}" and (start.startswith(magic) or magic.startswith(start)):
             return kind
     return None
 

@@ -44,6 +44,8 @@ def members(path: Path, archives: Iterable[str]) -> Iterator[Member]:
     for candidate in _candidates(path, archives):
         if candidate in seen or not is_related_name(candidate.name, path.name):
             continue
+        if not candidate.name.isprintable():
+            continue  # no rotation makes such a name, and no database takes it
         seen.add(candidate)
         try:
             status = candidate.lstat()

@@ -59,7 +59,8 @@ class OpenFile:
         """Return the first bytes of the text, decompressed."""
         if self.compression is None:
             return self.read_at(0, size)
-        return Decompressing(self._reader(), self.compression).read(size)[:size]
+        with readable(self.path):
+            return Decompressing(self._reader(), self.compression).read(size)[:size]
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes of the text at `offset`; fewer only at its end.

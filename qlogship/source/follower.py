@@ -99,6 +99,16 @@ class _Open:
     stream: Stream | None
     grew_at: float = 0.0
 
+    @property
+    def began(self) -> float:
+        """The first time in what was read of it, in epoch seconds; its mtime without one."""
+        first = _first_time(self.stream.head) if self.stream is not None else None
+        return first if first is not None else self.file.status.st_mtime
+
+
+_Rank = tuple[float, int, str]
+"""What rotated files are sorted by: the first time in it, mtime in nanoseconds, path."""
+
 
 @dataclass(slots=True)
 class _Unread:
@@ -106,6 +116,7 @@ class _Unread:
 
     member: Member
     stream: Stream | None
+    rank: _Rank
     file: OpenFile | None = None
     nothing_new: bool = False
 
@@ -209,17 +220,18 @@ class QueueLog:
         self._look_at_path()
         if self._scan_due:
             self._scan()
+        live_size = self._live.file.refresh().st_size if self._live else 0
         while self._unread:
-            piece = self._read_unread(self._unread[0], limit)
+            unread = self._unread[0]
+            older = [left for left in self._left if left.began <= unread.rank[0]]
+            piece = self._read_lefts(older, limit, replaced=live_size > 0) or self._read_unread(
+                unread, limit
+            )
             if piece is not None:
                 return piece
             self._done(self._unread.pop(0))
-        live_size = self._live.file.refresh().st_size if self._live else 0
-        for left in list(self._left):
-            piece = self._read_left(left, limit, replaced=live_size > 0)
-            if piece is not None:
-                return piece
-        return self._read_live(live_size, limit)
+        piece = self._read_lefts(self._left, limit, replaced=live_size > 0)
+        return piece or self._read_live(live_size, limit)
 
     def close(self) -> None:
         """Close every file."""
@@ -247,19 +259,33 @@ class QueueLog:
         if self._live is None or self._live.file.key != (status.st_dev, status.st_ino):
             self._leave_live()
             try:
-                file = OpenFile(self.path)
+                self._open_live((status.st_dev, status.st_ino))
             except SourceUnreadable as error:
                 self.trouble = error
                 return
-            self._live = _Open(file, None, self._monotonic())
-            self._attach(self._live)
         self.trouble = None
-        live = self._live
-        size = live.file.refresh().st_size
-        head = live.file.start(len(live.stream.head)) if live.stream is not None else b""
-        if look(live.stream, size=size, start=head) is Look.RESTARTED:
+        if self._live is None:
+            return
+        self._look_at(self._live)
+
+    def _look_at(self, opened: _Open) -> int:
+        """See whether an open file was begun anew; return its size."""
+        size = opened.file.refresh().st_size
+        head = opened.file.start(len(opened.stream.head)) if opened.stream is not None else b""
+        if look(opened.stream, size=size, start=head) is Look.RESTARTED:
             self._scan_due = True  # a copytruncate leaves the rest in a copy
-            self._attach(live)
+            self._attach(opened)
+        return size
+
+    def _open_live(self, key: tuple[int, int]) -> None:
+        """Open what the path leads to; a file that was renamed and came back is open already."""
+        for left in self._left:
+            if left.file.key == key:
+                self._left.remove(left)
+                self._live = left
+                return
+        self._live = _Open(OpenFile(self.path), None, self._monotonic())
+        self._attach(self._live)
 
     def _leave_live(self) -> None:
         if self._live is not None:
@@ -271,11 +297,9 @@ class QueueLog:
                 self._left.pop(0).file.close()  # found again by its name
 
     def _attach(self, live: _Open) -> None:
-        """Tie the live file to the stream it continues, if there is one."""
+        """Tie an open file to the stream it continues, if there is one."""
         live.stream = None
         start = live.file.start()
-        if live.file.compression is not None:
-            return
         kin, stream = self._identify(start, live.file.key)
         if stream is None or stream.skipped:
             return
@@ -293,7 +317,7 @@ class QueueLog:
                 )
         live.stream = self._moved(stream, live.file)
         size = live.file.status.st_size
-        if size < stream.offset or not self._tail_agrees(live.file, stream):
+        if kin is Kin.FORK or size < stream.offset or not self._tail_agrees(live.file, stream):
             live.stream = self._resume_by_content(live.file, stream)
 
     def _tail_agrees(self, file: OpenFile, stream: Stream) -> bool:
@@ -307,7 +331,7 @@ class QueueLog:
         archive has it; or somebody cut or edited the file. None when they part
         too far back to tell: a new stream.
         """
-        offset = self._parting(file, stream)
+        offset, _ = self._parting(file, stream)
         if offset is None:
             return None
         tail_at = max(0, offset - TAIL_BYTES)
@@ -320,17 +344,23 @@ class QueueLog:
         self._keep(resumed)
         return resumed
 
-    def _parting(self, file: OpenFile, stream: Stream) -> int | None:
-        """Return the offset of the first line in which a file and the archive differ, or None."""
+    def _parting(self, file: OpenFile, stream: Stream) -> tuple[int | None, bool]:
+        """Find where a file and what was archived of its stream part.
+
+        Return the offset of the first line that differs, None when it is too far
+        back to tell; and whether the file holds anything that the archive has not.
+        """
         size = file.status.st_size if file.compression is None else stream.offset
         want = max(0, stream.offset - size) + _COMPARED
         text = self._last_text_of(stream.id, want) if want <= _MOST_COMPARED else b""
         if text and not stream.tail.endswith(b"\n"):
             text = text[:-1]  # the newline after a torn record is ours
         base = stream.offset - len(text)
-        common = _common(text, file.read_at(base, len(text)) if base >= 0 else b"")
+        found = file.read_at(base, len(text) + 1) if base >= 0 else b""
+        common = _common(text, found)
         end = text.rfind(b"\n", 0, common) + 1
-        return base + end if end > 0 or (base == 0 and text) else None
+        offset = base + end if end > 0 or (base == 0 and text) else None
+        return offset, common < len(found)
 
     # --- reading ---
 
@@ -338,6 +368,8 @@ class QueueLog:
         live = self._live
         if live is None:
             return None
+        if live.stream is None and size:
+            self._attach(live)  # a copy of it may have been read meanwhile
         stream = live.stream
         offset = stream.offset if stream is not None else 0
         data = _whole_lines(live.file, offset, min(limit, size - offset))
@@ -351,10 +383,19 @@ class QueueLog:
         live.grew_at = self._monotonic()
         return Piece(live.stream, offset, data)
 
+    def _read_lefts(self, lefts: Iterable[_Open], limit: int, *, replaced: bool) -> Piece | None:
+        for left in list(lefts):
+            piece = self._read_left(left, limit, replaced=replaced)
+            if piece is not None:
+                return piece
+        return None
+
     def _read_left(self, left: _Open, limit: int, *, replaced: bool) -> Piece | None:
         """Read a file that was the live one; let go of it when its time is over."""
+        size = self._look_at(left)
+        if left.stream is None and size:
+            self._attach(left)
         offset = left.stream.offset if left.stream is not None else 0
-        size = left.file.refresh().st_size
         data = _whole_lines(left.file, offset, min(limit, size - offset))
         if not data:
             still = self._monotonic() - left.grew_at >= STILL
@@ -375,11 +416,8 @@ class QueueLog:
         try:
             file = unread.file
             if file is None:
-                file = unread.file = OpenFile(unread.member.path)
-                if unread.stream is not None:
-                    unread.stream = self._continued(file, self._streams[unread.stream.id])
-                    unread.nothing_new = unread.stream is None
-            if unread.nothing_new:
+                file = self._open_unread(unread)
+            if file is None or unread.nothing_new:
                 return None
             stream = self._streams[unread.stream.id] if unread.stream is not None else None
             offset = stream.offset if stream is not None else 0
@@ -394,6 +432,23 @@ class QueueLog:
         unread.stream = self._read_on(file, stream, data)
         return Piece(unread.stream, offset, data)
 
+    def _open_unread(self, unread: _Unread) -> OpenFile | None:
+        """Open a rotated file at its turn; None when it is to be looked at again later.
+
+        What it belongs to is decided now: since the scan, a copy of it may have
+        been read.
+        """
+        file = OpenFile(unread.member.path)
+        kin, stream = self._identify(file.start(), file.key)
+        live = self._live.stream if self._live is not None else None
+        if kin is Kin.PART or (stream is not None and live is not None and stream.id == live.id):
+            file.close()
+            return None
+        unread.file = file
+        unread.stream = self._continued(file, stream) if stream is not None else None
+        unread.nothing_new = stream is not None and (stream.skipped or unread.stream is None)
+        return file
+
     def _continued(self, file: OpenFile, stream: Stream) -> Stream | None:
         """Return the stream to go on with in a rotated file; None when it holds nothing new.
 
@@ -402,8 +457,8 @@ class QueueLog:
         """
         if self._tail_agrees(file, stream):
             return stream
-        offset = self._parting(file, stream)
-        if offset is None or not file.read_at(offset, 1):
+        offset, differs = self._parting(file, stream)
+        if offset is None or not differs:
             return None
         tail_at = max(0, offset - TAIL_BYTES)
         return self._new_stream(
@@ -457,29 +512,24 @@ class QueueLog:
     def _scan(self) -> None:
         """Find the rotated files that hold something new; oldest first."""
         self._scan_due = False
-        known = {str(unread.member.path): unread for unread in self._unread}
+        known = {unread.file.key: unread for unread in self._unread if unread.file is not None}
         opened = {left.file.key for left in self._left}
         if self._live is not None:
             opened.add(self._live.file.key)
-        found: list[tuple[tuple[float, int, str], _Unread]] = []
+        found: list[_Unread] = []
         there = set()
         for member in members(self.path, self._archives):
             path = str(member.path)
             there.add(path)
             if member.key in opened or self._seen.get(path) == _status(member.status):
                 continue
-            examined = self._examine(member)
-            if examined is None:
+            unread = self._examine(member)
+            if unread is None:
                 continue
-            rank, unread = examined
-            begun = known.get(path)
-            if begun is not None and begun.file is not None and begun.file.key == member.key:
-                unread = known.pop(path)  # it is being read: keep its place
-            found.append((rank, unread))
-        for begun in known.values():
-            if begun.file is not None:
-                begun.file.close()
-        self._unread = [unread for _, unread in sorted(found, key=lambda entry: entry[0])]
+            # What is being read keeps its place, also when it was renamed or deleted.
+            found.append(known.pop(member.key, unread))
+        found += known.values()
+        self._unread = sorted(found, key=lambda unread: unread.rank)
         # A file that was removed or renamed meanwhile is no trouble.
         self.damaged = {path: error for path, error in self.damaged.items() if path in there}
         for path in self._seen.keys() - there:
@@ -489,7 +539,7 @@ class QueueLog:
         if not self._started:
             self._begin()
 
-    def _examine(self, member: Member) -> tuple[tuple[float, int, str], _Unread] | None:
+    def _examine(self, member: Member) -> _Unread | None:
         """Say whether a rotated file holds something new, and how old it is."""
         path = str(member.path)
         try:
@@ -511,9 +561,10 @@ class QueueLog:
             return None
         if stream is None and not member.rotated:
             return None
-        times = (time_of(line) for line in start.split(b"\n"))
-        first = next((time for time in times if time is not None), int(status.st_mtime))
-        return (first, status.st_mtime_ns, path), _Unread(member, stream)
+        first = _first_time(start)
+        if first is None:
+            first = int(status.st_mtime)
+        return _Unread(member, stream, (first, status.st_mtime_ns, path))
 
     def _note_damage(self, path: Path, error: SourceUnreadable) -> None:
         """Note a file of the family that cannot be read, unless it has just gone."""
@@ -540,22 +591,15 @@ class QueueLog:
         with OpenFile(unread.member.path) as file:
             start = file.start()
             plain = file.compression is None
-            offset = file.status.st_size if plain else 0
+            offset = _whole_end(file) if plain else 0
             tail = file.read_at(max(0, offset - TAIL_BYTES), TAIL_BYTES) if plain else b""
             self._new_stream(file, head=start, tail=tail, offset=offset, skipped=not plain)
             self._see(str(unread.member.path), _status(file.status))
 
     def _skip_live(self, live: _Open) -> None:
         """Begin behind the last whole record that stands in the live file now."""
-        size = live.file.refresh().st_size
-        end = size
-        while end > 0:
-            start = max(0, end - HEAD_BYTES)
-            newline = live.file.read_at(start, end - start).rfind(b"\n")
-            if newline >= 0:
-                end = start + newline + 1
-                break
-            end = start
+        live.file.refresh()
+        end = _whole_end(live.file)
         if end > 0:
             tail = live.file.read_at(max(0, end - TAIL_BYTES), min(end, TAIL_BYTES))
             head = live.file.start(min(end, HEAD_BYTES))
@@ -631,6 +675,22 @@ def _whole_lines(file: OpenFile, offset: int, limit: int) -> bytes:
         end = data.rfind(b"\n") + 1
     # No newline in megabytes: this is no text, and waiting would stop everything.
     return data[:end] if end or len(data) < _LONGEST_RECORD else data
+
+
+def _whole_end(file: OpenFile) -> int:
+    """Return the offset behind the last whole line of a plain file."""
+    end = file.status.st_size
+    while end > 0:
+        start = max(0, end - HEAD_BYTES)
+        newline = file.read_at(start, end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+def _first_time(text: bytes) -> int | None:
+    return next((time for line in text.split(b"\n") if (time := time_of(line)) is not None), None)
 
 
 def _common(one: bytes, other: bytes) -> int:
