@@ -34,13 +34,12 @@ class DamagedError(Exception):
 
 
 def compression(start: bytes, *, suffix: str) -> str | None:
-    """Name the compression of a file by its suffix and first bytes; None for plain text.
+    """Name the compression of a file by its first bytes; None for plain text.
 
-    Both must agree: a line of a plain file may begin with any bytes, and a file
-    that is being written may not have all of the magic ones yet.
+    While those are not all written yet, the suffix of its name decides.
     """
     for magic, kind in _MAGIC.items():
-        if suffix == f".{kind}" and (start.startswith(magic) or magic.startswith(start)):
+        if start.startswith(magic) or (suffix == f".{kind}" and magic.startswith(start)):
             return kind
     return None
 
@@ -59,6 +58,7 @@ class Decompressing:
         self._kind = kind
         self._engine: Any = None
         self._input = b""
+        self._damage: DamagedError | None = None
         self.position = 0
         self.whole = False
 
@@ -66,17 +66,18 @@ class Decompressing:
         """Return up to `size` bytes of text, or a little more; empty at the end."""
         parts: list[bytes] = []
         got = 0
-        while got < size:
+        while got < size and self._damage is None:
             try:
                 piece = self._piece(size - got)
-            except DamagedError:
-                if not parts:
-                    raise
-                break  # what stands before the damage is good; the next call raises
+            except DamagedError as error:
+                self._damage = error
+                break
             if not piece:
                 break
             parts.append(piece)
             got += len(piece)
+        if self._damage is not None and not got:
+            raise self._damage  # what stood before the damage was good
         self.position += got
         return b"".join(parts)
 

@@ -21,17 +21,20 @@ class OpenFile:
     """One file, open for reading; closed by `close` or at the end of a `with`.
 
     Raises `SourceUnreadable` when it is missing, no regular file, or may not
-    be read. It is opened without blocking, so that a FIFO cannot hang us.
+    be read. It is opened without blocking, so that a FIFO cannot hang us. A
+    `plain` file is never taken for a compressed one, whatever it begins with.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, plain: bool = False) -> None:
         self.path = path
         with readable(path):
             self._handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
             try:
                 self.status = os.fstat(self._handle)
                 _check_regular(path, self.status.st_mode)
-                self.compression = compression(os.pread(self._handle, 6, 0), suffix=path.suffix)
+                self.compression = (
+                    None if plain else compression(os.pread(self._handle, 6, 0), suffix=path.suffix)
+                )
             except BaseException:
                 os.close(self._handle)
                 raise
@@ -84,7 +87,11 @@ class OpenFile:
             self._kept = self._kept[offset - self._kept_at :]
             self._kept_at = offset
             if len(self._kept) < size:
-                self._kept += self._text.read(size - len(self._kept))
+                try:
+                    self._kept += self._text.read(size - len(self._kept))
+                except DamagedError:
+                    if not self._kept:
+                        raise
             return self._kept[:size]
 
     @property
@@ -124,7 +131,13 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def unreadable(path: Path, error: OSError) -> SourceUnreadable:
-    """Say in words why a file cannot be read, and what to do."""
+    """Say in words why a file cannot be read, and what to do; `error` is its cause."""
+    said = _said(path, error)
+    said.__cause__ = error
+    return said
+
+
+def _said(path: Path, error: OSError) -> SourceUnreadable:
     match error:
         case FileNotFoundError():
             return SourceUnreadable(

@@ -101,8 +101,8 @@ class _Open:
 
     @property
     def began(self) -> float:
-        """The first time in what was read of it, in epoch seconds; its mtime without one."""
-        first = _first_time(self.stream.head) if self.stream is not None else None
+        """The first time in it, in epoch seconds; its mtime without one."""
+        first = _first_time(self.file.start())
         return first if first is not None else self.file.status.st_mtime
 
 
@@ -284,7 +284,7 @@ class QueueLog:
                 self._left.remove(left)
                 self._live = left
                 return
-        self._live = _Open(OpenFile(self.path), None, self._monotonic())
+        self._live = _Open(OpenFile(self.path, plain=True), None, self._monotonic())
         self._attach(self._live)
 
     def _leave_live(self) -> None:
@@ -312,9 +312,8 @@ class QueueLog:
             # The path leads to a copy of a file that is still open: what that
             # one gets from now on is a stream of its own.
             if left.stream is not None and left.stream.id == stream.id:
-                left.stream = self._new_stream(
-                    left.file, head=b"", tail=stream.tail, offset=stream.offset
-                )
+                end = max(stream.offset, live.file.status.st_size)
+                left.stream = self._new_stream(left.file, head=b"", offset=end)
         live.stream = self._moved(stream, live.file)
         size = live.file.status.st_size
         if kin is Kin.FORK or size < stream.offset or not self._tail_agrees(live.file, stream):
@@ -536,8 +535,10 @@ class QueueLog:
             del self._seen[path]
             self._changes.gone.add(path)
             self._changes.seen.pop(path, None)
-        if not self._started:
+        if not self._started and self._may_begin():
             self._begin()
+        if not self._started:
+            self._unread, self._scan_due = [], True
 
     def _examine(self, member: Member) -> _Unread | None:
         """Say whether a rotated file holds something new, and how old it is."""
@@ -572,6 +573,14 @@ class QueueLog:
             self._scan_due = True
         else:
             self.damaged[str(path)] = error
+
+    def _may_begin(self) -> bool:
+        """Tell whether this look counts as the first: the live file is there, or nothing is."""
+        return (
+            self._wanted_history == "all"
+            or self.trouble is None
+            or isinstance(self.trouble.__cause__, FileNotFoundError)
+        )
 
     def _begin(self) -> None:
         """Apply `source.history` at the first start."""

@@ -170,7 +170,7 @@ def test_names_in_the_real_trees(tree: str) -> None:
         (b"", RELOAD, Kin.OTHER),
         (b"", b"", Kin.OTHER),
         (LONG[:HEAD_BYTES], LONG[:HEAD_BYTES], Kin.SAME),
-        (LONG[:HEAD_BYTES], LONG[: HEAD_BYTES - 1] + b"!", Kin.OTHER),
+        (LONG[:HEAD_BYTES], LONG[: HEAD_BYTES - 1] + b"!", Kin.FORK),
         (LONG[:HEAD_BYTES], LONG[: HEAD_BYTES - 1], Kin.PART),
     ],
 )
