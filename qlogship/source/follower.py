@@ -300,7 +300,7 @@ class QueueLog:
         """Tie an open file to the stream it continues, if there is one."""
         live.stream = None
         start = live.file.start()
-        kin, stream = self._identify(start, live.file.key)
+        kin, stream = self._identify(live.file, start)
         if stream is None or stream.skipped:
             return
         if kin is Kin.PART:
@@ -438,7 +438,7 @@ class QueueLog:
         been read.
         """
         file = OpenFile(unread.member.path)
-        kin, stream = self._identify(file.start(), file.key)
+        kin, stream = self._identify(file, file.start())
         live = self._live.stream if self._live is not None else None
         if kin is Kin.PART or (stream is not None and live is not None and stream.id == live.id):
             file.close()
@@ -547,7 +547,7 @@ class QueueLog:
             with OpenFile(member.path) as file:
                 start = file.start()
                 status = file.status
-                kin, stream = self._identify(start, file.key)
+                kin, stream = self._identify(file, start)
         except SourceUnreadable as error:
             self._note_damage(member.path, error)
             return None
@@ -616,8 +616,12 @@ class QueueLog:
 
     # --- streams ---
 
-    def _identify(self, start: bytes, key: tuple[int, int]) -> tuple[Kin, Stream | None]:
-        return identify(start, key, self._streams.values(), is_elsewhere=self._is_elsewhere)
+    def _identify(self, file: OpenFile, start: bytes) -> tuple[Kin, Stream | None]:
+        def is_elsewhere(stream: Stream) -> bool:
+            # A compressed file is a copy of one that was plain, beside which it may stand.
+            return file.compression is None and self._is_elsewhere(stream)
+
+        return identify(start, file.key, self._streams.values(), is_elsewhere=is_elsewhere)
 
     def _is_elsewhere(self, stream: Stream) -> bool:
         """Tell whether the file that a stream was read from is still there, as it was.
