@@ -36,10 +36,13 @@ class DamagedError(Exception):
 def compression(start: bytes, *, suffix: str) -> str | None:
     """Name the compression of a file by its first bytes; None for plain text.
 
-    While those are not all written yet, the suffix of its name decides.
+    While those are not all written yet, or are neither, the suffix of its name
+    decides: only a file that begins with a time is taken for text then.
     """
     for magic, kind in _MAGIC.items():
-        if start.startswith(magic) or (suffix == f".{kind}" and magic.startswith(start)):
+        if start.startswith(magic):
+            return kind
+        if suffix == f".{kind}" and start and not start[:1].isdigit():
             return kind
     return None
 
