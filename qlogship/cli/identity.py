@@ -21,12 +21,17 @@ def become_owner(directory: Path) -> None:
     if os.geteuid() != 0:
         return
     try:
-        owner = directory.stat().st_uid
+        status = directory.stat()
     except OSError:
         return  # it will be made, and be root's
-    if owner == 0:
+    if status.st_uid == 0:
         return
-    user = pwd.getpwuid(owner)
-    os.initgroups(user.pw_name, user.pw_gid)
-    os.setgid(user.pw_gid)
-    os.setuid(owner)
+    try:
+        user = pwd.getpwuid(status.st_uid)
+    except KeyError:  # a user of a container, or one that was removed
+        os.setgroups([])
+        os.setgid(status.st_gid)
+    else:
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setgid(user.pw_gid)
+    os.setuid(status.st_uid)

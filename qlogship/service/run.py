@@ -87,8 +87,9 @@ class Service:
         sys.setswitchinterval(_SWITCH_INTERVAL)
         store: Store | None = Store(self._settings.state.directory)
         self._log.info("service_started", queue_log=str(self._settings.source.path))
+        self._dashboard = build.dashboard(self._settings)
         while store is not None:
-            dashboard = build.dashboard(self._settings)
+            dashboard = self._dashboard
             worker = UploadThread(dashboard.upload, lambda: self.tell(Word.ANSWERED))
             try:
                 store = self._ship_with(store, worker)
@@ -151,7 +152,9 @@ class Service:
                 if word is Word.STOP:
                     self._systemd.stopping()
                     if worker.wait(_GRACE):
-                        shipper.settle_answer()
+                        # What cannot be written is unknown at the next start.
+                        with suppress(StateError):
+                            shipper.settle_answer()
                     return word
                 if word is Word.CHANGED:
                     shipper.scan()
@@ -206,6 +209,7 @@ class Service:
         self._systemd.reloading()
         try:
             settings = self._load()
+            dashboard = build.dashboard(settings)
             if settings.state.directory != self._settings.state.directory:
                 moved = Store(settings.state.directory)
                 store.close()
@@ -213,8 +217,9 @@ class Service:
         except QlogshipError as error:
             faults = [f"{fault.place}: {fault.problem}" for fault in getattr(error, "faults", ())]
             self._log.error("reload_refused", message=error.message, hint=error.hint, faults=faults)
+            self._dashboard = build.dashboard(self._settings)
         else:
-            self._settings = settings
+            self._settings, self._dashboard = settings, dashboard
             self._log.info("settings_reloaded")
         return store
 

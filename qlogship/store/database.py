@@ -150,4 +150,5 @@ def _state_error(path: Path | str, error: sqlite3.Error) -> StateError:
         remedy = _REMEDIES["corrupt"]
     else:
         remedy = "Look at the disk and at the state directory."
-    return StateError(f"the state database {path} cannot be used: {error}", hint=remedy)
+    who = f" by {user_name()}" if remedy is _REMEDIES["readonly"] else ""
+    return StateError(f"the state database {path} cannot be used{who}: {error}", hint=remedy)

@@ -122,13 +122,17 @@ class Ledger:
         return self._one(upload_id if upload_id is not None else 0)
 
     def begin_attempt(self, upload: Upload, *, at: float) -> Upload:
-        """Write that an upload is about to be sent, before it is."""
+        """Write that an upload is about to be sent, before it is.
+
+        One whose outcome is unknown is a possible duplicate from then on.
+        """
         self._db.execute(
             "INSERT INTO attempt (upload, number, sent_at) VALUES (?, ?, ?)",
             (upload.id, upload.attempts + 1, at),
         )
         self._db.execute(
-            "UPDATE upload SET attempts = attempts + 1, not_before = NULL WHERE id = ?",
+            "UPDATE upload SET attempts = attempts + 1, not_before = NULL,"
+            " possible_duplicate = max(possible_duplicate, state = 'unknown') WHERE id = ?",
             (upload.id,),
         )
         return self._one(upload.id)

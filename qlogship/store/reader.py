@@ -29,9 +29,13 @@ class Reader:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._db = connect_to_read(directory)
-        with reported(directory):
-            self.cursor = Cursor(self._db) if self._db is not None else None
-            self.archive = Archive(self._db) if self._db is not None else None
+        try:
+            with reported(directory):
+                self.cursor = Cursor(self._db) if self._db is not None else None
+                self.archive = Archive(self._db) if self._db is not None else None
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> Self:
         return self

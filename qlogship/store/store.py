@@ -44,11 +44,15 @@ class Store:
 
     def _open(self) -> None:
         self._db = connect(self._directory)
-        with reported(self._directory):
-            self.archive = Archive(self._db)
-            self.cursor = Cursor(self._db)
-            self.ledger = Ledger(self._db)
-            self.troubles = Troubles(self._db)
+        try:
+            with reported(self._directory):
+                self.archive = Archive(self._db)
+                self.cursor = Cursor(self._db)
+                self.ledger = Ledger(self._db)
+                self.troubles = Troubles(self._db)
+        except BaseException:
+            self._db.close()
+            raise
 
     def reopen(self) -> None:
         """Open the database anew, after a failure; the lock is kept all the while.
