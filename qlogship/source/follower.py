@@ -218,6 +218,8 @@ class QueueLog:
 
     def _read(self, limit: int) -> Piece | None:
         self._look_at_path()
+        for left in self._left:
+            self._look_at(left)
         if self._scan_due:
             self._scan()
         live_size = self._live.file.refresh().st_size if self._live else 0
@@ -268,14 +270,13 @@ class QueueLog:
             return
         self._look_at(self._live)
 
-    def _look_at(self, opened: _Open) -> int:
-        """See whether an open file was begun anew; return its size."""
+    def _look_at(self, opened: _Open) -> None:
+        """See whether an open file was begun anew."""
         size = opened.file.refresh().st_size
         head = opened.file.start(len(opened.stream.head)) if opened.stream is not None else b""
         if look(opened.stream, size=size, start=head) is Look.RESTARTED:
             self._scan_due = True  # a copytruncate leaves the rest in a copy
             self._attach(opened)
-        return size
 
     def _open_live(self, key: tuple[int, int]) -> None:
         """Open what the path leads to; a file that was renamed and came back is open already."""
@@ -391,7 +392,7 @@ class QueueLog:
 
     def _read_left(self, left: _Open, limit: int, *, replaced: bool) -> Piece | None:
         """Read a file that was the live one; let go of it when its time is over."""
-        size = self._look_at(left)
+        size = left.file.refresh().st_size
         if left.stream is None and size:
             self._attach(left)
         offset = left.stream.offset if left.stream is not None else 0

@@ -187,7 +187,9 @@ class Records:
         """Return one record of a call."""
         self._number += 1
         time = EPOCH + self._number
-        return f"{time}|{time}.{self._number}|sales|NONE|{event}||{data}|{self._number:09}\n".encode()
+        return (
+            f"{time}|{time}.{self._number}|sales|NONE|{event}||{data}|{self._number:09}\n".encode()
+        )
 
     def reload(self) -> bytes:
         """Return what Asterisk writes when it is told to reload."""
@@ -268,8 +270,8 @@ def rotate_shifting(path: Path, *, first: int = 0) -> Path:
         number, dot, suffix = entry.name.removeprefix(f"{path.name}.").partition(".")
         if number.isdigit() and first <= int(number) < EPOCH // 2:
             numbered.append((int(number), dot + suffix, entry))
-    for number, suffix, entry in sorted(numbered, reverse=True):
-        entry.rename(path.with_name(f"{path.name}.{number + 1}{suffix}"))
+    for old, rest, entry in sorted(numbered, reverse=True):
+        entry.rename(path.with_name(f"{path.name}.{old + 1}{rest}"))
     return path.rename(path.with_name(f"{path.name}.{first}"))
 
 
