@@ -111,9 +111,11 @@ class CallTracker:
 
     def _observe(self, lines: Sequence[bytes]) -> list[bytes]:  # noqa: C901  # see _KIND
         rows: list[Sequence[bytes]] = [line.split(b"|", 5) for line in lines]
-        if not _all_records(rows):
+        times = [row[0] for row in rows]
+        if not _all_records(rows, times):
             rows = [row if _is_record(row) else _NO_RECORD for row in rows]
             self.odd += sum(row is _NO_RECORD for row in rows)
+            times = [row[0] for row in rows]
         owners = [row[1] for row in rows]
         all_legs, entered = self._legs, self._entered
         ended_elsewhere: dict[bytes, bytes] = {}
@@ -146,7 +148,7 @@ class CallTracker:
         if not NO_CALL.isdisjoint(owners):
             owners = [NOBODY if owner in NO_CALL else owner for owner in owners]
         last = self._last
-        last.update(zip(owners, [row[0] for row in rows], strict=True))
+        last.update(zip(owners, times, strict=True))
         last.pop(NOBODY, None)
         for callid, time in ended_elsewhere.items():
             if int(last.get(callid, b"0")) < int(time):
@@ -288,14 +290,11 @@ def _restarts(lines: Sequence[bytes]) -> list[int]:
     return [index for index, line in enumerate(lines, start=1) if line.endswith(_RESTART)]
 
 
-def _all_records(rows: Sequence[Sequence[bytes]]) -> bool:
+def _all_records(rows: Sequence[Sequence[bytes]], times: Sequence[bytes]) -> bool:
     """Tell at a glance that all rows are records of this century; False proves nothing."""
     if not rows:
         return True
-    if min(map(len, rows)) < 5:
-        return False
-    times = [row[0] for row in rows]
-    return set(map(len, times)) == {10} and b"".join(times).isdigit()
+    return min(map(len, rows)) >= 5 and set(map(len, times)) == {10} and b"".join(times).isdigit()
 
 
 def _is_record(row: Sequence[bytes]) -> bool:

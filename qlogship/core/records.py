@@ -57,7 +57,6 @@ AGENT_EVENTS = frozenset(
 # What stands in the callid column when there is no call.
 NO_CALL = frozenset({b"", b"CLI", b"MANAGER", b"NONE", b"REALTIME"})
 
-_AFTER_EVENT = frozenset({b"", b"\n", b"|"})
 _TIME = re.compile(rb"\d{9,11}", re.ASCII)
 
 
@@ -98,12 +97,16 @@ def entered_calls(text: bytes) -> set[bytes]:
     other events.
     """
     entered = set()
-    position = text.find(b"|ENTERQUEUE")
-    while position >= 0:
-        end = position + len(b"|ENTERQUEUE")
-        if text[end : end + 1] in _AFTER_EVENT:
-            fields = text[text.rfind(b"\n", 0, position) + 1 : position].split(b"|")
-            if len(fields) == 4 and fields[1] not in NO_CALL and _TIME.fullmatch(fields[0]):
-                entered.add(fields[1])
-        position = text.find(b"|ENTERQUEUE", end)
+    if not text.endswith(b"\n"):
+        text += b"\n"
+    find, find_back = text.find, text.rfind
+    for event in (b"|ENTERQUEUE|", b"|ENTERQUEUE\n"):
+        position = find(event)
+        while position >= 0:
+            fields = text[find_back(b"\n", 0, position) + 1 : position].split(b"|")
+            if len(fields) == 4 and fields[1] not in NO_CALL:
+                time = fields[0]
+                if 9 <= len(time) <= 11 and time.isdigit():
+                    entered.add(fields[1])
+            position = find(event, position + 1)
     return entered

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 AHEAD: Final = 2
 POLL: Final = 10.0
 _RESTLESS_POLL: Final = 1.0
-_READ_BYTES: Final = 512 * 1024
+_READ_BYTES: Final = 1024 * 1024
 
 _CUT_OFF = Outcome(
     verdict=Verdict.UNKNOWN,

@@ -37,7 +37,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._monotonic = 1_000.0
-        self._wall = time.time()
+        self._wall = float(int(time.time()))  # sums of whole numbers are exact
 
     def monotonic(self) -> float:
         """Return seconds that only `advance` adds to."""
