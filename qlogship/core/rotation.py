@@ -116,8 +116,11 @@ def identify(
         if kin is Kin.OTHER:
             continue
         same_file = key == (stream.device, stream.inode)
+        # A part that ends within a line is a copy in the making, whatever it holds.
         known = start if kin is Kin.PART else stream.head
-        if not same_file and _is_weak(known) and is_elsewhere(stream):
+        in_the_making = kin is Kin.PART and not start.endswith(b"\n")
+        weak = _is_weak(known) and not in_the_making
+        if weak and not same_file and is_elsewhere(stream):
             continue
         rank = (-kin.value, same_file, len(stream.head), stream.id)
         if best_rank is None or rank > best_rank:
@@ -127,9 +130,10 @@ def identify(
 
 def _is_weak(head: bytes) -> bool:
     """Tell whether a beginning proves nothing: no records, or of no call and of one second."""
-    if len(head) >= HEAD_BYTES or (head and not head.endswith(b"\n")):
+    if len(head) >= HEAD_BYTES:
         return False
-    records = [record for line in head.split(b"\n") if (record := parse(line)) is not None]
+    lines = head[: head.rfind(b"\n") + 1].split(b"\n")
+    records = [record for line in lines if (record := parse(line)) is not None]
     return len({record.time for record in records}) <= 1 and all(
         record.callid in NO_CALL for record in records
     )

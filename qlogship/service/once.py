@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 3
 _LONGEST_WAIT: Final = 5.0
+_DASHBOARD_TROUBLES: Final = frozenset(
+    {"dashboard_unreachable", "dashboard_busy", "dashboard_not_accepting"}
+)
 
 
 def run_once(settings: Settings, *, flush: bool, log: Any) -> ExitCode:  # noqa: ANN401
@@ -108,7 +111,7 @@ def _raise_trouble(shipper: Shipper) -> None:
     for kind, message in shipper.troubles.items():
         if kind == "source":
             raise SourceUnreadable(message, hint="Check source.path and who may read it.")
-        if kind in {"dashboard_unreachable", "dashboard_busy", "dashboard_not_accepting"}:
+        if shipper.waiting and kind in _DASHBOARD_TROUBLES:
             raise DashboardUnreachable(
                 message, hint="Run this again later; nothing is lost meanwhile."
             )

@@ -77,6 +77,7 @@ class Service:
         self._settings = settings
         self._pinged_at = self._clocks.monotonic()
         self._state_failed = False
+        self._reload_asked = False
 
     def tell(self, word: Word) -> None:
         """Put a word into the mailbox; from any thread, or a signal handler."""
@@ -86,17 +87,19 @@ class Service:
         """Work until told to stop. Raises what keeps the service from starting."""
         sys.setswitchinterval(_SWITCH_INTERVAL)
         store: Store | None = Store(self._settings.state.directory)
-        self._log.info("service_started", queue_log=str(self._settings.source.path))
         self._dashboard = build.dashboard(self._settings)
+        self._log.info("service_started", queue_log=str(self._settings.source.path))
         while store is not None:
-            dashboard = self._dashboard
+            dashboard, goes_on = self._dashboard, False
             worker = UploadThread(dashboard.upload, lambda: self.tell(Word.ANSWERED))
             try:
                 store = self._ship_with(store, worker)
+                goes_on = store is not None and self._dashboard is dashboard
             finally:
                 worker.stop()
-                dashboard.abort()
-                dashboard.close()
+                if not goes_on:
+                    dashboard.abort()
+                    dashboard.close()
         self._log.info("service_stopped")
         return ExitCode.DONE
 
@@ -144,7 +147,6 @@ class Service:
             if self._state_failed:
                 self._state_failed = False
                 self._log.info("state_recovered")
-            reload = False
             while True:
                 self._systemd.status(_status_line(shipper))
                 wakeups.follow()
@@ -158,9 +160,10 @@ class Service:
                     return word
                 if word is Word.CHANGED:
                     shipper.scan()
-                reload = reload or word is Word.RELOAD
-                wait = shipper.step(send=not reload)
-                if reload and not shipper.sending:
+                self._reload_asked = self._reload_asked or word is Word.RELOAD
+                wait = shipper.step(send=not self._reload_asked)
+                if self._reload_asked and not shipper.sending:
+                    self._reload_asked = False
                     return Word.RELOAD
         finally:
             wakeups.close()
@@ -217,7 +220,6 @@ class Service:
         except QlogshipError as error:
             faults = [f"{fault.place}: {fault.problem}" for fault in getattr(error, "faults", ())]
             self._log.error("reload_refused", message=error.message, hint=error.hint, faults=faults)
-            self._dashboard = build.dashboard(self._settings)
         else:
             self._settings, self._dashboard = settings, dashboard
             self._log.info("settings_reloaded")
@@ -232,7 +234,9 @@ class Service:
         while True:
             until = self._clocks.monotonic() + _STATE_RETRY
             while (rest := until - self._clocks.monotonic()) > 0:
-                if self._next_word(rest) is Word.STOP:
+                word = self._next_word(rest)
+                self._reload_asked = self._reload_asked or word is Word.RELOAD
+                if word is Word.STOP:
                     self._systemd.stopping()
                     return False
             with suppress(StateError):

@@ -302,7 +302,7 @@ class Shipper:
         elif decision.state == "rejected":
             self._notices.end_all("dashboard_")
             self._log.error("batch_quarantined", **facts, detail=outcome.detail)
-        if decision.trouble is not None and decision.again:
+        if decision.trouble is not None:
             self._notices.begin(
                 decision.trouble,
                 outcome.detail,
