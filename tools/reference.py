@@ -104,7 +104,7 @@ def main() -> int:
 
 
 def pages(root: Path) -> dict[Path, str]:
-    """Return each file that is made here, or holds a table that is, with the text it should have."""
+    """Return each file that holds what is made here, with the text it should have."""
     found = {root / "docs" / "settings.md": page()}
     readme = root / "README.md"
     if readme.exists():

@@ -92,7 +92,7 @@ class Following:
             history=cursor.applied_history(),
             streams=cursor.streams(),
             seen=cursor.sightings(),
-            last_text_of=lambda stream, want: self._archive.last_text_of(stream, want=want),
+            last_text_of=self._archive.last_text_of,
             monotonic=self.clock.monotonic,
             wall_clock=self.clock.wall,
         )

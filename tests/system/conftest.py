@@ -1,0 +1,27 @@
+"""What system tests share: a dashboard, and an installation that ships to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qlogship.sandbox.server import Sandbox
+from tests.support.installation import Installation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def dashboard() -> Iterator[Sandbox]:
+    """Return a dashboard of this test's own."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def installation(tmp_path: Path, dashboard: Sandbox) -> Installation:
+    """Return an installation whose settings lead to `dashboard`."""
+    return Installation(tmp_path, dashboard.url)
