@@ -178,6 +178,22 @@ def test_two_rotations_between_two_looks_keep_the_order(tmp_path: Path) -> None:
         assert service.archived() == b"".join(texts)
 
 
+def test_a_directory_that_comes_later(tmp_path: Path) -> None:
+    """Where nothing could be watched, the poll finds the file within ten seconds."""
+    far_end = FarEnd()
+    clock = Clock(EPOCH)
+    with SteppedService(tmp_path, clock, upload=far_end, batch=BATCH) as service:
+        service.live(60.0)
+        (trouble,) = service.store.troubles.all()
+        assert str(service.path) in trouble.message
+        service.path.parent.mkdir()
+        service.path.write_bytes(call(1, EPOCH))
+        service.live(10.0)
+        assert service.archived() == call(1, EPOCH)
+        assert service.store.troubles.all() == []
+        assert service.log.count("trouble_began") == service.log.count("trouble_ended") == 1
+
+
 def rotate(path: Path, number: int) -> None:
     """Rename the live file."""
     os.rename(path, f"{path}.{number}")  # noqa: PTH104  # as Asterisk does

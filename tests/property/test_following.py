@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-from hypothesis import Phase, note, settings
+from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -399,13 +398,7 @@ class WithinBounds(Exactly):
         self.names.pop(path).gone = True
 
 
-WithinBounds.TestCase.settings = settings(stateful_step_count=STEPS)
-# Without shrinking as long as it is expected to fail.
-Exactly.TestCase.settings = settings(
-    stateful_step_count=STEPS, phases=[Phase.explicit, Phase.reuse, Phase.generate]
-)
+Exactly.TestCase.settings = WithinBounds.TestCase.settings = settings(stateful_step_count=STEPS)
 
-TestExactly = pytest.mark.xfail(
-    strict=True, reason="see the expected failures in tests/integration/test_source_*.py"
-)(Exactly.TestCase)
+TestExactly = Exactly.TestCase
 TestWithinBounds = WithinBounds.TestCase

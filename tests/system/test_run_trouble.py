@@ -29,7 +29,6 @@ NOON: Final = 1_795_411_800
 NOBODY: Final = 65_534
 UNKNOWN: Final = 54_321
 AS_ROOT: Final = os.geteuid() == 0
-POLL: Final = 10.0
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def powerless(installation: Installation) -> Installation:
 # --- the queue_log
 
 
-@pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "unreadable", "no directory"])
+@pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "unreadable"])
 def test_a_queue_log_that_heals(kind: str, powerless: Installation, dashboard: Sandbox) -> None:
     """It stays up, says what is wrong once, and ships all when it can be read."""
     path = powerless.log
@@ -79,8 +78,6 @@ def test_a_queue_log_that_heals(kind: str, powerless: Installation, dashboard: S
     elif kind == "unreadable":
         path.write_bytes(text)
         path.chmod(0)
-    elif kind == "no directory":
-        path.parent.rmdir()
     with powerless.start() as service:
         service.wait_for("trouble_began")
         (message,) = powerless.troubles().values()
@@ -89,11 +86,9 @@ def test_a_queue_log_that_heals(kind: str, powerless: Installation, dashboard: S
             path.rmdir()
         elif kind == "fifo":
             path.unlink()
-        elif kind == "no directory":
-            path.parent.mkdir()
         path.write_bytes(text)
         path.chmod(0o644)
-        service.wait_for("trouble_ended", seconds=POLL + 5)
+        service.wait_for("trouble_ended")
         service.wait_for("batch_accepted")
         assert dashboard.bodies() == [text]
         assert len(service.events("trouble_began")) == 1
@@ -129,6 +124,7 @@ def limit(service: Running, *, size: int | None) -> None:
     resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (most if size is None else size, most))
 
 
+@pytest.mark.slow
 def test_a_state_directory_that_cannot_be_written_for_a_while(
     installation: Installation, dashboard: Sandbox
 ) -> None:
@@ -150,8 +146,11 @@ def test_a_state_directory_that_cannot_be_written_for_a_while(
         assert len(service.events("state_failed")) == 1
         assert service.events("state_recovered") == []
         assert dashboard.bodies() == texts[:1]
+        # Whoever moves the state to another disk, because this one is full, must be heard.
+        service.send(signal.SIGHUP)
         limit(service, size=None)
         service.wait_for("state_recovered")
+        service.wait_for("settings_reloaded")
         installation.write(texts[3])
         until(lambda: b"".join(dashboard.bodies()) == b"".join(texts), what=str(dashboard.bodies()))
         assert {row.possible_duplicate for row in installation.ledger()} == {False}
@@ -159,6 +158,7 @@ def test_a_state_directory_that_cannot_be_written_for_a_while(
         assert service.stop() == ExitCode.DONE
 
 
+@pytest.mark.slow
 def test_an_upload_under_way_survives_a_failing_state_directory(
     installation: Installation, dashboard: Sandbox
 ) -> None:
@@ -205,24 +205,6 @@ def test_stop_while_the_state_directory_fails(
 
 
 @pytest.mark.slow
-def test_reload_while_the_state_directory_fails(
-    installation: Installation, dashboard: Sandbox
-) -> None:
-    """Whoever moves the state directory to another disk, because this one is full, is heard."""
-    installation.write(call(1, NOON))
-    with installation.start() as service:
-        service.wait_for("batch_accepted")
-        limit(service, size=1)
-        installation.write(call(3, NOON))
-        service.wait_for("state_failed")
-        installation.configure(batch={"linger": 0.1})
-        service.send(signal.SIGHUP)
-        limit(service, size=None)
-        service.wait_for("batch_accepted", 2)
-        service.wait_for("settings_reloaded", seconds=3)
-        assert service.stop() == ExitCode.DONE
-
-
 @pytest.mark.root
 @pytest.mark.skipif(not AS_ROOT, reason="only root can mount")
 def test_a_full_disk(installation: Installation, dashboard: Sandbox) -> None:
