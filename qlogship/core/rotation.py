@@ -100,17 +100,18 @@ def identify(
     streams: Iterable[Stream],
     *,
     is_elsewhere: Callable[[Stream], bool] = lambda _stream: True,
+    prefer: Callable[[Kin, Stream], tuple[int, bool, bool]] | None = None,
 ) -> tuple[Kin, Stream | None]:
     """Find the stream that a file with this beginning belongs to.
 
     `key` is the file's device and inode. Two files that were begun within one
     second may start with the same CONFIGRELOAD; so a stream of which no more is
     known than that is not meant if its own file stands elsewhere, which is what
-    `is_elsewhere` is asked for. Of several streams, the one of the
-    same inode is meant, then the one with the longest head.
+    `is_elsewhere` is asked for. Of several streams, the one that `prefer` ranks
+    highest is meant, then that of the same inode, then the one with the longest
+    head.
     """
-    best: tuple[Kin, Stream | None] = (Kin.OTHER, None)
-    best_rank: tuple[int, bool, int, int] | None = None
+    found = []
     for stream in streams:
         kin = compare(stream.head, start)
         if kin is Kin.OTHER:
@@ -122,10 +123,13 @@ def identify(
         weak = _is_weak(known) and not in_the_making
         if weak and not same_file and is_elsewhere(stream):
             continue
-        rank = (-kin.value, same_file, len(stream.head), stream.id)
-        if best_rank is None or rank > best_rank:
-            best, best_rank = (kin, stream), rank
-    return best
+        found.append(((-kin.value, same_file, len(stream.head), stream.id), kin, stream))
+    if not found:
+        return Kin.OTHER, None
+    choice = found if prefer is not None and len(found) > 1 else []
+    ranks = {rank: prefer(kin, stream) for rank, kin, stream in choice if prefer is not None}
+    _, kin, stream = max(found, key=lambda entry: (ranks.get(entry[0], ()), entry[0]))
+    return kin, stream
 
 
 def _is_weak(head: bytes) -> bool:

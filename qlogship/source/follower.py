@@ -56,6 +56,9 @@ if TYPE_CHECKING:
 STILL: Final = 30.0
 """Seconds without growth after which nobody is expected to write to a rotated file."""
 
+_NEW: Final = 0
+"""Stands for the number of a stream that gets one when something is read from it."""
+
 _MOST_LEFT: Final = 16
 _LONGEST_RECORD: Final = 8 * 1024 * 1024
 _COMPARED: Final = 64 * 1024
@@ -98,6 +101,7 @@ class _Open:
     file: OpenFile
     stream: Stream | None
     grew_at: float = 0.0
+    size: int = 0
 
     @property
     def began(self) -> float:
@@ -140,7 +144,7 @@ class QueueLog:
         history: str | None = None,
         streams: Iterable[Stream] = (),
         seen: dict[str, Status] | None = None,
-        last_text_of: Callable[[int, int], bytes] | None = None,
+        last_text_of: Callable[[int, int, int], bytes] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -150,7 +154,7 @@ class QueueLog:
         self._started = history is not None
         self._streams = {stream.id: stream for stream in streams}
         self._seen = dict(seen or {})
-        self._last_text_of = last_text_of or (lambda _stream, _want: b"")
+        self._last_text_of = last_text_of or (lambda _stream, _want, _end: b"")
         self._monotonic = monotonic
         self._wall_clock = wall_clock
         self._live: _Open | None = None
@@ -220,10 +224,13 @@ class QueueLog:
         self._look_at_path()
         for left in self._left:
             self._look_at(left)
-        if self._scan_due:
-            self._scan()
         live_size = self._live.file.refresh().st_size if self._live else 0
-        while self._unread:
+        while self._scan_due or self._unread:
+            if self._scan_due:
+                self._scan()
+                if not self._started:
+                    return None
+                continue
             unread = self._unread[0]
             older = [left for left in self._left if left.began <= unread.rank[0]]
             piece = self._read_lefts(older, limit, replaced=live_size > 0) or self._read_unread(
@@ -304,43 +311,50 @@ class QueueLog:
         kin, stream = self._identify(live.file, start)
         if stream is None or stream.skipped:
             return
-        if kin is Kin.PART:
-            # All of it is archived; what comes will be new.
-            end = start.rfind(b"\n") + 1
-            live.stream = self._new_stream(live.file, head=start[:end], offset=end)
-            return
         for left in self._left:
-            # The path leads to a copy of a file that is still open: what that
-            # one gets from now on is a stream of its own.
-            if left.stream is not None and left.stream.id == stream.id:
-                end = max(stream.offset, live.file.status.st_size)
-                left.stream = self._new_stream(left.file, head=b"", offset=end)
+            if left is not live and left.stream is not None and left.stream.id == stream.id:
+                left.stream = self._split(left.stream, left.file, live.file)
         live.stream = self._moved(stream, live.file)
         size = live.file.status.st_size
-        if kin is Kin.FORK or size < stream.offset or not self._tail_agrees(live.file, stream):
-            live.stream = self._resume_by_content(live.file, stream)
+        if kin is not Kin.SAME or size < stream.offset or not self._tail_agrees(live.file, stream):
+            live.stream = self._resume_by_content(live, kin, stream)
+
+    def _split(self, stream: Stream, file: OpenFile, copy: OpenFile) -> Stream:
+        """Return a stream of its own for a file that is still open; the path leads to a copy of it.
+
+        What both hold is read from the copy. The stream gets a number when
+        there is anything else.
+        """
+        offset = stream.offset
+        while True:
+            one, other = file.read_at(offset, _COMPARED), copy.read_at(offset, _COMPARED)
+            common = _common(one, other)
+            end = one.rfind(b"\n", 0, common) + 1
+            offset += end
+            if common < _COMPARED or not end:
+                return _cut(replace(stream, id=_NEW), file, offset)
 
     def _tail_agrees(self, file: OpenFile, stream: Stream) -> bool:
         tail = stream.tail
         return file.read_at(stream.offset - len(tail), len(tail)) == tail
 
-    def _resume_by_content(self, file: OpenFile, stream: Stream) -> Stream | None:
-        """Go on where the live file and what was archived of its stream part.
+    def _resume_by_content(self, opened: _Open, kin: Kin, stream: Stream) -> Stream | None:
+        """Go on where an open file and what was archived of its stream part.
 
         A power cut takes the end of a file that nobody synced, while the
         archive has it; or somebody cut or edited the file. None when they part
         too far back to tell: a new stream.
         """
-        offset, _ = self._parting(file, stream)
+        if kin is Kin.PART:
+            # All of it is archived; what comes will be new.
+            offset: int | None = opened.file.start().rfind(b"\n") + 1 or None
+        else:
+            offset, _ = self._parting(opened.file, stream)
         if offset is None:
             return None
-        tail_at = max(0, offset - TAIL_BYTES)
-        resumed = replace(
-            stream,
-            head=stream.head[:offset],
-            tail=file.read_at(tail_at, offset - tail_at),
-            offset=offset,
-        )
+        resumed = _cut(self._moved(stream, opened.file), opened.file, offset)
+        if opened is not self._live:
+            return replace(resumed, id=_NEW)  # a copy of it may hold more
         self._keep(resumed)
         return resumed
 
@@ -352,11 +366,13 @@ class QueueLog:
         """
         size = file.status.st_size if file.compression is None else stream.offset
         want = max(0, stream.offset - size) + _COMPARED
-        text = self._last_text_of(stream.id, want) if want <= _MOST_COMPARED else b""
-        if text and not stream.tail.endswith(b"\n"):
-            text = text[:-1]  # the newline after a torn record is ours
+        text = b""
+        if want <= _MOST_COMPARED:
+            text = self._last_text_of(stream.id, want, stream.offset)
         base = stream.offset - len(text)
-        found = file.read_at(base, len(text) + 1) if base >= 0 else b""
+        if file.compression is None and size <= base:
+            return _whole_end(file), False  # it ends before anything that could be compared
+        found = file.read_at(base, len(text) + 1)
         common = _common(text, found)
         end = text.rfind(b"\n", 0, common) + 1
         offset = base + end if end > 0 or (base == 0 and text) else None
@@ -393,7 +409,11 @@ class QueueLog:
     def _read_left(self, left: _Open, limit: int, *, replaced: bool) -> Piece | None:
         """Read a file that was the live one; let go of it when its time is over."""
         size = left.file.refresh().st_size
-        if left.stream is None and size:
+        if size != left.size:
+            left.size, left.grew_at = size, self._monotonic()
+        if left.stream is not None:
+            left.stream = self._streams.get(left.stream.id, left.stream)
+        elif size:
             self._attach(left)
         offset = left.stream.offset if left.stream is not None else 0
         data = _whole_lines(left.file, offset, min(limit, size - offset))
@@ -419,8 +439,13 @@ class QueueLog:
                 file = self._open_unread(unread)
             if file is None or unread.nothing_new:
                 return None
-            stream = self._streams[unread.stream.id] if unread.stream is not None else None
+            stream = unread.stream
+            if stream is not None and stream.id != _NEW:
+                stream = self._streams[stream.id]
             offset = stream.offset if stream is not None else 0
+            if stream is not None and not self._begins_as(file, stream):
+                self._scan_due = True  # somebody wrote over it
+                return None
             data = _whole_lines(file, offset, limit)
             if not data and self._given_up(unread):
                 data = file.read_at(offset, _LONGEST_RECORD)
@@ -432,6 +457,10 @@ class QueueLog:
         unread.stream = self._read_on(file, stream, data)
         return Piece(unread.stream, offset, data)
 
+    @staticmethod
+    def _begins_as(file: OpenFile, stream: Stream) -> bool:
+        return file.compression is not None or file.start(len(stream.head)) == stream.head
+
     def _open_unread(self, unread: _Unread) -> OpenFile | None:
         """Open a rotated file at its turn; None when it is to be looked at again later.
 
@@ -439,6 +468,10 @@ class QueueLog:
         been read.
         """
         file = OpenFile(unread.member.path)
+        if file.key != unread.member.key:
+            file.close()
+            self._scan_due = True  # the names were shifted since
+            return None
         kin, stream = self._identify(file, file.start())
         live = self._live.stream if self._live is not None else None
         if kin is Kin.PART or (stream is not None and live is not None and stream.id == live.id):
@@ -460,13 +493,7 @@ class QueueLog:
         offset, differs = self._parting(file, stream)
         if offset is None or not differs:
             return None
-        tail_at = max(0, offset - TAIL_BYTES)
-        return self._new_stream(
-            file,
-            head=file.start(min(offset, HEAD_BYTES)),
-            tail=file.read_at(tail_at, offset - tail_at),
-            offset=offset,
-        )
+        return _cut(replace(self._moved(stream, file), id=_NEW), file, offset)
 
     def _given_up(self, unread: _Unread) -> bool:
         """Tell whether nobody will finish the last record of a rotated file."""
@@ -475,9 +502,8 @@ class QueueLog:
             return False
         if file.compression is not None:
             return file.whole or self._still_for_long(unread)
-        return abs(self._wall_clock() - file.status.st_mtime) >= STILL or self._still_for_long(
-            unread
-        )
+        age = abs(self._wall_clock() - file.refresh().st_mtime)
+        return age >= STILL or self._still_for_long(unread)
 
     def _done(self, unread: _Unread) -> None:
         """Note a file as read to its end, unless something of it is still to come."""
@@ -622,7 +648,19 @@ class QueueLog:
             # A compressed file is a copy of one that was plain, beside which it may stand.
             return file.compression is None and self._is_elsewhere(stream)
 
-        return identify(start, file.key, self._streams.values(), is_elsewhere=is_elsewhere)
+        def prefer(kin: Kin, stream: Stream) -> tuple[int, bool, bool]:
+            """Rank by how far a file goes with what is archived of a stream."""
+            live = self._live.stream if self._live is not None else None
+            is_live = live is not None and live.id == stream.id
+            if kin is Kin.PART:
+                return len(start), False, is_live
+            if self._tail_agrees(file, stream):
+                return stream.offset, True, is_live
+            offset, _ = self._parting(file, stream)
+            return offset or 0, False, is_live
+
+        streams = self._streams.values()
+        return identify(start, file.key, streams, is_elsewhere=is_elsewhere, prefer=prefer)
 
     def _is_elsewhere(self, stream: Stream) -> bool:
         """Tell whether the file that a stream was read from is still there, as it was.
@@ -632,7 +670,8 @@ class QueueLog:
         key = stream.device, stream.inode
         for left in self._left:
             if left.stream is not None and left.stream.id == stream.id:
-                return True
+                there = left.file.refresh().st_nlink > 0  # else it was replaced by a copy
+                return there and compare(stream.head, left.file.start()) is Kin.SAME
         for member in members(self.path, self._archives):
             if member.key == key:
                 with suppress(SourceUnreadable), OpenFile(member.path) as file:
@@ -640,11 +679,14 @@ class QueueLog:
         return False
 
     def _offset(self, stream: Stream | None) -> int:
-        return self._streams[stream.id].offset if stream is not None else 0
+        return self._streams.get(stream.id, stream).offset if stream is not None else 0
 
     def _read_on(self, file: OpenFile, stream: Stream | None, data: bytes) -> Stream:
         """Move the cursor of a stream behind `data`; begin the stream if it is new."""
-        stream = stream or self._new_stream(file, head=b"")
+        if stream is None:
+            stream = self._new_stream(file, head=b"")
+        elif stream.id == _NEW:
+            stream = replace(stream, id=max(self._streams) + 1)
         advanced = self._moved(stream.advanced(data), file)
         self._keep(advanced)
         return advanced
@@ -689,6 +731,17 @@ def _whole_lines(file: OpenFile, offset: int, limit: int) -> bytes:
         end = data.rfind(b"\n") + 1
     # No newline in megabytes: this is no text, and waiting would stop everything.
     return data[:end] if end or len(data) < _LONGEST_RECORD else data
+
+
+def _cut(stream: Stream, file: OpenFile, offset: int) -> Stream:
+    """Return the stream with its cursor at an offset of this file."""
+    tail_at = max(0, offset - TAIL_BYTES)
+    return replace(
+        stream,
+        head=file.start(min(offset, HEAD_BYTES)),
+        tail=file.read_at(tail_at, offset - tail_at),
+        offset=offset,
+    )
 
 
 def _whole_end(file: OpenFile) -> int:

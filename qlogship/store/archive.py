@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import zstandard
 
@@ -46,6 +46,16 @@ class Block:
         return Block(self.first_seq + lines, self.lines - lines, self.data[size:])
 
 
+class _Origin(NamedTuple):
+    """From `first_seq` on, records come from `bytes` of a stream at `offset`."""
+
+    first_seq: int
+    stream: int
+    offset: int
+    bytes: int
+    torn: int
+
+
 class Archive:
     """Append records and read them back; the caller holds the transaction."""
 
@@ -61,9 +71,10 @@ class Archive:
             "SELECT coalesce(sum(bytes), 0) FROM chunk WHERE first_seq > ?", (self._packed_end(),)
         ).fetchone()[0]
         row = connection.execute(
-            "SELECT stream, offset FROM origin ORDER BY first_seq DESC LIMIT 1"
+            "SELECT first_seq, stream, offset, bytes, torn FROM origin"
+            " ORDER BY first_seq DESC LIMIT 1"
         ).fetchone()
-        self._end: tuple[int, int] | None = self._current_end(row)
+        self._origin = _Origin(*row) if row else None
         self._counter: CallCounter | None = None
 
     @property
@@ -83,8 +94,7 @@ class Archive:
         if self._counter is None:
             self._counter = self._recall()
         calls = self._counter.count_new(entered_calls(text))
-        if self._end != (stream, offset):
-            self._db.execute("INSERT INTO origin VALUES (?, ?, ?)", (first_seq, stream, offset))
+        self._note_origin(stream, offset, size=len(data), torn=torn)
         packed = self._tail_bytes == 0 and len(text) >= FOLD_BYTES
         self._db.execute(
             "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -101,7 +111,6 @@ class Archive:
             ),
         )
         self._next_seq += lines
-        self._end = (stream, offset + len(data))
         if not packed:
             self._tail_bytes += len(text)
             if self._tail_bytes >= FOLD_BYTES:
@@ -140,26 +149,52 @@ class Archive:
         """Return the text of ascending runs, each record with its newline."""
         return b"".join(line + b"\n" for _, line in self.records(runs))
 
-    def last_text_of(self, stream: int, want: int) -> bytes:
-        """Return what was archived last from a stream, at least `want` bytes if it has them.
+    def last_text_of(self, stream: int, want: int, end: int | None = None) -> bytes:
+        """Return the text of a stream before the offset `end`, at least `want` bytes if archived.
 
-        The text ends at the stream's cursor, but for the newline after a torn record.
+        Without `end` it is what was archived last. A newline of ours is no part of it.
         """
-        row = self._db.execute(
-            "SELECT first_seq, (SELECT min(later.first_seq) FROM origin AS later"
-            " WHERE later.first_seq > origin.first_seq)"
-            " FROM origin WHERE stream = ? ORDER BY first_seq DESC LIMIT 1",
-            (stream,),
-        ).fetchone()
-        if row is None:
-            return b""
-        first_seq, seq = row[0], row[1] or self._next_seq
         text = b""
-        while seq > first_seq and len(text) < want:
-            start = max(first_seq, self._chunk_of(seq - 1).first_seq)
+        after = self._next_seq
+        rows = self._db.execute(
+            "SELECT first_seq, stream, offset, bytes, torn FROM origin ORDER BY first_seq DESC"
+        )
+        for origin in (_Origin(*row) for row in rows):
+            if origin.stream == stream:
+                end = origin.offset + origin.bytes if end is None else end
+                here = end - len(text)
+                surplus = origin.offset + origin.bytes - here
+                if surplus < 0:
+                    break  # what stood between was never archived
+                if origin.offset < here:
+                    part = self._end_of(origin, after, want=surplus + want - len(text))
+                    text = part[: len(part) - surplus] + text
+                if len(text) >= want:
+                    break
+            after = origin.first_seq
+        return text
+
+    def _end_of(self, origin: _Origin, seq: int, *, want: int) -> bytes:
+        """Return the end of what came from one origin, up to `seq`, as it was read."""
+        text = b""
+        while seq > origin.first_seq and len(text) <= want:
+            start = max(origin.first_seq, self._chunk_of(seq - 1).first_seq)
             text = self.text([(start, seq - 1)]) + text
             seq = start
-        return text
+        return text[:-1] if origin.torn else text
+
+    def _note_origin(self, stream: int, offset: int, *, size: int, torn: bool) -> None:
+        """Note where the records that come next are from."""
+        last = self._origin
+        if last is None or last.torn or (last.stream, last.offset + last.bytes) != (stream, offset):
+            self._origin = _Origin(self._next_seq, stream, offset, size, int(torn))
+            self._db.execute("INSERT INTO origin VALUES (?, ?, ?, ?, ?)", self._origin)
+        else:
+            self._origin = last._replace(bytes=last.bytes + size, torn=int(torn))
+            self._db.execute(
+                "UPDATE origin SET bytes = ?, torn = ? WHERE first_seq = ?",
+                (self._origin.bytes, self._origin.torn, last.first_seq),
+            )
 
     def _chunk_of(self, seq: int) -> Block:
         row = self._db.execute(
@@ -224,13 +259,6 @@ class Archive:
         for callids in reversed(newest):
             counter.count_new(callids)
         return counter
-
-    def _current_end(self, origin: tuple[int, int] | None) -> tuple[int, int] | None:
-        """Return (stream, offset) where the archive ends, so that more of it needs no origin."""
-        if origin is None:
-            return None
-        row = self._db.execute("SELECT offset FROM stream WHERE id = ?", (origin[0],)).fetchone()
-        return (origin[0], row[0])
 
 
 def _time_in(lines: Iterable[bytes]) -> int | None:

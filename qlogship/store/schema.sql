@@ -39,7 +39,9 @@ CREATE TABLE chunk (
 CREATE TABLE origin (
     first_seq INTEGER PRIMARY KEY,
     stream    INTEGER NOT NULL REFERENCES stream (id),
-    offset    INTEGER NOT NULL
+    offset    INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL,            -- of the stream, up to the next origin
+    torn      INTEGER NOT NULL             -- the last record's newline is ours
 );
 
 -- The ledger: one row per upload, decided before a byte is sent.

@@ -200,10 +200,6 @@ def test_compressed_before_it_was_read(
     assert follower.text == written
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a file that was left does not learn that its compressed copy was read",
-)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_torn_rest_compressed_at_once(asterisk: Asterisk, follower: Following, suffix: str) -> None:
     """A rest without newline is handed out once, though it is open here and compressed there."""

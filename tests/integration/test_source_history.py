@@ -257,10 +257,6 @@ def test_permission_comes_later(
     assert follower.text == (past.live if history == "current" else b"") + fresh
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="what was skipped is in no archive to compare with, and the file is taken for new",
-)
 @pytest.mark.parametrize("lost", [100, 1_000])
 def test_power_cut_into_what_was_skipped(
     asterisk: Asterisk, follow: Follow, path: Path, lost: int

@@ -307,10 +307,6 @@ def test_power_cut_leaves_zeros(asterisk: Asterisk, follower: Following, path: P
     assert follower.text == before + after
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="after a rewind the archived text no longer ends at the cursor",
-)
 def test_two_power_cuts(asterisk: Asterisk, follower: Following, path: Path) -> None:
     """A second power cut that takes still more of the file repeats nothing either."""
     before = asterisk.calls(60)
@@ -327,10 +323,6 @@ def test_two_power_cuts(asterisk: Asterisk, follower: Following, path: Path) -> 
     assert follower.text == before + after
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="last_text_of ends at the newest origin of the stream",
-)
 def test_power_cut_after_two_files_took_turns(
     asterisk: Asterisk, follower: Following, path: Path
 ) -> None:
@@ -407,10 +399,6 @@ def test_copied_and_moved(
     assert sorted(follower.text.splitlines()) == sorted(written.splitlines())
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the replaced file and its copy are both read on from the same offset",
-)
 @pytest.mark.parametrize("count", [2, 60])
 def test_copied_and_moved_with_a_rest(
     asterisk: Asterisk, follower: Following, path: Path, count: int
@@ -452,12 +440,7 @@ def test_copy_is_older_than_what_was_read(
     "restart",
     [
         False,
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                strict=True, reason="the stream of the renamed file has no head to know it by"
-            ),
-        ),
+        pytest.param(True),
     ],
 )
 def test_moved_and_copied_back(

@@ -282,10 +282,6 @@ def test_names_shift_before_a_file_is_opened(asterisk: Asterisk, follower: Follo
     assert follower.text == written
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the live file is read before the family is looked at again",
-)
 def test_name_changes_before_a_file_is_opened(
     asterisk: Asterisk, follower: Following, path: Path
 ) -> None:
@@ -356,10 +352,6 @@ def test_torn_rest_finished_after_it_was_given_up(
     other.close()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a file that was left is as old as its last whole line",
-)
 def test_torn_rest_is_young(asterisk: Asterisk, follower: Following, path: Path) -> None:
     """A rest is as old as its last byte, however long the renamed file was quiet before."""
     other = Asterisk(path, asterisk.records)
@@ -393,10 +385,6 @@ def test_torn_rest_while_down(asterisk: Asterisk, follower: Following, path: Pat
     assert follower.torn == 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the age is that of the file when it was opened",
-)
 def test_torn_rest_of_a_growing_file(asterisk: Asterisk, follower: Following, path: Path) -> None:
     """That a renamed file was old when it was opened does not make its newest line old."""
     written = asterisk.calls(40)

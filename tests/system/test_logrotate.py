@@ -166,12 +166,7 @@ def test_caught_up(site: Site, follower: Following) -> None:
     "site",
     [
         *(name for name in LASTING if name != MOVED),
-        pytest.param(
-            MOVED,
-            marks=pytest.mark.xfail(
-                strict=True, reason="the live file is read before the family is looked at again"
-            ),
-        ),
+        pytest.param(MOVED),
     ],
     indirect=True,
 )

@@ -319,10 +319,6 @@ def test_last_text_of_several_streams() -> None:
     assert book.archive.last_text_of(4, want=100) == b""
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="last_text_of ends at the newest origin of the stream",
-)
 def test_last_text_of_streams_that_took_turns() -> None:
     """What was read between two parts of a stream is no part of it, and hides none of it."""
     book = Book()
