@@ -86,6 +86,8 @@ def test_a_queue_log_that_heals(kind: str, powerless: Installation, dashboard: S
             path.rmdir()
         elif kind == "fifo":
             path.unlink()
+        elif kind == "unreadable":
+            path.chmod(0o644)  # its owner is no more allowed to write than to read
         path.write_bytes(text)
         path.chmod(0o644)
         service.wait_for("trouble_ended")
