@@ -80,7 +80,7 @@ def test_a_queue_log_that_heals(kind: str, powerless: Installation, dashboard: S
         path.chmod(0)
     with powerless.start() as service:
         service.wait_for("trouble_began")
-        (message,) = powerless.troubles().values()
+        (message,) = until(powerless.troubles).values()
         assert str(path) in message
         if kind == "directory":
             path.rmdir()
