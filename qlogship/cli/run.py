@@ -59,13 +59,23 @@ def run(
     if once:
         from qlogship.service.once import run_once
 
+        _spare_the_collector()
         return run_once(settings, flush=flush, log=logger)
 
     from qlogship.service.run import Service, signals
 
     service = Service(settings, read_settings, log=logger)
-    # What is imported by now stays for good: the collector need not look at it.
-    gc.collect()
-    gc.freeze()
+    _spare_the_collector()
     with signals(service):
         return service.run()
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector from what it cannot collect.
+
+    What is imported by now stays for good. And a backlog makes a list for each
+    record, millions of them, none in a cycle: they are not worth a look each.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)

@@ -18,11 +18,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import compress, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from qlogship.core.calls import NOBODY, CallTracker
 from qlogship.core.clock import RecordClock
-from qlogship.core.records import time_of
+from qlogship.core.records import times_from_the_end, times_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -63,11 +64,28 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Records of consecutive seq, with their owners."""
+    """Records of consecutive seq: their text, and the owner of each.
+
+    It is cut into lines only when it must be: most blocks leave as they are.
+    """
 
     first_seq: int
-    lines: list[bytes]
+    text: bytes
     owners: list[bytes]
+
+    def lines(self) -> list[bytes]:
+        """Return the records without their newlines."""
+        lines = self.text.split(b"\n")
+        lines.pop()
+        return lines
+
+
+class _Parted(NamedTuple):
+    """A block at a cut: the records that stay, and the runs and the text of the others."""
+
+    stay: list[Entry]
+    runs: list[Run]
+    texts: list[bytes]
 
 
 class Window:
@@ -129,17 +147,16 @@ class Window:
         """What was held back at the last cut."""
         return runs_of(entry.seq for entry in self._held)
 
-    def add(self, first_seq: int, data: bytes, *, silence: float = 0.0) -> int:
+    def add(self, first_seq: int, text: bytes, *, silence: float = 0.0) -> int:
         """Take in records, each with its newline; return how many there are.
 
         `silence` is the seconds that passed since the records before.
         """
-        lines = data.split(b"\n")
-        lines.pop()
-        self._blocks.append(_Block(first_seq, lines, self._tracker.observe(lines)))
-        self._new_bytes += len(data)
-        self._clock.observe(lines, silence=silence)
-        return len(lines)
+        block = _Block(first_seq, text, self._tracker.observe(text))
+        self._blocks.append(block)
+        self._new_bytes += len(text)
+        self._clock.observe(text, silence=silence)
+        return len(block.owners)
 
     def restore(self, records: Iterable[tuple[int, bytes]]) -> None:
         """Take back what was held before a restart: `(seq, line)` in archive order."""
@@ -147,7 +164,7 @@ class Window:
         for seq, line in records:
             seqs.append(seq)
             lines.append(line)
-        owners = self._tracker.observe(lines)
+        owners = self._tracker.observe(_text(lines))
         self._keep([Entry(*entry) for entry in zip(seqs, lines, owners, strict=True)])
 
     def next_change(self, now: float) -> float | None:
@@ -182,11 +199,11 @@ class Window:
         The records that stay begin the next window.
         """
         kept: set[bytes] = set() if flush else self._tracker.held(now)
-        stays = self._staying(kept)
-        while _size(held := self._entries(stays, kept)) > HELD_LIMIT:
+        parts = self._parts(kept)
+        while _size(held := self._staying(parts, kept)) > HELD_LIMIT:
             kept -= set(self._tracker.oldest_first(kept)[: max(1, len(kept) // 4)])
-            stays = self._staying(kept)
-        batches = self._batches(stays, kept)
+            parts = self._parts(kept)
+        batches = self._batches(parts, kept)
         self._keep(held)
         self._blocks, self._new_bytes = [], 0
         return batches
@@ -196,44 +213,33 @@ class Window:
         self._held, self._held_bytes = held, _size(held)
         self._tracker.keep_only({entry.owner for entry in held})
 
-    def _staying(self, kept: Collection[bytes]) -> list[list[int]]:
-        """Return, for each block, the indices of the records that these calls own."""
-        if not kept:
-            return [[] for _ in self._blocks]
-        return [
-            [index for index, owner in enumerate(block.owners) if owner in kept]
-            for block in self._blocks
-        ]
+    def _parts(self, kept: Collection[bytes]) -> list[_Parted]:
+        """Tell, for each block, the records that stay from those that leave."""
+        return [_part(block, kept) for block in self._blocks]
 
-    def _entries(self, stays: list[list[int]], kept: Collection[bytes]) -> list[Entry]:
+    def _staying(self, parts: list[_Parted], kept: Collection[bytes]) -> list[Entry]:
         """List the records that stay, in archive order."""
         entries = [entry for entry in self._held if entry.owner in kept]
-        for block, indices in zip(self._blocks, stays, strict=True):
-            entries += [
-                Entry(block.first_seq + index, block.lines[index], block.owners[index])
-                for index in indices
-            ]
+        for part in parts:
+            entries += part.stay
         return entries
 
-    def _batches(self, stays: list[list[int]], kept: set[bytes]) -> list[Batch]:
+    def _batches(self, parts: list[_Parted], kept: set[bytes]) -> list[Batch]:
         runs: list[Run] = []
-        lines: list[bytes] = []
+        texts: list[bytes] = []
         for entry in self._held:
             if entry.owner not in kept:
                 _extend(runs, entry.seq, entry.seq)
-                lines.append(entry.line)
-        for block, indices in zip(self._blocks, stays, strict=True):
-            start = 0
-            for index in (*indices, len(block.lines)):
-                if index > start:
-                    _extend(runs, block.first_seq + start, block.first_seq + index - 1)
-                    lines += block.lines[start:index]
-                start = index + 1
-        if not lines:
+                texts += entry.line, b"\n"
+        for part in parts:
+            for first, last in part.runs:
+                _extend(runs, first, last)
+            texts += part.texts
+        body = b"".join(texts)
+        if not body:
             return []
-        body = b"\n".join(lines) + b"\n"
         if len(body) <= self._max_bytes:
-            return [_batch(runs, lines, body, len(self._tracker.entered - kept))]
+            return [_batch(runs, body, len(self._tracker.entered - kept))]
         return self._divided(kept)
 
     def _divided(self, kept: set[bytes]) -> list[Batch]:
@@ -242,7 +248,7 @@ class Window:
         for block in self._blocks:
             entries += [
                 Entry(block.first_seq + index, line, owner)
-                for index, (line, owner) in enumerate(zip(block.lines, block.owners, strict=True))
+                for index, (line, owner) in enumerate(zip(block.lines(), block.owners, strict=True))
                 if owner not in kept
             ]
         parts = divide(entries, max_bytes=self._max_bytes)
@@ -250,8 +256,7 @@ class Window:
         return [
             _batch(
                 runs_of(entry.seq for entry in part),
-                [entry.line for entry in part],
-                b"".join(entry.line + b"\n" for entry in part),
+                _text([entry.line for entry in part]),
                 len({entry.owner for entry in part} & entered),
             )
             for part in parts
@@ -330,18 +335,44 @@ def decode_runs(data: bytes) -> list[Run]:
     return runs
 
 
-def _batch(runs: Sequence[Run], lines: Sequence[bytes], body: bytes, calls: int) -> Batch:
+def _part(block: _Block, kept: Collection[bytes]) -> _Parted:
+    """Tell the records of these owners from the others."""
+    first_seq, count = block.first_seq, len(block.owners)
+    staying = list(compress(range(count), map(kept.__contains__, block.owners))) if kept else []
+    if not staying:
+        return _Parted([], [(first_seq, first_seq + count - 1)], [block.text])
+    # Calls that are open began not long ago: only the end need be cut into lines.
+    start = staying[0]
+    lines = block.text.rsplit(b"\n", count - start + 1)
+    lines.pop()
+    runs: list[Run] = []
+    texts: list[bytes] = []
+    if start > 0:
+        runs.append((first_seq, first_seq + start - 1))
+        texts += lines.pop(0), b"\n"
+    stay = []
+    for index, following in pairwise((*staying, count)):
+        stay.append(Entry(first_seq + index, lines[index - start], block.owners[index]))
+        if following > index + 1:
+            runs.append((first_seq + index + 1, first_seq + following - 1))
+            texts.append(_text(lines[index + 1 - start : following - start]))
+    return _Parted(stay, runs, texts)
+
+
+def _batch(runs: Sequence[Run], body: bytes, calls: int) -> Batch:
     return Batch(
         runs=tuple(runs),
         body=body,
-        lines=len(lines),
+        lines=sum(last - first + 1 for first, last in runs),
         calls=calls,
-        first_time=next((time for line in lines if (time := time_of(line)) is not None), None),
-        last_time=next(
-            (time for line in reversed(lines) if (time := time_of(line)) is not None), None
-        ),
+        first_time=next(times_in(body), None),
+        last_time=next(times_from_the_end(body), None),
         sha256=sha256(body).hexdigest(),
     )
+
+
+def _text(lines: Sequence[bytes]) -> bytes:
+    return b"\n".join(lines) + b"\n" if lines else b""
 
 
 def _extend(runs: list[Run], first: int, last: int) -> None:

@@ -40,18 +40,18 @@ from qlogship.core.records import (
     ENTERQUEUE,
     NO_CALL,
     TERMINAL_EVENTS,
+    parse,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 NOBODY: Final = b""
 """The owner of a record that belongs to no call."""
 
 _NO_AGENT = frozenset({b"", b"NONE"})
-_NO_RECORD: Sequence[bytes] = (b"0", NOBODY, b"", b"", b"")
 _RESTART = (b"|NONE|NONE|NONE|QUEUESTART|", b"|NONE|NONE|NONE|QUEUESTART")
-_STRIDE = 1024
+_PART_BYTES = 64 * 1024
 
 # A backlog passes through `CallTracker._observe` at more than half a million
 # records a second. There, small integers and plain lists cost half of what
@@ -93,67 +93,64 @@ class CallTracker:
         """The callids seen to enter a queue and not yet forgotten."""
         return self._entered
 
-    def observe(self, lines: Sequence[bytes]) -> list[bytes]:
-        """Take in lines (without newline) in archive order; return each one's owner.
+    def observe(self, text: bytes) -> list[bytes]:
+        """Take in whole lines in archive order; return each one's owner.
 
         The owner is the callid, or `NOBODY`.
         """
         owners: list[bytes] = []
-        begin = 0
-        restarts = _restarts(lines)
-        for end in (*restarts, len(lines)):
-            for start in range(begin, end, _STRIDE):
-                owners += self._observe(lines[start : min(start + _STRIDE, end)])
-            if end in restarts:
+        for part in _parts(text):
+            lines = part.split(b"\n")
+            lines.pop()
+            begin = 0
+            for end in _restarts(part, lines):
+                self._observe(lines[begin:end], owners)
                 self._end_all()
-            begin = end
+                begin = end
+            self._observe(lines[begin:] if begin else lines, owners)
         return owners
 
-    def _observe(self, lines: Sequence[bytes]) -> list[bytes]:  # noqa: C901  # see _KIND
-        rows: list[Sequence[bytes]] = [line.split(b"|", 5) for line in lines]
-        times = [row[0] for row in rows]
-        if not _all_records(rows, times):
-            rows = [row if _is_record(row) else _NO_RECORD for row in rows]
-            self.odd += sum(row is _NO_RECORD for row in rows)
-            times = [row[0] for row in rows]
-        owners = [row[1] for row in rows]
-        all_legs, entered = self._legs, self._entered
-        ended_elsewhere: dict[bytes, bytes] = {}
-        for index, kind in enumerate(map(_KIND.get, [row[4] for row in rows])):
-            if kind is None:
+    def _observe(self, lines: Sequence[bytes], owners: list[bytes]) -> None:  # noqa: C901  # see _KIND
+        all_legs, last, entered = self._legs, self._last, self._entered
+        kind_of, own, no_call = _KIND.get, owners.append, NO_CALL
+        for line in lines:
+            try:
+                time, callid, queue, agent, event, _ = line.split(b"|", 5)
+            except ValueError:
+                time = b""
+            if len(time) != 10 or not time.isdigit():  # see _KIND
+                record = parse(line)  # before 2001, or without the fifth pipe
+                if record is None:
+                    self.odd += 1
+                    own(NOBODY)
+                    continue
+                time = b"%d" % record.time
+                _, callid, queue, agent, event, _ = record
+            if callid in no_call:
+                own(NOBODY)
                 continue
-            row = rows[index]
-            callid = row[1]
-            if callid in NO_CALL:
-                continue
-            legs = all_legs.get(callid)
-            if kind == _ENTERS:
-                entered.add(callid)
-                leg = [row[2].lower(), row[0], None, 0]
-                if legs is None:
-                    all_legs[callid] = [leg]
-                else:
-                    legs.append(leg)
-            elif kind == _ENDS:
-                if legs is not None and len(legs) == 1 and legs[0][_QUEUE] == row[2].lower():
-                    del all_legs[callid]
-                else:
-                    other = self._end(callid, row[2].lower(), row[3])
-                    if other is not None:
-                        ended_elsewhere[other] = row[0]
-            elif kind == _CONNECTS:
-                self._connect(callid, row[2].lower(), row[3])
-            elif kind == _IS_AGENTS and legs is None:
-                owners[index] = NOBODY
-        if not NO_CALL.isdisjoint(owners):
-            owners = [NOBODY if owner in NO_CALL else owner for owner in owners]
-        last = self._last
-        last.update(zip(owners, times, strict=True))
-        last.pop(NOBODY, None)
-        for callid, time in ended_elsewhere.items():
-            if int(last.get(callid, b"0")) < int(time):
-                last[callid] = time
-        return owners
+            kind = kind_of(event)
+            if kind is not None:
+                legs = all_legs.get(callid)
+                if kind == _ENTERS:
+                    entered.add(callid)
+                    leg = [queue.lower(), time, None, 0]
+                    if legs is None:
+                        all_legs[callid] = [leg]
+                    else:
+                        legs.append(leg)
+                elif kind == _ENDS:
+                    if legs is not None and len(legs) == 1 and legs[0][_QUEUE] == queue.lower():
+                        del all_legs[callid]
+                    else:
+                        self._end(callid, queue.lower(), agent, time)
+                elif kind == _CONNECTS:
+                    self._connect(callid, queue.lower(), agent)
+                elif legs is None:
+                    own(NOBODY)
+                    continue
+            own(callid)
+            last[callid] = time
 
     def held(self, now: float) -> set[bytes]:
         """Return the callids that must not leave yet at the time `now`."""
@@ -227,11 +224,8 @@ class CallTracker:
                     leg[_AGENT], leg[_CONNECTED] = agent, self._connections
                     return
 
-    def _end(self, callid: bytes, queue: bytes, agent: bytes) -> bytes | None:
-        """End the leg a terminal event speaks of, if it is known.
-
-        Return the callid of the other call when it was another call's leg.
-        """
+    def _end(self, callid: bytes, queue: bytes, agent: bytes, time: bytes) -> None:
+        """End the leg that a terminal event at `time` speaks of, if it is known."""
         own = [leg for leg in self._legs.get(callid, ()) if leg[_QUEUE] == queue]
         if own:
             connected = [leg for leg in own if leg[_AGENT] is not None]
@@ -241,9 +235,9 @@ class CallTracker:
             else:
                 choice = [leg for leg in connected if leg[_AGENT] == agent] or waiting or connected
             self._close(callid, choice[0])
-            return None
+            return
         if agent in _NO_AGENT or not self._may_end_others(callid):
-            return None
+            return
         others = [
             (leg[_CONNECTED], other, leg)
             for other, legs in self._legs.items()
@@ -251,11 +245,11 @@ class CallTracker:
             if leg[_AGENT] == agent and leg[_QUEUE] == queue
         ]
         if not others:
-            return None
+            return
         _, other, leg = min(others, key=lambda entry: entry[0])
         self._close(other, leg)
         self._partner[callid], self._partner[other] = other, callid
-        return other
+        self._last[other] = max(self._last[other], time, key=int)
 
     def _may_end_others(self, callid: bytes) -> bool:
         """Tell whether a terminal event may speak of another call's leg.
@@ -279,23 +273,21 @@ class CallTracker:
         self._partner.clear()
 
 
-def _restarts(lines: Sequence[bytes]) -> list[int]:
+def _parts(text: bytes) -> Iterator[bytes]:
+    """Yield whole lines in portions that a processor's cache holds."""
+    start = 0
+    while start < len(text):
+        end = text.rfind(b"\n", start, start + _PART_BYTES) + 1 or text.index(b"\n", start) + 1
+        yield text[start:end]
+        start = end
+
+
+def _restarts(text: bytes, lines: Sequence[bytes]) -> list[int]:
     """Return where Asterisk started: the indices behind each QUEUESTART.
 
     After a crash it may be glued to the stump of the line before, so the end of
     the line is what counts.
     """
-    if b"|QUEUESTART" not in b"\n".join(lines):
+    if b"|QUEUESTART" not in text:
         return []
     return [index for index, line in enumerate(lines, start=1) if line.endswith(_RESTART)]
-
-
-def _all_records(rows: Sequence[Sequence[bytes]], times: Sequence[bytes]) -> bool:
-    """Tell at a glance that all rows are records of this century; False proves nothing."""
-    if not rows:
-        return True
-    return min(map(len, rows)) >= 5 and set(map(len, times)) == {10} and b"".join(times).isdigit()
-
-
-def _is_record(row: Sequence[bytes]) -> bool:
-    return len(row) >= 5 and 9 <= len(row[0]) <= 11 and row[0].isdigit()

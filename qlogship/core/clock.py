@@ -7,10 +7,10 @@ what it is used for is the business of `calls` and `batching`.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
-from qlogship.core.records import time_of
+from qlogship.core.records import times_from_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,15 +32,9 @@ class RecordClock:
         self._hold = hold
         self._doubtful: int | None = None
 
-    def observe(self, lines: Sequence[bytes], *, silence: float = 0.0) -> None:
-        """Take in lines in archive order; `silence` is the seconds since those before."""
-        times = []
-        for line in reversed(lines):
-            time = time_of(line)
-            if time is not None:
-                times.append(time)
-                if len(times) == _SAMPLE:
-                    break
+    def observe(self, text: bytes, *, silence: float = 0.0) -> None:
+        """Take in whole lines in archive order; `silence` is the seconds since those before."""
+        times = list(islice(times_from_the_end(text), _SAMPLE))
         if not times:
             return
         if self.time is None:

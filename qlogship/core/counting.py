@@ -16,22 +16,17 @@ MEMORY = 10_000
 
 
 class CallCounter:
-    """Count callids that were not among the last `MEMORY` seen."""
+    """Count callids that were not among the last `MEMORY` seen; up to twice as many are known."""
 
     def __init__(self) -> None:
-        self._recent: dict[bytes, None] = {}
+        self._recent: set[bytes] = set()
+        self._before: set[bytes] = set()
 
     def count_new(self, callids: Iterable[bytes]) -> int:
         """Take in callids; return how many of them are new."""
-        recent = self._recent
-        new = 0
-        for callid in callids:
-            if callid in recent:
-                del recent[callid]  # seen last is kept longest
-            else:
-                new += 1
-            recent[callid] = None
-        if len(recent) > 2 * MEMORY:
-            for callid in list(recent)[: len(recent) - MEMORY]:
-                del recent[callid]
+        callids = set(callids)
+        new = len(callids - self._recent - self._before)
+        self._recent |= callids
+        if len(self._recent) >= MEMORY:
+            self._recent, self._before = set(), self._recent
         return new

@@ -12,7 +12,11 @@ none raises.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ENTERQUEUE = b"ENTERQUEUE"
 CONNECT = b"CONNECT"
@@ -58,6 +62,8 @@ AGENT_EVENTS = frozenset(
 NO_CALL = frozenset({b"", b"CLI", b"MANAGER", b"NONE", b"REALTIME"})
 
 _TIME = re.compile(rb"\d{9,11}", re.ASCII)
+_ENTERS = b"|" + ENTERQUEUE
+_EVENT_ENDS = frozenset({b"|", b"\n", b""})
 
 
 class Record(NamedTuple):
@@ -90,23 +96,40 @@ def time_of(line: bytes) -> int | None:
     return int(head) if pipe and _TIME.fullmatch(head) else None
 
 
-def entered_calls(text: bytes) -> set[bytes]:
-    """Return the callids that enter a queue in this text: what is counted as calls.
+def times_in(text: bytes) -> Iterator[int]:
+    """Yield the times of the records in whole lines, first one first."""
+    start = 0
+    while (end := text.find(b"\n", start)) >= 0:
+        time = time_of(text[start:end])
+        if time is not None:
+            yield time
+        start = end + 1
 
-    `text` is whole lines. It is searched, not cut into lines: most lines are of
-    other events.
+
+def times_from_the_end(text: bytes) -> Iterator[int]:
+    """Yield the times of the records in whole lines, last one first."""
+    end = len(text) - 1
+    while end >= 0:
+        start = text.rfind(b"\n", 0, end) + 1
+        time = time_of(text[start:end])
+        if time is not None:
+            yield time
+        end = start - 1
+
+
+def entered_calls(text: bytes) -> set[bytes]:
+    """Return the callids that enter a queue in these whole lines: what is counted as calls.
+
+    The text is searched, not cut into lines: most lines are of other events.
     """
     entered = set()
-    if not text.endswith(b"\n"):
-        text += b"\n"
-    find, find_back = text.find, text.rfind
-    for event in (b"|ENTERQUEUE|", b"|ENTERQUEUE\n"):
-        position = find(event)
-        while position >= 0:
-            fields = text[find_back(b"\n", 0, position) + 1 : position].split(b"|")
-            if len(fields) == 4 and fields[1] not in NO_CALL:
-                time = fields[0]
-                if 9 <= len(time) <= 11 and time.isdigit():
-                    entered.add(fields[1])
-            position = find(event, position + 1)
-    return entered
+    pieces = (b"\n" + text).split(_ENTERS)
+    for piece, rest in pairwise(pieces):
+        start = piece.rfind(b"\n") + 1
+        if start == 0:  # the word stands twice in one line
+            records = filter(None, map(parse, text.split(b"\n")))
+            return {record.callid for record in records if record.event == ENTERQUEUE} - NO_CALL
+        columns = piece[start:].split(b"|")
+        if len(columns) == 4 and rest[:1] in _EVENT_ENDS and _TIME.fullmatch(columns[0]):
+            entered.add(columns[1])
+    return entered - NO_CALL

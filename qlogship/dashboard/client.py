@@ -205,6 +205,9 @@ class TeamDashboard:
     def _post(self, path: str, headers: Mapping[str, str], content: tuple[bytes, ...]) -> _Reply:
         """Post the pieces of a body; return what came back, as far as it came."""
         length = {"Content-Length": str(sum(map(len, content)))}
+        # httpx ties request and response into a circle, which lives until the
+        # collector comes: it must not keep the body alive.
+        pieces = (piece for piece in content)
         answer = Answer(sent=False)
         cookies: list[str] = []
         body = bytearray()
@@ -212,7 +215,7 @@ class TeamDashboard:
             self._wire.begin(self._timeout)
             try:
                 with self._client.stream(
-                    "POST", self._base + path, headers={**headers, **length}, content=content
+                    "POST", self._base + path, headers={**headers, **length}, content=pieces
                 ) as response:
                     answer = _head(response)
                     cookies = response.headers.get_list("set-cookie")
@@ -223,6 +226,8 @@ class TeamDashboard:
                 answer = replace(answer, complete=True)
             except FAILURES as exc:
                 answer = replace(answer, detail=str(exc) or type(exc).__name__)
+            finally:
+                pieces.close()
             answer = replace(answer, sent=self._wire.sent, body=bytes(body[:ANSWER_MAX]))
         return _Reply(answer, cookies)
 

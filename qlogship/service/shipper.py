@@ -334,7 +334,8 @@ class Shipper:
     def _advance(self, *, hurry: bool, flush: bool) -> bool:
         """Archive what there is to read, and cut what may go; tell whether there is more."""
         with self._store.transaction():
-            piece = self._source.read(_READ_BYTES)
+            look = not self._may_cut_at_once()
+            piece = self._source.read(_READ_BYTES) if look else None
             changes = self._source.take_changes()
             for stream in changes.streams.values():
                 self._store.cursor.save(stream)
@@ -347,15 +348,27 @@ class Shipper:
             self._note_source()
             self._look_at_stillness(read_something=piece is not None)
             full = self._fill()
-            caught_up = piece is None and self._frontier == self._store.archive.next_seq
+            caught_up = look and piece is None and self._frontier == self._store.archive.next_seq
             batches = self._cut(full=full, caught_up=caught_up, hurry=hurry, flush=flush)
             for batch in batches:
                 self._prepare(batch)
             if caught_up:
                 self._write_held()
             self._notices.write()
+            more = not caught_up and (piece is not None or len(self._waiting) < AHEAD)
+            if not more:
+                more = self._store.archive.count_next()
         self.drained = caught_up and not batches and (self._window.empty or not self._ready())
-        return piece is not None or (len(self._waiting) < AHEAD and not caught_up)
+        return more
+
+    def _may_cut_at_once(self) -> bool:
+        """Tell whether what was read last fills a batch: then it need not be read back later."""
+        block = self._block
+        return (
+            block is not None
+            and len(self._waiting) < AHEAD
+            and (len(block.data) >= self._window.room)
+        )
 
     def _fill(self) -> bool:
         """Take archived records into the window while another batch may be decided."""
@@ -367,15 +380,13 @@ class Shipper:
                 self._block = archive.block_at(self._frontier)
                 if self._block is None:
                     return False
-            block, skip = self._block, 0
-            data = block.data
+            block, data = self._block, self._block.data
             if len(data) > room:
-                skip = data.rfind(b"\n", 0, room) + 1 or data.index(b"\n") + 1
-                data = data[:skip]
+                data = data[: data.rfind(b"\n", 0, room) + 1 or data.index(b"\n") + 1]
             taken = self._window.add(block.first_seq, data, silence=self._silence)
             self._silence = 0.0
             self._frontier += taken
-            self._block = block.after(taken, skip) if skip else None
+            self._block = block.after(taken, len(data)) if taken < block.lines else None
         return True
 
     def _cut(self, *, full: bool, caught_up: bool, hurry: bool, flush: bool) -> list[Batch]:

@@ -88,5 +88,6 @@ class UploadThread:
                 self._outcomes.put(self._upload(*job))
             except Exception as error:  # noqa: BLE001  # raised on the main thread by outcome()
                 self._outcomes.put(error)
+            del job  # not to keep the body while waiting for the next
             self._idle.set()
             self._wake()

@@ -4,6 +4,11 @@ Records lie in chunks. A block from a backlog becomes one packed (zstd) chunk;
 live records collect in small unpacked ones, which are folded into a packed one
 when they have grown to `FOLD_BYTES`. Reading is sequential, opening is O(1).
 
+Two things about a backlog's chunk are not waited for. It is compressed on
+another thread, and its row is written by `finish`, at the end of the
+transaction. And its calls are counted later, by `count_next`, when there is
+nothing better to do; until then the column is NULL.
+
 Each record is kept with its newline. One that was rotated away unfinished gets
 a newline of ours, so that the next one stays a record of its own; `torn` counts
 them.
@@ -11,6 +16,7 @@ them.
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -18,7 +24,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import zstandard
 
 from qlogship.core.counting import MEMORY, CallCounter
-from qlogship.core.records import entered_calls, time_of
+from qlogship.core.records import entered_calls, times_from_the_end, times_in
 from qlogship.errors import StateError
 
 if TYPE_CHECKING:
@@ -44,6 +50,19 @@ class Block:
     def after(self, lines: int, size: int) -> Block:
         """Return the block without its first `lines` records, which are `size` bytes."""
         return Block(self.first_seq + lines, self.lines - lines, self.data[size:])
+
+
+class _Row(NamedTuple):
+    """A row of the table `chunk`, but for the data."""
+
+    first_seq: int
+    lines: int
+    calls: int | None
+    bytes: int
+    torn: int
+    first_time: int | None
+    last_time: int | None
+    packed: bool
 
 
 class _Origin(NamedTuple):
@@ -76,6 +95,10 @@ class Archive:
         ).fetchone()
         self._origin = _Origin(*row) if row else None
         self._counter: CallCounter | None = None
+        self._packer = ThreadPoolExecutor(1, thread_name_prefix="pack")
+        self._packing: tuple[_Row, Future[bytes]] | None = None
+        self._newest: Block | None = None
+        self._counted = self._uncounted() is None
 
     @property
     def next_seq(self) -> int:
@@ -91,37 +114,75 @@ class Archive:
         torn = not data.endswith(b"\n")
         text = data + b"\n" if torn else data
         lines = text.count(b"\n")
-        if self._counter is None:
-            self._counter = self._recall()
-        calls = self._counter.count_new(entered_calls(text))
-        self._note_origin(stream, offset, size=len(data), torn=torn)
         packed = self._tail_bytes == 0 and len(text) >= FOLD_BYTES
-        self._db.execute(
-            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                first_seq,
-                lines,
-                calls,
-                len(text),
-                int(torn),
-                _time_in(text[:_TIME_SOUGHT].split(b"\n")),
-                _time_in(reversed(text[-_TIME_SOUGHT:].split(b"\n")[1:])),
-                packed,
-                self._pack.compress(text) if packed else text,
-            ),
+        calls = None if packed or not self._counted else self._count(text)
+        self.finish()
+        self._note_origin(stream, offset, size=len(data), torn=torn)
+        row = _Row(
+            first_seq,
+            lines,
+            calls,
+            len(text),
+            int(torn),
+            next(times_in(text[:_TIME_SOUGHT]), None),
+            next(times_from_the_end(text[-_TIME_SOUGHT:]), None),
+            packed,
         )
         self._next_seq += lines
-        if not packed:
+        if packed:
+            self._counted = False
+            self._packing = row, self._packer.submit(self._pack.compress, text)
+            self._newest = Block(first_seq, lines, text)
+        else:
+            self._insert(row, text)
             self._tail_bytes += len(text)
             if self._tail_bytes >= FOLD_BYTES:
                 self._fold()
         return first_seq
 
+    def finish(self) -> None:
+        """Write what `append` left to be written; to be called before the commit."""
+        if self._packing is not None:
+            row, packed = self._packing
+            self._packing = None
+            self._insert(row, packed.result())
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._packer.shutdown()
+
+    def count_next(self) -> bool:
+        """Count the calls of one chunk that were not counted yet; false when there is none."""
+        if self._counted:
+            return False
+        first_seq = self._uncounted()
+        if first_seq is None:
+            self._counted = True
+            return False
+        if self._counter is None:
+            self._counter = self._recall(first_seq)
+        calls = self._count(self._chunk_of(first_seq).data)
+        self._db.execute("UPDATE chunk SET calls = ? WHERE first_seq = ?", (calls, first_seq))
+        return True
+
+    def uncounted_calls(self) -> int:
+        """Return the calls in the chunks that were not counted yet."""
+        first_seq = self._uncounted()
+        if first_seq is None:
+            return 0
+        counter, calls = self._recall(first_seq), 0
+        while first_seq < self._next_seq:
+            block = self._chunk_of(first_seq)
+            calls += counter.count_new(entered_calls(block.data))
+            first_seq += block.lines
+        return calls
+
     def block_at(self, seq: int) -> Block | None:
         """Return the records from `seq` to the end of its chunk; None beyond the end."""
         if seq >= self._next_seq:
             return None
-        block = self._chunk_of(seq)
+        newest = self._newest
+        block = newest if newest and seq == newest.first_seq else self._chunk_of(seq)
         skip = seq - block.first_seq
         if skip == 0:
             return block
@@ -196,7 +257,12 @@ class Archive:
                 (self._origin.bytes, self._origin.torn, last.first_seq),
             )
 
+    def _insert(self, row: _Row, data: bytes) -> None:
+        self._db.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, data))
+
     def _chunk_of(self, seq: int) -> Block:
+        if self._packing is not None and seq >= self._packing[0].first_seq:
+            self.finish()
         row = self._db.execute(
             "SELECT first_seq, lines, packed, data FROM chunk WHERE first_seq <= ?"
             " ORDER BY first_seq DESC LIMIT 1",
@@ -228,29 +294,45 @@ class Archive:
         """Make one packed chunk of the unpacked ones at the end."""
         after = self._packed_end()
         rows = self._db.execute(
-            "SELECT first_seq, lines, calls, bytes, torn, first_time, last_time, data"
+            "SELECT first_seq, lines, calls, bytes, torn, first_time, last_time, packed, data"
             " FROM chunk WHERE first_seq > ? ORDER BY first_seq",
             (after,),
         ).fetchall()
         self._db.execute("DELETE FROM chunk WHERE first_seq > ?", (after,))
-        firsts = [row[5] for row in rows if row[5] is not None]
-        lasts = [row[6] for row in rows if row[6] is not None]
-        self._db.execute(
-            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)",
-            (
-                rows[0][0],
-                *(sum(row[column] for row in rows) for column in range(1, 5)),
-                firsts[0] if firsts else None,
-                lasts[-1] if lasts else None,
-                self._pack.compress(b"".join(row[7] for row in rows)),
-            ),
+        parts = [_Row(*row[:-1]) for row in rows]
+        calls = [part.calls for part in parts]
+        folded = _Row(
+            parts[0].first_seq,
+            sum(part.lines for part in parts),
+            None if None in calls else sum(filter(None, calls)),
+            sum(part.bytes for part in parts),
+            sum(part.torn for part in parts),
+            next((part.first_time for part in parts if part.first_time is not None), None),
+            next((part.last_time for part in parts[::-1] if part.last_time is not None), None),
+            packed=True,
         )
+        if folded.calls is None:
+            self._counter = None  # it may know some of what is to be counted anew
+        self._insert(folded, self._pack.compress(b"".join(row[-1] for row in rows)))
         self._tail_bytes = 0
 
-    def _recall(self) -> CallCounter:
-        """Fill a counter with the callids at the end of the archive."""
+    def _uncounted(self) -> int | None:
+        """Return where the first chunk begins whose calls were not counted."""
+        self.finish()
+        row = self._db.execute(
+            "SELECT first_seq FROM chunk WHERE calls IS NULL ORDER BY first_seq LIMIT 1"
+        ).fetchone()
+        return row[0] if row else None
+
+    def _count(self, text: bytes) -> int:
+        """Count the calls that are new in what comes behind all that was counted."""
+        if self._counter is None:
+            self._counter = self._recall(self._next_seq)
+        return self._counter.count_new(entered_calls(text))
+
+    def _recall(self, seq: int) -> CallCounter:
+        """Return a counter that knows the callids before `seq`."""
         newest: list[set[bytes]] = []
-        seq = self._next_seq
         while seq > 1 and sum(map(len, newest)) < MEMORY:
             block = self._chunk_of(seq - 1)
             newest.append(entered_calls(block.data))
@@ -259,7 +341,3 @@ class Archive:
         for callids in reversed(newest):
             counter.count_new(callids)
         return counter
-
-
-def _time_in(lines: Iterable[bytes]) -> int | None:
-    return next((time for line in lines if (time := time_of(line)) is not None), None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qlogship.store.archive import Archive
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -48,6 +50,7 @@ def figures(connection: sqlite3.Connection) -> Figures:
             "SELECT coalesce(sum(lines), 0), coalesce(sum(calls), 0), coalesce(sum(bytes), 0),"
             " coalesce(sum(torn), 0) FROM chunk"
         ).fetchone()
+        calls += Archive(connection).uncounted_calls()
         generation, held_calls, held_lines, odd, resync = connection.execute(
             "SELECT generation, held_calls, held_lines, odd, resync FROM shipping"
         ).fetchone()

@@ -178,6 +178,14 @@ class Ledger:
             states,
         )
 
+    def in_doubt(self) -> bool:
+        """Tell whether an upload of this generation is unknown or quarantined."""
+        found = self._db.execute(
+            "SELECT 1 FROM upload WHERE state IN ('unknown', 'rejected') AND generation ="
+            " (SELECT generation FROM shipping) LIMIT 1"
+        )
+        return found.fetchone() is not None
+
     def uploads(self, *, limit: int | None = None, since: float | None = None) -> list[Upload]:
         """Return uploads, newest first; only those prepared at `since` or later."""
         return self._select(

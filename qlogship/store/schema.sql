@@ -26,7 +26,8 @@ CREATE TABLE sighting (
 CREATE TABLE chunk (
     first_seq  INTEGER PRIMARY KEY,
     lines      INTEGER NOT NULL,
-    calls      INTEGER NOT NULL,            -- callids that entered a queue for the first time
+    calls      INTEGER,                     -- callids that entered a queue for the first time;
+                                            -- NULL while they were not counted
     bytes      INTEGER NOT NULL,            -- of the text
     torn       INTEGER NOT NULL,            -- records whose newline is ours
     first_time INTEGER,
@@ -34,6 +35,7 @@ CREATE TABLE chunk (
     packed     INTEGER NOT NULL,
     data       BLOB    NOT NULL
 );
+CREATE INDEX chunk_uncounted ON chunk (first_seq) WHERE calls IS NULL;
 
 -- From first_seq on, records come from this stream, starting at this offset.
 CREATE TABLE origin (

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qlogship.errors import StateError
 from qlogship.store.archive import Archive
 from qlogship.store.cursor import Cursor
 from qlogship.store.database import FILE_NAME, connect, reported, transaction, user_name
-from qlogship.store.figures import figures
 from qlogship.store.ledger import Ledger
 from qlogship.store.lock import StateLock
 from qlogship.store.troubles import Troubles
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -61,21 +61,25 @@ class Store:
         `StateError` when it still cannot be used.
         """
         with reported(self._directory):
+            self.archive.close()
             self._db.close()
         self._open()
 
-    def transaction(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """Commit what the block writes, or none of it."""
-        return transaction(self._db, self._directory / FILE_NAME)
+        with transaction(self._db, self._directory / FILE_NAME):
+            yield
+            self.archive.finish()
 
     def in_doubt(self) -> bool:
         """Tell whether an upload is unknown or quarantined."""
-        now = figures(self._db)
-        return now.unknown > 0 or now.quarantined > 0
+        return self.ledger.in_doubt()
 
     def close(self) -> None:
         """Close the file and let go of the lock."""
         try:
+            self.archive.close()
             self._db.close()
         finally:
             self._lock.release()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qlogship.core.calls import NOBODY, CallTracker
 from qlogship.core.records import NO_CALL, parse
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
-from tests.fixtures.queue_log import record, tree_lines
+from tests.fixtures.queue_log import record, text_of, tree_lines
 from tests.support.clocks import advance_clock
 
 SETTLE = 5.0
@@ -59,8 +59,8 @@ def test_borders_mean_nothing(lines: list[bytes], borders: set[int]) -> None:
     """Owners and held calls are the same however the lines are cut into portions."""
     assume(not any(is_false_time(line) for line in lines))
     whole, parted = tracker(), tracker()
-    expected = whole.observe(lines)
-    owners = [owner for piece in pieces(lines, borders) for owner in parted.observe(piece)]
+    expected = whole.observe(text_of(lines))
+    owners = [owner for piece in pieces(lines, borders) for owner in parted.observe(text_of(piece))]
     assert owners == expected
     assert parted.odd == whole.odd
     assert parted.entered == whole.entered
@@ -74,7 +74,7 @@ def test_tracker_and_parser_agree(lines: list[bytes]) -> None:
     """A line has an owner only if it parses; the others are counted as odd."""
     assume(not any(is_false_time(line) for line in lines))
     calls = tracker()
-    for line, owner in zip(lines, calls.observe(lines), strict=True):
+    for line, owner in zip(lines, calls.observe(text_of(lines)), strict=True):
         columns = parse(line)
         assert owner in (NO_CALL if columns is None else NO_CALL | {columns.callid})
     assert calls.odd == sum(parse(line) is None for line in lines)
@@ -96,7 +96,7 @@ def test_no_line_stops_the_tracker(lines: list[bytes], now: float) -> None:
     """Whatever the lines are, every question gets an answer."""
     assume(not any(is_false_time(line) for line in lines))
     calls = tracker()
-    calls.observe(lines)
+    calls.observe(text_of(lines))
     held = calls.held(now)
     assert sorted(calls.oldest_first(held)) == sorted(held)
     assert (calls.next_change(now) is None) == (not held)
@@ -113,7 +113,7 @@ def test_held_is_what_is_open_or_not_settled(steps: list[Step], waits: list[floa
     for number, step in enumerate(steps):
         expected_owner = bystander.owner(step)
         bystander.take(step)
-        owner = calls.observe([step.line])[0]
+        owner = calls.observe(text_of([step.line]))[0]
         assert (NOBODY if owner in NO_CALL else owner) == expected_owner
         now = step.time + waits[number % len(waits)]
         assert calls.held(now) == bystander.held(now), step.line
@@ -124,9 +124,9 @@ def test_a_restart_ends_every_call(steps: list[Step], position: int) -> None:
     """When settle has passed since Asterisk started, no call from before is held."""
     calls = tracker()
     before = steps[:position]
-    calls.observe([step.line for step in before])
+    calls.observe(text_of([step.line for step in before]))
     time = before[-1].time + 1 if before else BEGIN
-    calls.observe([record(time, b"NONE", b"NONE", b"NONE", b"QUEUESTART")])
+    calls.observe(text_of([record(time, b"NONE", b"NONE", b"NONE", b"QUEUESTART")]))
     for wait in (SETTLE, 2 * SETTLE, HOLD, 2 * HOLD):
         assert calls.held(time + wait) == set()
         assert calls.next_change(time + wait) is None
@@ -140,7 +140,7 @@ def test_what_has_left_does_not_come_back(
     calls, unforgetting = tracker(), tracker()
     before, after = steps[:position], steps[position:]
     for observer in (calls, unforgetting):
-        observer.observe([step.line for step in before])
+        observer.observe(text_of([step.line for step in before]))
     time = before[-1].time if before else BEGIN
     known = sorted({step.callid for step in before if step.callid})
     kept = {callid for number, callid in enumerate(known) if number in chosen}
@@ -152,7 +152,7 @@ def test_what_has_left_does_not_come_back(
     for step in after:
         spoken.add(step.callid)
         for observer in (calls, unforgetting):
-            observer.observe([step.line])
+            observer.observe(text_of([step.line]))
         for now in (step.time, step.time + 4.5, step.time + 60):
             held = calls.held(now)
             assert held <= kept | spoken
@@ -165,7 +165,7 @@ def test_next_change_is_when_the_first_call_may_go(steps: list[Step]) -> None:
     calls = tracker()
     time = BEGIN
     for step in steps:
-        calls.observe([step.line])
+        calls.observe(text_of([step.line]))
         time = step.time
         for now in (time, time + 2.5):
             held = calls.held(now)
@@ -181,8 +181,8 @@ def test_portions_of_a_real_log(tree: str, borders: set[int]) -> None:
     """A real log gives the same calls in any portions."""
     lines = tree_lines(tree)
     whole, parted = tracker(), tracker()
-    owners = [owner for piece in pieces(lines, borders) for owner in parted.observe(piece)]
-    assert owners == whole.observe(lines)
+    owners = [owner for piece in pieces(lines, borders) for owner in parted.observe(text_of(piece))]
+    assert owners == whole.observe(text_of(lines))
     now = int(lines[-1].split(b"|")[0])
     assert parted.held(now) == whole.held(now)
 
@@ -222,6 +222,6 @@ def test_large_portions(size: int) -> None:
     """A portion of any size is taken in as its lines are."""
     lines = (tree_lines("rotate") * 3)[:size]
     whole, single = tracker(), tracker()
-    owners = whole.observe(lines)
-    assert owners == [owner for line in lines for owner in single.observe([line])]
+    owners = whole.observe(text_of(lines))
+    assert owners == [owner for line in lines for owner in single.observe(text_of([line]))]
     assert len(owners) == size

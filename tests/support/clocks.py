@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 def advance_clock(lines: Sequence[bytes], previous: int | None, *, hold: float) -> int | None:
     """Return the time of a clock that stood at `previous`, after these lines."""
     clock = RecordClock(previous, hold=hold)
-    clock.observe(lines)
+    clock.observe(b"".join(line + b"\n" for line in lines))
     return clock.time

@@ -6,7 +6,7 @@ import pytest
 
 from qlogship.core.calls import NOBODY, CallTracker
 from qlogship.core.records import AGENT_EVENTS, NO_CALL, TERMINAL_EVENTS, parse
-from tests.fixtures.queue_log import TREES, record, sample_lines, scenario, tree_lines
+from tests.fixtures.queue_log import TREES, record, sample_lines, scenario, text_of, tree_lines
 from tests.support.clocks import advance_clock
 
 T = 1_795_411_401
@@ -29,7 +29,7 @@ class Log:
 
     def write(self, *lines: bytes) -> Log:
         """Write lines as they are."""
-        self.owners += self.tracker.observe(lines)
+        self.owners += self.tracker.observe(text_of(lines))
         times = [row.time for line in lines if (row := parse(line)) is not None]
         self.time = times[-1] if times else self.time
         return self

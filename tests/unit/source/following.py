@@ -111,6 +111,7 @@ class Following:
             self._cursor.save(stream)
         if piece is not None:
             self._archive.append(piece.data, stream=piece.stream.id, offset=piece.offset)
+        self._archive.finish()
         self._cursor.save_sightings(changes.seen, changes.gone)
         if changes.history is not None:
             self._cursor.save_history(changes.history)

@@ -45,7 +45,9 @@ class Book:
         )
         text = data if data.endswith(b"\n") else data + b"\n"
         self.lines += text.split(b"\n")[:-1]
-        return self.archive.append(data, stream=stream, offset=begin)
+        first_seq = self.archive.append(data, stream=stream, offset=begin)
+        self.archive.finish()
+        return first_seq
 
     def reopen(self) -> None:
         """Forget all that is only in memory."""
@@ -55,6 +57,11 @@ class Book:
         """Return how many records each chunk has, and whether it is packed."""
         rows = self.db.execute("SELECT lines, packed FROM chunk ORDER BY first_seq")
         return [(lines, bool(packed)) for lines, packed in rows]
+
+    def counted(self) -> int:
+        """Return the calls that were counted."""
+        row = self.db.execute("SELECT coalesce(sum(calls), 0) FROM chunk").fetchone()
+        return int(row[0])
 
     def text_of(self, runs: Sequence[tuple[int, int]]) -> bytes:
         """Return what the runs should give."""
@@ -363,3 +370,29 @@ def test_origins_are_few() -> None:
     book.append(records(2), stream=2)
 
     assert book.db.execute("SELECT count(*) FROM origin").fetchone()[0] == 2
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_calls_are_counted_late_or_at_once(data: st.DataObject) -> None:
+    """However records come, and whenever they are counted, each call is counted once."""
+    book = Book()
+    number = 0
+    for count in data.draw(st.lists(st.sampled_from([1, 40, 3_500]), min_size=1, max_size=6)):
+        calls = range(number, number + count)
+        number += count
+        book.append(
+            b"".join(
+                b"%d|%d.1|q|NONE|ENTERQUEUE||7|1\n%d|%d.1|q|NONE|ABANDON|1|1|9\n"
+                % (TIME + call, call, TIME + call + 9, call)
+                for call in calls
+            )
+        )
+        if data.draw(st.booleans()):
+            book.archive.count_next()
+        if data.draw(st.booleans()):
+            book.reopen()
+        assert book.counted() + book.archive.uncounted_calls() == number
+    while book.archive.count_next():
+        pass
+    assert (book.counted(), book.archive.uncounted_calls()) == (number, 0)
