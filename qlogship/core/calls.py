@@ -145,7 +145,12 @@ class CallTracker:
                     else:
                         self._end(callid, queue.lower(), agent, time)
                 elif kind == _CONNECTS:
-                    self._connect(callid, queue.lower(), agent)
+                    only = legs[0] if legs is not None and len(legs) == 1 else None
+                    if only is not None and only[_AGENT] is None and only[_QUEUE] == queue.lower():
+                        self._connections += 1
+                        only[_AGENT], only[_CONNECTED] = agent, self._connections
+                    else:
+                        self._connect(callid, queue.lower(), agent)
                 elif legs is None:
                     own(NOBODY)
                     continue
@@ -217,8 +222,8 @@ class CallTracker:
 
     def _connect(self, callid: bytes, queue: bytes, agent: bytes) -> None:
         """Mark the oldest waiting leg in this queue as connected to this agent."""
-        for owner in (callid, self._partner.get(callid)):
-            for leg in self._legs.get(owner, ()) if owner else ():
+        for legs in (self._legs.get(callid), self._legs.get(self._partner.get(callid, NOBODY))):
+            for leg in legs or ():
                 if leg[_AGENT] is None and leg[_QUEUE] == queue:
                     self._connections += 1
                     leg[_AGENT], leg[_CONNECTED] = agent, self._connections
