@@ -298,14 +298,15 @@ def runs_of(seqs: Iterable[int]) -> list[Run]:
 
 
 def encode_runs(runs: Iterable[Run]) -> bytes:
-    """Write runs as bytes: for each, the gap before it and its length, in base 128.
+    """Write runs as bytes: for each, the way from the one before and its length, in base 128.
 
-    A batch costs a few bytes, whatever its size.
+    A batch costs a few bytes, whatever its size. The runs may stand in any order.
     """
     out = bytearray()
     position = 0
     for first, last in runs:
-        for number in (first - position, last - first):
+        way = first - position
+        for number in (way * 2 if way >= 0 else -way * 2 - 1, last - first):
             rest = number
             while rest > 0x7F:
                 out.append(rest & 0x7F | 0x80)
@@ -328,8 +329,8 @@ def decode_runs(data: bytes) -> list[Run]:
         raise ValueError("the last number is cut off")
     runs: list[Run] = []
     position = 0
-    for gap, length in zip(numbers[::2], numbers[1::2], strict=True):
-        first = position + gap
+    for way, length in zip(numbers[::2], numbers[1::2], strict=True):
+        first = position + (way // 2 if way % 2 == 0 else -(way + 1) // 2)
         runs.append((first, first + length))
         position = first + length + 1
     return runs

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from qlogship.service.clocks import Clocks
     from qlogship.service.worker import Uploads
     from qlogship.source.follower import QueueLog
-    from qlogship.store.archive import Block
+    from qlogship.store.archive import Archive, Block
     from qlogship.store.store import Store
 
 AHEAD: Final = 2
@@ -96,6 +96,7 @@ class Shipper:
         self._notices = Notices(store.troubles, log, clocks)
         position = store.ledger.position()
         self._generation = position.generation
+        self._ahead = list(position.ahead)
         self._frontier = position.frontier
         self._window = Window(
             CallTracker(settle=settings.batch.settle, hold=settings.batch.hold),
@@ -348,7 +349,7 @@ class Shipper:
             self._note_source()
             self._look_at_stillness(read_something=piece is not None)
             full = self._fill()
-            caught_up = look and piece is None and self._frontier == self._store.archive.next_seq
+            caught_up = look and piece is None and self._all_taken
             batches = self._cut(full=full, caught_up=caught_up, hurry=hurry, flush=flush)
             for batch in batches:
                 self._prepare(batch)
@@ -377,7 +378,7 @@ class Shipper:
             return False
         while (room := self._window.room) > 0:
             if self._block is None:
-                self._block = archive.block_at(self._frontier)
+                self._block = self._next_block(archive)
                 if self._block is None:
                     return False
             block, data = self._block, self._block.data
@@ -385,9 +386,33 @@ class Shipper:
                 data = data[: data.rfind(b"\n", 0, room) + 1 or data.index(b"\n") + 1]
             taken = self._window.add(block.first_seq, data, silence=self._silence)
             self._silence = 0.0
-            self._frontier += taken
             self._block = block.after(taken, len(data)) if taken < block.lines else None
+            self._move_on(taken)
         return True
+
+    @property
+    def _all_taken(self) -> bool:
+        """Whether every archived record was taken into the window."""
+        return not self._ahead and self._frontier == self._store.archive.next_seq
+
+    def _next_block(self, archive: Archive) -> Block | None:
+        """Return the records that are taken next."""
+        if not self._ahead:
+            return archive.block_at(self._frontier)
+        first, last = self._ahead[0]
+        block = archive.block_at(first)
+        return block.up_to(last) if block is not None else None
+
+    def _move_on(self, taken: int) -> None:
+        """Note that so many records more were taken."""
+        if not self._ahead:
+            self._frontier += taken
+            return
+        first, last = self._ahead[0]
+        if first + taken > last:
+            del self._ahead[0]
+        else:
+            self._ahead[0] = first + taken, last
 
     def _cut(self, *, full: bool, caught_up: bool, hurry: bool, flush: bool) -> list[Batch]:
         """Cut the window if it is full, due or flushed."""
@@ -400,8 +425,9 @@ class Shipper:
                 return []
         self._ready_since = None
         batches = self._window.cut(self._now(), flush=flush and caught_up)
-        # Only now is each record before the frontier in an upload or held.
+        # Only now is each record that was taken in an upload or held.
         self._store.ledger.save_position(
+            ahead=self._ahead,
             frontier=self._frontier,
             held=self._window.held_runs,
             clock=self._window.clock,
@@ -456,7 +482,7 @@ class Shipper:
     def _now(self) -> float:
         """Return the time calls are measured by: the records' own, running on when all are in."""
         clock = float(self._window.clock or 0)
-        if self._frontier < self._store.archive.next_seq:
+        if not self._all_taken:
             return clock
         return clock + self._clocks.monotonic() - self._still_since
 

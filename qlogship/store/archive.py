@@ -51,6 +51,14 @@ class Block:
         """Return the block without its first `lines` records, which are `size` bytes."""
         return Block(self.first_seq + lines, self.lines - lines, self.data[size:])
 
+    def up_to(self, last: int) -> Block:
+        """Return the block without the records behind `last`."""
+        surplus = self.first_seq + self.lines - 1 - last
+        if surplus <= 0:
+            return self
+        data = self.data.rsplit(b"\n", surplus + 1)[0] + b"\n"
+        return Block(self.first_seq, self.lines - surplus, data)
+
 
 class _Row(NamedTuple):
     """A row of the table `chunk`, but for the data."""
@@ -104,6 +112,14 @@ class Archive:
     def next_seq(self) -> int:
         """The number the next record will get."""
         return self._next_seq
+
+    def order(self) -> list[Run]:
+        """Return the runs of all records in the order of time."""
+        rows = self._db.execute("SELECT first_seq, last_seq FROM span ORDER BY rank")
+        runs = [
+            (first, self._next_seq - 1 if last is None else last) for first, last in rows.fetchall()
+        ]
+        return [(first, last) for first, last in runs if first <= last]
 
     def append(self, data: bytes, *, stream: int, offset: int) -> int:
         """Add records that were read from a stream at an offset; return the first one's seq.

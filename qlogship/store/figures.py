@@ -51,10 +51,13 @@ def figures(connection: sqlite3.Connection) -> Figures:
             " coalesce(sum(torn), 0) FROM chunk"
         ).fetchone()
         calls += Archive(connection).uncounted_calls()
-        generation, held_calls, held_lines, odd, resync = connection.execute(
-            "SELECT generation, held_calls, held_lines, odd, resync FROM shipping"
+        generation, held_calls, held_lines, odd = connection.execute(
+            "SELECT generation, held_calls, held_lines, odd FROM shipping"
         ).fetchone()
-        states = dict.fromkeys(("accepted", "unknown", "rejected", "prepared"), 0)
+        resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
+        states = dict.fromkeys(
+            ("accepted", "unknown", "rejected", "prepared", "split", "dropped"), 0
+        )
         for state, count in connection.execute(
             "SELECT state, count(*) FROM upload WHERE generation = ? GROUP BY state", (generation,)
         ):
@@ -88,5 +91,5 @@ def figures(connection: sqlite3.Connection) -> Figures:
         reported_calls=reported,
         last_accepted_at=last[0] if last else None,
         generation=generation,
-        resync=resync,
+        resync=resync[0] if resync else "idle",
     )

@@ -6,6 +6,7 @@ may or may not have arrived), `rejected` (the far end refuses it: quarantine).
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,21 +40,26 @@ class Upload:
     runs: tuple[Run, ...]
     detail: str | None
     answer: str | None
+    parent: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where shipping stands: each record before `frontier` is in an upload or in `held`.
+    """Where shipping stands: what is taken from the archive next, and what was held back.
 
-    `clock` is the records' own time there, and `odd` counts the lines before it
-    that are no record.
+    First the runs `ahead`, in their order, then everything from `frontier` on.
+    Each other record is in an upload or in `held`. `clock` is the records' own
+    time there; `odd` counts the lines taken in that are no record. `max_bytes`
+    is the size of a body that was learnt, None when none was.
     """
 
     generation: int
+    ahead: tuple[Run, ...]
     frontier: int
     held: tuple[Run, ...]
     clock: int | None
     odd: int
+    max_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +89,25 @@ class Ledger:
 
     def position(self) -> Position:
         """Return where shipping stands."""
-        generation, frontier, held, clock, odd = self._db.execute(
-            "SELECT generation, frontier, held, clock, odd FROM shipping"
+        generation, ahead, frontier, held, clock, odd, max_bytes = self._db.execute(
+            "SELECT generation, ahead, frontier, held, clock, odd, max_bytes FROM shipping"
         ).fetchone()
-        return Position(generation, frontier, tuple(decode_runs(held)), clock, odd)
+        runs = tuple((first, last) for first, last in json.loads(ahead))
+        return Position(generation, runs, frontier, tuple(decode_runs(held)), clock, odd, max_bytes)
 
     def save_position(
-        self, *, frontier: int, held: Sequence[Run], clock: int | None, odd: int
+        self,
+        *,
+        ahead: Sequence[Run],
+        frontier: int,
+        held: Sequence[Run],
+        clock: int | None,
+        odd: int,
     ) -> None:
         """Write how far the archive has been put into uploads, and what was held back."""
         self._db.execute(
-            "UPDATE shipping SET frontier = ?, held = ?, clock = ?, odd = ?",
-            (frontier, encode_runs(held), clock, odd),
+            "UPDATE shipping SET ahead = ?, frontier = ?, held = ?, clock = ?, odd = ?",
+            (json.dumps(ahead), frontier, encode_runs(held), clock, odd),
         )
 
     def save_held(self, *, calls: int, lines: int) -> None:

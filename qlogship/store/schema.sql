@@ -46,11 +46,22 @@ CREATE TABLE origin (
     torn      INTEGER NOT NULL             -- the last record's newline is ours
 );
 
+-- The order of time, in which a resync ships and `export` writes: runs of seq, by rank.
+-- Only what was imported stands elsewhere than where it was archived. The last run is
+-- open: last_seq is NULL, and records from the queue_log go on extending it.
+CREATE TABLE span (
+    rank      INTEGER PRIMARY KEY,
+    first_seq INTEGER NOT NULL,
+    last_seq  INTEGER
+);
+INSERT INTO span VALUES (1, 1, NULL);
+
 -- The ledger: one row per upload, decided before a byte is sent.
 CREATE TABLE upload (
     id                 INTEGER PRIMARY KEY AUTOINCREMENT,
     generation         INTEGER NOT NULL,
-    state              TEXT    NOT NULL CHECK (state IN ('prepared', 'accepted', 'unknown', 'rejected')),
+    state              TEXT    NOT NULL CHECK (state IN
+        ('prepared', 'accepted', 'unknown', 'rejected', 'split', 'dropped')),
     lines              INTEGER NOT NULL,
     calls              INTEGER NOT NULL,
     reported_calls     INTEGER,
@@ -66,7 +77,8 @@ CREATE TABLE upload (
     sha256             TEXT    NOT NULL,
     runs               BLOB    NOT NULL,    -- which records (core/batching.py, encode_runs)
     detail             TEXT,
-    answer             TEXT                 -- the raw answer, capped
+    answer             TEXT,                -- the raw answer, capped
+    parent             INTEGER REFERENCES upload (id)   -- the upload it was a part of
 );
 CREATE INDEX upload_figures ON upload
     (generation, state, calls, reported_calls, lines, possible_duplicate);
@@ -89,16 +101,44 @@ CREATE INDEX attempt_open ON attempt (upload) WHERE verdict IS NULL;
 CREATE TABLE shipping (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     generation INTEGER NOT NULL,
-    frontier   INTEGER NOT NULL,            -- every record before it is in an upload or held
-    held       BLOB    NOT NULL,            -- runs before the frontier that are in no upload yet
+    ahead      TEXT    NOT NULL,            -- runs to be taken before the frontier, JSON, in order
+    frontier   INTEGER NOT NULL,            -- every other record before it is in an upload or held
+    held       BLOB    NOT NULL,            -- runs that were taken and are in no upload yet
     held_calls INTEGER NOT NULL,
     held_lines INTEGER NOT NULL,
-    clock      INTEGER,                     -- the records' own time at the frontier
-    odd        INTEGER NOT NULL,            -- lines before the frontier that are no record
-    resync     TEXT    NOT NULL,
+    clock      INTEGER,                     -- the records' own time where it stands
+    odd        INTEGER NOT NULL,            -- lines taken in that are no record
+    max_bytes  INTEGER,                     -- the size of a body that was learnt from a 413
     history    TEXT                         -- the source.history that was applied at the first start
 );
-INSERT INTO shipping VALUES (1, 1, 1, x'', 0, 0, NULL, 0, 'idle', NULL);
+INSERT INTO shipping VALUES (1, 1, '[]', 1, x'', 0, 0, NULL, 0, NULL, NULL);
+
+-- One row per resync; at most one is not over. States: asked, checking, clearing, shipping,
+-- then done or refused.
+CREATE TABLE resync (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    state          TEXT    NOT NULL CHECK (state IN
+        ('asked', 'checking', 'clearing', 'shipping', 'done', 'refused')),
+    reason         TEXT    NOT NULL CHECK (reason IN ('asked', 'unknown')),
+    accepted_loss  TEXT    NOT NULL DEFAULT '[]',  -- ids of uploads whose loss was accepted, JSON
+    asked_at       REAL    NOT NULL,
+    clears         INTEGER NOT NULL DEFAULT 0,     -- how often a clear was sent
+    not_before     REAL,                           -- when the next clear is due
+    cleared_at     REAL,                           -- when the last one was acknowledged
+    restarts       INTEGER NOT NULL DEFAULT 0,     -- clears that became necessary again
+    generation     INTEGER,                        -- the one that it ships
+    lines          INTEGER NOT NULL DEFAULT 0,     -- records to be shipped
+    bytes          INTEGER NOT NULL DEFAULT 0,
+    ended_at       REAL,
+    detail         TEXT
+);
+CREATE UNIQUE INDEX resync_open ON resync (1) WHERE ended_at IS NULL;
+
+-- A command asks the service to let go of the state directory for a moment.
+CREATE TABLE handover (
+    pid      INTEGER PRIMARY KEY,
+    asked_at REAL NOT NULL
+);
 
 -- What is wrong now; a row goes when the cause does.
 CREATE TABLE trouble (

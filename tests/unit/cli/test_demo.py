@@ -54,6 +54,7 @@ def upload(body: bytes, *, number: int = 1, state: str = "accepted", again: int 
         runs=(),
         detail=None,
         answer=None,
+        parent=None,
     )
 
 

@@ -95,6 +95,7 @@ def test_prepared(ledger: Ledger) -> None:
         runs=what.runs,
         detail=None,
         answer=None,
+        parent=None,
     )
     assert ledger.uploads() == [upload]
 
@@ -204,12 +205,23 @@ def test_listing(ledger: Ledger) -> None:
 
 def test_position(ledger: Ledger) -> None:
     """The position is read as it was written, runs, clock and all."""
-    assert ledger.position() == Position(generation=1, frontier=1, held=(), clock=None, odd=0)
+    assert ledger.position() == Position(
+        generation=1, ahead=(), frontier=1, held=(), clock=None, odd=0, max_bytes=None
+    )
     held = ((3, 3), (7, 900), (1_000_000, 5_000_000_000))
-    ledger.save_position(frontier=5_000_000_001, held=held, clock=1_795_411_800, odd=12)
+    ahead = ((9_000, 9_001), (20, 30))
+    ledger.save_position(
+        ahead=ahead, frontier=5_000_000_001, held=held, clock=1_795_411_800, odd=12
+    )
 
     assert ledger.position() == Position(
-        generation=1, frontier=5_000_000_001, held=held, clock=1_795_411_800, odd=12
+        generation=1,
+        ahead=ahead,
+        frontier=5_000_000_001,
+        held=held,
+        clock=1_795_411_800,
+        odd=12,
+        max_bytes=None,
     )
 
 
@@ -234,7 +246,7 @@ def test_figures(db: sqlite3.Connection, ledger: Ledger) -> None:
                 at=20.0 + number,
             )
     ledger.save_held(calls=5, lines=17)
-    ledger.save_position(frontier=1, held=(), clock=None, odd=6)
+    ledger.save_position(ahead=(), frontier=1, held=(), clock=None, odd=6)
     now = figures(db)
 
     assert (now.accepted, now.unknown, now.quarantined, now.pending) == (3, 1, 1, 2)
