@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from itertools import pairwise
-from random import Random
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +23,9 @@ from qlogship.core.calls import NOBODY, CallTracker
 from qlogship.core.records import NO_CALL, parse, time_of
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import text_of
+
+if TYPE_CHECKING:
+    from random import Random
 
 SETTLE = 5.0
 HOLD = 300.0
