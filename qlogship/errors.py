@@ -13,6 +13,7 @@ type next.
     +-- DashboardUnreachable 13
     +-- SourceUnreadable     14
     +-- StateError            1
+    +-- ResyncRefused         1
 """
 
 from __future__ import annotations
@@ -124,6 +125,10 @@ class SourceUnreadable(QlogshipError):
     """The queue_log is missing, is no regular file, or may not be read."""
 
     exit_code = ExitCode.SOURCE
+
+
+class ResyncRefused(QlogshipError):
+    """A resync was not begun: it would lose something, or was not confirmed."""
 
 
 class StateError(QlogshipError):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -39,6 +39,7 @@ OWN_FAULT = "qlogship"
 
 _URL_REMEDY = "Give the scheme and the host only, such as https://company.softphone.pro."
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_HOURS = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 _BLANK = re.compile(r"\s")
 _HOST = re.compile(r"[^\s/?#@%<>\"\\^`{|}]+")
 
@@ -107,9 +108,10 @@ def _absolute_glob(value: str) -> str:
     return value
 
 
-def _known_choice(value: object) -> object:
-    if value == "resync":
-        raise _refusal('"resync" comes with a later version', 'Use "resend" or "hold".')
+def _hours(value: str) -> str:
+    match = _HOURS.fullmatch(value)
+    if match is None or match[1] == match[2]:
+        raise _refusal(f'"{value}" is no part of a day', 'Write it as "22:00-06:00".')
     return value
 
 
@@ -231,11 +233,35 @@ class Batch(_Section):
 class Delivery(_Section):
     """What happens when the answer to an upload was lost."""
 
-    on_unknown: Annotated[Literal["resend", "hold"], BeforeValidator(_known_choice)] = Field(
+    on_unknown: Literal["resend", "hold", "resync"] = Field(
         default="resend",
-        description="send the upload again, which may count calls twice, or wait for a person",
+        description="send the upload again, which may count calls twice; wait for a person; or "
+        "clear the dashboard and ship everything again",
         examples=["resend"],
     )
+    resync_every: float = Field(
+        default=86_400.0,
+        ge=600.0,
+        le=31_536_000.0,
+        allow_inf_nan=False,
+        description="with resync: seconds between two that qlogship begins by itself, at least",
+        examples=[86_400.0],
+    )
+    resync_hours: Annotated[str, AfterValidator(_hours)] | None = Field(
+        default=None,
+        description="with resync: the hours, in local time, in which qlogship may begin one by "
+        "itself; else at any time",
+        examples=["22:00-06:00"],
+    )
+
+    @property
+    def resync_window(self) -> tuple[float, float] | None:
+        """The hours of the day in which a resync may begin: the first, and the end."""
+        match = _HOURS.fullmatch(self.resync_hours or "")
+        if match is None:
+            return None
+        begin, end = (int(time[:2]) + int(time[3:]) / 60 for time in match.groups())
+        return begin, end
 
 
 class State(_Section):

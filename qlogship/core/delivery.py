@@ -12,7 +12,7 @@ from typing import Literal
 from qlogship.core.outcome import Verdict
 
 State = Literal["accepted", "prepared", "unknown", "rejected"]
-OnUnknown = Literal["resend", "hold"]
+OnUnknown = Literal["resend", "hold", "resync"]
 Trouble = Literal[
     "dashboard_unreachable",
     "dashboard_refuses_credentials",

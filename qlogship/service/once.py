@@ -7,6 +7,7 @@ ledger for the next run; the exit code says why.
 from __future__ import annotations
 
 import time
+from contextlib import closing, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,15 +21,19 @@ from qlogship.errors import (
 )
 from qlogship.service import build
 from qlogship.service.clocks import Clocks
+from qlogship.service.handover import no_hints
 from qlogship.service.shipper import Shipper
 from qlogship.service.worker import UploadThread
 from qlogship.store.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from qlogship.config import Settings
 
 _ATTEMPTS: Final = 3
 _LONGEST_WAIT: Final = 5.0
+_GRACE: Final = 3.0
 _DASHBOARD_TROUBLES: Final = frozenset(
     {"dashboard_unreachable", "dashboard_busy", "dashboard_not_accepting"}
 )
@@ -40,16 +45,12 @@ def run_once(settings: Settings, *, flush: bool, log: Any) -> ExitCode:  # noqa:
     A call that has just ended is given the seconds of `batch.settle` to go on.
     Returns DONE or IN_DOUBT. Raises what kept it from shipping all.
     """
-    store = Store(settings.state.directory)
+    no_hints()
     mailbox: SimpleQueue[None] = SimpleQueue()
-    clocks = Clocks()
-    dashboard = build.dashboard(settings)
-    worker = UploadThread(dashboard.upload, lambda: mailbox.put(None))
-    source = build.queue_log(settings, store, clocks)
-    try:
-        shipper = Shipper(
-            settings=settings, store=store, source=source, uploads=worker, clocks=clocks, log=log
-        )
+    with (
+        closing(Store(settings.state.directory)) as store,
+        _shipping(settings, store, mailbox, log=log) as (shipper, _),
+    ):
         _drain(shipper, mailbox, flush=flush)
         if not flush:
             until = time.monotonic() + settings.batch.settle
@@ -58,12 +59,69 @@ def run_once(settings: Settings, *, flush: bool, log: Any) -> ExitCode:  # noqa:
                 _drain(shipper, mailbox, flush=False)
         _raise_trouble(shipper)
         return ExitCode.IN_DOUBT if store.in_doubt() else ExitCode.DONE
+
+
+def lead_resync(
+    settings: Settings,
+    store: Store,
+    *,
+    log: Any,  # noqa: ANN401
+    tick: Callable[[], object],
+    every: float,
+) -> None:
+    """Lead the resync that is open in `store` to its end, then close the store.
+
+    `tick` is called every so many seconds. An outage of any length is waited
+    for. When interrupted, the upload under way has a moment to end.
+    """
+    mailbox: SimpleQueue[None] = SimpleQueue()
+    ticked = 0.0
+    with closing(store), _shipping(settings, store, mailbox, log=log) as (shipper, worker):
+        try:
+            while store.resyncs.open() is not None:
+                wait = shipper.step(hurry=True)
+                if time.monotonic() - ticked >= every:
+                    tick()
+                    ticked = time.monotonic()
+                if wait > 0.0:
+                    with suppress(Empty):
+                        mailbox.get(timeout=min(wait, every))
+        except KeyboardInterrupt:
+            if worker.wait(_GRACE):
+                shipper.settle_answer()
+            raise
+
+
+@contextmanager
+def _shipping(
+    settings: Settings,
+    store: Store,
+    mailbox: SimpleQueue[None],
+    *,
+    log: Any,  # noqa: ANN401
+) -> Iterator[tuple[Shipper, UploadThread]]:
+    """Make a shipper with all it needs, and end that afterwards; answers wake the mailbox."""
+    clocks = Clocks()
+    dashboard = build.dashboard(settings)
+    worker = UploadThread(dashboard.upload, dashboard.clear, lambda: mailbox.put(None))
+    source = build.queue_log(settings, store, clocks)
+    try:
+        yield (
+            Shipper(
+                settings=settings,
+                store=store,
+                source=source,
+                uploads=worker,
+                clocks=clocks,
+                log=log,
+            ),
+            worker,
+        )
     finally:
         source.close()
         worker.stop()
         dashboard.abort()
         dashboard.close()
-        store.close()
 
 
 def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None:
@@ -74,6 +132,12 @@ def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None
             return
         if wait == 0.0:
             continue
+        if shipper.clear_failures >= _ATTEMPTS and not shipper.sending:
+            _raise_hopeless(shipper)
+            raise DashboardUnreachable(
+                shipper.troubles.get("dashboard_not_cleared", "the dashboard was not cleared"),
+                hint="Run this again later; a resync is under way, and nothing is lost.",
+            )
         head = shipper.waiting[0] if shipper.waiting else None
         if head is not None and not shipper.sending:
             _raise_hopeless(shipper)

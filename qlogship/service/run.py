@@ -13,13 +13,15 @@ from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
-from qlogship.errors import ExitCode, QlogshipError, StateError
+from qlogship.errors import ExitCode, LockedError, QlogshipError, StateError
 from qlogship.service import build
 from qlogship.service.clocks import Clocks
+from qlogship.service.handover import HINT
 from qlogship.service.notify import Systemd
 from qlogship.service.shipper import POLL, Shipper
 from qlogship.service.wakeups import Wakeups
 from qlogship.service.worker import UploadThread
+from qlogship.store.lock import holder
 from qlogship.store.store import Store
 
 if TYPE_CHECKING:
@@ -35,6 +37,12 @@ _CALM: Final = 0.2
 
 _STATE_RETRY: Final = 5.0
 
+_TAKEN_WITHIN: Final = 5.0
+"""Seconds a command has to take the state directory that it asked for."""
+
+_LENT_LOOK: Final = 0.1
+"""Seconds between two looks whether it is back."""
+
 # Two threads share the interpreter. At its default of 5 ms, each call the
 # uploading one makes into the system could wait that long to go on.
 _SWITCH_INTERVAL: Final = 0.0005
@@ -48,9 +56,10 @@ class Word(Enum):
     ANSWERED = auto()
     STOP = auto()
     RELOAD = auto()
+    ASKED = auto()
 
 
-_URGENT: Final = (Word.STOP, Word.RELOAD, Word.CHANGED, Word.ANSWERED)
+_URGENT: Final = (Word.STOP, Word.RELOAD, Word.ASKED, Word.CHANGED, Word.ANSWERED)
 
 
 class Service:
@@ -91,7 +100,9 @@ class Service:
         self._log.info("service_started", queue_log=str(self._settings.source.path))
         while store is not None:
             dashboard, goes_on = self._dashboard, False
-            worker = UploadThread(dashboard.upload, lambda: self.tell(Word.ANSWERED))
+            worker = UploadThread(
+                dashboard.upload, dashboard.clear, lambda: self.tell(Word.ANSWERED)
+            )
             try:
                 store = self._ship_with(store, worker)
                 goes_on = store is not None and self._dashboard is dashboard
@@ -117,8 +128,11 @@ class Service:
             else:
                 if word is Word.RELOAD:
                     return self._reloaded(current)
-                current.close()
-                current = None
+                if word is Word.ASKED:
+                    current = self._lend(current)
+                else:
+                    current.close()
+                    current = None
         return None
 
     def _ship(self, store: Store, worker: UploadThread) -> Word:
@@ -161,6 +175,8 @@ class Service:
                 if word is Word.CHANGED:
                     shipper.scan()
                 self._reload_asked = self._reload_asked or word is Word.RELOAD
+                if store.requests.any():
+                    return Word.ASKED
                 wait = shipper.step(send=not self._reload_asked)
                 if self._reload_asked and not shipper.sending:
                     self._reload_asked = False
@@ -225,6 +241,31 @@ class Service:
             self._log.info("settings_reloaded")
         return store
 
+    def _lend(self, store: Store) -> Store | None:
+        """Let a command have the state directory; return it when it is back, None to stop.
+
+        An upload under way goes on: the next shipper waits for its outcome.
+        """
+        directory = self._settings.state.directory
+        store.close()
+        self._log.info("state_lent")
+        self._systemd.status("a command works on the state directory")
+        lent, until = False, self._clocks.monotonic() + _TAKEN_WITHIN
+        while True:
+            word = self._next_word(_LENT_LOOK)
+            self._reload_asked = self._reload_asked or word is Word.RELOAD
+            if word is Word.STOP:
+                self._systemd.stopping()
+                return None
+            if not lent and holder(directory) is None and self._clocks.monotonic() < until:
+                continue  # the command is about to take it
+            lent = True
+            with suppress(StateError, LockedError):
+                back = Store(directory)
+                with back.transaction():
+                    back.requests.forget()
+                return back
+
     def _reopened(self, store: Store, error: StateError) -> bool:
         """Open the store's database until that can be done; False when told to stop."""
         if not self._state_failed:
@@ -246,8 +287,13 @@ class Service:
 
 @contextmanager
 def signals(service: Service) -> Iterator[None]:
-    """Hand SIGTERM, SIGINT and SIGHUP to the service's mailbox while the block runs."""
-    words = {signal.SIGTERM: Word.STOP, signal.SIGINT: Word.STOP, signal.SIGHUP: Word.RELOAD}
+    """Hand SIGTERM, SIGINT, SIGHUP and SIGUSR1 to the service's mailbox while the block runs."""
+    words = {
+        signal.SIGTERM: Word.STOP,
+        signal.SIGINT: Word.STOP,
+        signal.SIGHUP: Word.RELOAD,
+        HINT: Word.ASKED,
+    }
     before = {
         number: signal.signal(number, lambda *_, word=word: service.tell(word))
         for number, word in words.items()

@@ -35,6 +35,7 @@ from qlogship.core.calls import CallTracker
 from qlogship.core.delivery import decide
 from qlogship.core.outcome import Outcome, Verdict
 from qlogship.errors import StateError
+from qlogship.service.resyncing import Resyncing
 from qlogship.service.troubles import Notices
 from qlogship.store.ledger import Result, Upload
 
@@ -94,23 +95,11 @@ class Shipper:
         self._clocks = clocks
         self._log = log
         self._notices = Notices(store.troubles, log, clocks)
-        position = store.ledger.position()
-        self._generation = position.generation
-        self._ahead = list(position.ahead)
-        self._frontier = position.frontier
-        self._window = Window(
-            CallTracker(settle=settings.batch.settle, hold=settings.batch.hold),
-            max_bytes=settings.batch.max_bytes,
-            hold=settings.batch.hold,
-            clock=position.clock,
-            odd=position.odd,
-        )
-        self._window.restore(store.archive.records(position.held))
+        self._take_position()
         self._held: tuple[int, int] | None = None
-        self._block: Block | None = None
         self._still_since = clocks.monotonic()
         # How far the records may be ahead; afterwards it is measured.
-        self._silence = max(0.0, clocks.wall() - (position.clock or 0))
+        self._silence = max(0.0, clocks.wall() - (self._window.clock or 0))
         self._first_look = True
         self._failed_at: float | None = None
         self._ready_since: float | None = None
@@ -118,10 +107,28 @@ class Shipper:
         self._bodies: dict[int, bytes] = {}
         self._sent: Upload | None = None
         self._sent_at = clocks.monotonic()
+        self._resyncing = Resyncing(store, settings.delivery, self._notices, clocks, log)
         self._recover()
         self._waiting = store.ledger.waiting(unknown_too=self._resend)
         self._due = self._remembered_delay()
         self.drained = False
+
+    def _take_position(self) -> None:
+        """Go on where shipping stands by the ledger."""
+        position = self._store.ledger.position()
+        batch = self._settings.batch
+        self._generation = position.generation
+        self._ahead = list(position.ahead)
+        self._frontier = position.frontier
+        self._window = Window(
+            CallTracker(settle=batch.settle, hold=batch.hold),
+            max_bytes=batch.max_bytes,
+            hold=batch.hold,
+            clock=position.clock,
+            odd=position.odd,
+        )
+        self._window.restore(self._store.archive.records(position.held))
+        self._block: Block | None = None
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -135,12 +142,22 @@ class Shipper:
 
     @property
     def idle(self) -> bool:
-        """Whether every record that may go has gone, and been answered."""
-        return self.drained and not self._waiting and not self._uploads.busy
+        """Whether every record that may go has gone, and been answered; no resync goes on."""
+        return (
+            self.drained
+            and not self._waiting
+            and not self._uploads.busy
+            and not self._resyncing.going_on
+        )
+
+    @property
+    def clear_failures(self) -> int:
+        """How often the dashboard did not acknowledge a clear since the start."""
+        return self._resyncing.failures
 
     @property
     def sending(self) -> bool:
-        """Whether an upload is under way."""
+        """Whether a request is under way."""
         return self._uploads.busy
 
     @property
@@ -171,26 +188,30 @@ class Shipper:
         """
         if self._clocks.monotonic() - self._scanned_at >= POLL:
             self.scan()
+        checking = self._resyncing.look(busy=self._uploads.busy)
         self._deliver(send=send)
-        more = self._advance(hurry=hurry or flush, flush=flush)
+        hurry = hurry or flush or self._resyncing.going_on
+        more = self._advance(hurry=hurry, flush=flush)
         self._deliver(send=send)
-        return 0.0 if more else max(0.0, self._wait())
+        self._resyncing.end_if(self.drained and not self._waiting and not self._uploads.busy)
+        return 0.0 if more or checking else max(0.0, self._wait())
 
     # --- delivery ---
 
     @property
     def _resend(self) -> bool:
-        return self._settings.delivery.on_unknown == "resend"
+        return self._settings.delivery.on_unknown == "resend" and not self._resyncing.going_on
 
     def _recover(self) -> None:
         """Settle the attempts without an outcome: one may be under way, a crash cut off others."""
         with self._store.transaction():
-            for upload in self._store.ledger.cut_off():
+            for cut_off in self._store.ledger.cut_off():
                 if self._uploads.busy and self._sent is None:
-                    self._sent = upload
+                    self._sent = cut_off
                     continue
-                self._log.warning("upload_was_cut_off", upload=upload.id)
-                self._record(upload, _CUT_OFF, delay=0.0)
+                self._log.warning("upload_was_cut_off", upload=cut_off.id)
+                upload, _ = self._record(cut_off, _CUT_OFF, delay=0.0)
+                self._resyncing.upload_is_unknown(upload, 0.0)
 
     def _remembered_delay(self) -> float:
         """Return when the oldest waiting upload is due, on the monotonic clock.
@@ -209,33 +230,51 @@ class Shipper:
         outcome = self._uploads.outcome()
         if self._uploads.busy and outcome is None:
             return
-        if outcome is None and not (send and self._attempt_is_due()):
+        if outcome is None and not (send and self._request_is_due()):
             return
         upload: Upload | None = None
+        clears = False
         with self._store.transaction():
             if outcome is not None:
-                self._answered(outcome)
-            if send and self._attempt_is_due():
+                self._ended(outcome)
+            if send and self._resyncing.clear_is_due():
+                self._resyncing.begin_clear()
+                clears = True
+            elif send and self._attempt_is_due():
                 upload = self._waiting[0]
                 body = self._body(upload)
                 upload = self._store.ledger.begin_attempt(upload, at=self._clocks.wall())
             self._notices.write()
         if outcome is not None:
             self._uploads.forget()
+        if clears:
+            self._uploads.submit_clear()
         if upload is not None:
             self._waiting[0] = self._sent = upload
             self._bodies[upload.id] = body
             self._sent_at = self._clocks.monotonic()
             self._uploads.submit(self._settings.source.path.name, body)
 
+    def _request_is_due(self) -> bool:
+        return self._resyncing.clear_is_due() or self._attempt_is_due()
+
+    def _ended(self, outcome: Outcome) -> None:
+        """Write down what came back of the request that was sent."""
+        upload, self._sent = self._sent, None
+        if upload is not None:
+            self._answered(upload, outcome)
+        elif self._resyncing.cleared(outcome):
+            self._take_position()
+            self._waiting, self._bodies = [], {}
+            self._due = self._clocks.monotonic()
+
     def _attempt_is_due(self) -> bool:
+        if self._resyncing.stops_uploads:
+            return False
         return bool(self._waiting) and self._due <= self._clocks.monotonic()
 
-    def _answered(self, outcome: Outcome) -> None:
-        """Write down what came back of the upload that was sent, and what follows from it."""
-        upload, self._sent = self._sent, None
-        if upload is None:
-            return
+    def _answered(self, upload: Upload, outcome: Outcome) -> None:
+        """Write down what came back of an upload, and what follows from it."""
         delay = self._delay(upload, outcome)
         upload, decision = self._record(upload, outcome, delay=delay)
         if decision.again:
@@ -247,11 +286,13 @@ class Shipper:
             # After an unknown answer the far end is not itself: leave it some time.
             self._due = self._clocks.monotonic() + (delay if decision.state == "unknown" else 0.0)
         self._tell(upload, outcome, decision, delay)
+        if decision.state == "unknown":
+            self._resyncing.upload_is_unknown(upload, delay)
 
     def _record(self, upload: Upload, outcome: Outcome, *, delay: float) -> tuple[Upload, Decision]:
         decision = decide(
             outcome.verdict,
-            on_unknown=self._settings.delivery.on_unknown,
+            on_unknown=self._resyncing.on_unknown(upload),
             state=upload.state,  # type: ignore[arg-type]  # checked by the schema
             possible_duplicate=upload.possible_duplicate,
         )
@@ -356,7 +397,7 @@ class Shipper:
             if caught_up:
                 self._write_held()
             self._notices.write()
-            more = not caught_up and (piece is not None or len(self._waiting) < AHEAD)
+            more = not caught_up and (piece is not None or not self._may_not_decide)
             if not more:
                 more = self._store.archive.count_next()
         self.drained = caught_up and not batches and (self._window.empty or not self._ready())
@@ -374,7 +415,7 @@ class Shipper:
     def _fill(self) -> bool:
         """Take archived records into the window while another batch may be decided."""
         archive = self._store.archive
-        if len(self._waiting) >= AHEAD:
+        if self._may_not_decide:
             return False
         while (room := self._window.room) > 0:
             if self._block is None:
@@ -389,6 +430,11 @@ class Shipper:
             self._block = block.after(taken, len(data)) if taken < block.lines else None
             self._move_on(taken)
         return True
+
+    @property
+    def _may_not_decide(self) -> bool:
+        """Whether no further upload is decided now."""
+        return len(self._waiting) >= AHEAD or self._resyncing.stops_uploads
 
     @property
     def _all_taken(self) -> bool:
@@ -416,7 +462,7 @@ class Shipper:
 
     def _cut(self, *, full: bool, caught_up: bool, hurry: bool, flush: bool) -> list[Batch]:
         """Cut the window if it is full, due or flushed."""
-        if len(self._waiting) >= AHEAD or self._window.empty:
+        if self._may_not_decide or self._window.empty:
             return []
         if not full:
             if not caught_up:
@@ -505,9 +551,12 @@ class Shipper:
         waits = [self._scanned_at + POLL - now]
         if self._source.restless or (self._failed_at is not None and "source" not in self.troubles):
             waits.append(_RESTLESS_POLL)
-        if self._waiting and not self._uploads.busy:
-            waits.append(self._due - now)
-        if len(self._waiting) < AHEAD and not self._window.empty:
+        if not self._uploads.busy:
+            if self._resyncing.stops_uploads:
+                waits.append(self._resyncing.wait())
+            elif self._waiting:
+                waits.append(self._due - now)
+        if not self._may_not_decide and not self._window.empty:
             if self._ready_since is not None:
                 waits.append(self._ready_since + self._settings.batch.linger - now)
             change = self._window.next_change(self._now())

@@ -1,8 +1,9 @@
-"""The one thread that uploads: it takes bytes and returns an outcome, nothing else."""
+"""The one thread that talks to the dashboard: it does a request and returns its outcome."""
 
 from __future__ import annotations
 
 import threading
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,33 +14,42 @@ if TYPE_CHECKING:
 
 
 class Uploads(Protocol):
-    """What the shipper asks of whoever uploads."""
+    """What the shipper asks of whoever talks to the dashboard."""
 
     @property
     def busy(self) -> bool:
-        """Whether an upload was submitted and not `forget`ten."""
+        """Whether a request was submitted and not `forget`ten."""
 
     def submit(self, filename: str, body: bytes) -> None:
         """Begin an upload; `busy` must be false."""
 
+    def submit_clear(self) -> None:
+        """Begin to clear the dashboard; `busy` must be false."""
+
     def outcome(self) -> Outcome | None:
-        """Return the outcome of the upload when it is there, again and again."""
+        """Return the outcome of the request when it is there, again and again."""
 
     def forget(self) -> None:
-        """Be ready for the next upload: the outcome of this one is written down."""
+        """Be ready for the next request: the outcome of this one is written down."""
 
 
 class UploadThread:
-    """Upload one body at a time on a thread of its own.
+    """Do one request at a time on a thread of its own.
 
-    `upload` blocks and returns the outcome; `wake` is called, on the thread,
-    when one is there. What `upload` raises is raised by `outcome`.
+    `upload` and `clear` block and return the outcome; `wake` is called, on the
+    thread, when one is there. What they raise is raised by `outcome`.
     """
 
-    def __init__(self, upload: Callable[[str, bytes], Outcome], wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        upload: Callable[[str, bytes], Outcome],
+        clear: Callable[[], Outcome],
+        wake: Callable[[], None],
+    ) -> None:
         self._upload = upload
+        self._clear = clear
         self._wake = wake
-        self._jobs: SimpleQueue[tuple[str, bytes] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Callable[[], Outcome] | None] = SimpleQueue()
         self._outcomes: SimpleQueue[Outcome | Exception] = SimpleQueue()
         self._idle = threading.Event()
         self._idle.set()
@@ -51,14 +61,21 @@ class UploadThread:
 
     @property
     def busy(self) -> bool:
-        """Whether an upload was submitted and not `forget`ten."""
+        """Whether a request was submitted and not `forget`ten."""
         return self._pending
 
     def submit(self, filename: str, body: bytes) -> None:
         """Begin an upload; `busy` must be false."""
+        self._begin(partial(self._upload, filename, body))
+
+    def submit_clear(self) -> None:
+        """Begin to clear the dashboard; `busy` must be false."""
+        self._begin(self._clear)
+
+    def _begin(self, job: Callable[[], Outcome]) -> None:
         self._pending = True
         self._idle.clear()
-        self._jobs.put((filename, body))
+        self._jobs.put(job)
 
     def outcome(self) -> Outcome | None:
         """Return the outcome of the upload when it is there, again and again."""
@@ -85,7 +102,7 @@ class UploadThread:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
-                self._outcomes.put(self._upload(*job))
+                self._outcomes.put(job())
             except Exception as error:  # noqa: BLE001  # raised on the main thread by outcome()
                 self._outcomes.put(error)
             del job  # not to keep the body while waiting for the next

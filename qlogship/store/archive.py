@@ -121,6 +121,12 @@ class Archive:
         ]
         return [(first, last) for first, last in runs if first <= last]
 
+    def size(self) -> int:
+        """Return the bytes of all text."""
+        self.finish()
+        total: int = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM chunk").fetchone()[0]
+        return total
+
     def append(self, data: bytes, *, stream: int, offset: int) -> int:
         """Add records that were read from a stream at an offset; return the first one's seq.
 
@@ -206,6 +212,32 @@ class Archive:
         for _ in range(skip):
             start = block.data.index(b"\n", start) + 1
         return Block(seq, block.lines - skip, block.data[start:])
+
+    def check(self, seq: int) -> tuple[int, bool] | None:
+        """Try to read the chunk with the record `seq`; None beyond the end.
+
+        Return the number behind it, and whether its records are all there. What
+        is missing between two chunks counts as a chunk that cannot be read.
+        """
+        self.finish()
+        if seq >= self._next_seq:
+            return None
+        row = self._db.execute(
+            "SELECT first_seq, lines FROM chunk WHERE first_seq <= ?"
+            " ORDER BY first_seq DESC LIMIT 1",
+            (seq,),
+        ).fetchone()
+        if row is None or seq >= row[0] + row[1]:
+            row = self._db.execute(
+                "SELECT min(first_seq) FROM chunk WHERE first_seq > ?", (seq,)
+            ).fetchone()
+            return row[0] or self._next_seq, False
+        first_seq, lines = row
+        try:
+            whole = self._chunk_of(seq).data.count(b"\n") == lines
+        except StateError:
+            whole = False
+        return first_seq + lines, whole
 
     def records(self, runs: Iterable[Run]) -> Iterator[tuple[int, bytes]]:
         """Yield `(seq, line)` for each record of ascending runs, without the newline."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qlogship.core.batching import Batch, Run, decode_runs, encode_runs
+from qlogship.core.resync import Holding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,19 @@ class Ledger:
             (json.dumps(ahead), frontier, encode_runs(held), clock, odd),
         )
 
+    def begin_generation(self, *, ahead: Sequence[Run], frontier: int) -> int:
+        """Begin to ship anew: first these runs, then all from `frontier` on; return the generation.
+
+        The uploads of the generation before are superseded from then on.
+        """
+        self._db.execute(
+            "UPDATE shipping SET generation = generation + 1, ahead = ?, frontier = ?, held = x'',"
+            " held_calls = 0, held_lines = 0, clock = NULL, odd = 0",
+            (json.dumps(ahead), frontier),
+        )
+        generation: int = self._db.execute("SELECT generation FROM shipping").fetchone()[0]
+        return generation
+
     def save_held(self, *, calls: int, lines: int) -> None:
         """Write how much is held back, for `status` to show."""
         self._db.execute("UPDATE shipping SET held_calls = ?, held_lines = ?", (calls, lines))
@@ -190,6 +204,45 @@ class Ledger:
             " (SELECT generation FROM shipping) ORDER BY id",
             states,
         )
+
+    def on_the_dashboard(self) -> Iterator[tuple[int, tuple[Run, ...]]]:
+        """Yield id and runs of the uploads that the dashboard holds, or may hold."""
+        for number, runs in self._db.execute(
+            "SELECT id, runs FROM upload WHERE state IN ('accepted', 'unknown')"
+            " AND generation = (SELECT generation FROM shipping) ORDER BY id"
+        ):
+            yield number, tuple(decode_runs(runs))
+
+    def holding(self) -> Holding:
+        """Return what the dashboard holds by the ledger."""
+        uploads, lines, calls, reported, first, last = self._db.execute(
+            "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(calls), 0),"
+            " coalesce(sum(reported_calls), 0), min(first_time), max(last_time) FROM upload"
+            " WHERE state = 'accepted' AND generation = (SELECT generation FROM shipping)"
+        ).fetchone()
+        unknown = self._db.execute(
+            "SELECT count(*) FROM upload WHERE state = 'unknown'"
+            " AND generation = (SELECT generation FROM shipping)"
+        ).fetchone()[0]
+        return Holding(uploads, unknown, lines, calls, reported, first, last)
+
+    def is_any_unknown(self) -> bool:
+        """Tell whether an upload of this generation is unknown."""
+        found = self._db.execute(
+            "SELECT 1 FROM upload WHERE state = 'unknown' AND generation ="
+            " (SELECT generation FROM shipping) LIMIT 1"
+        )
+        return found.fetchone() is not None
+
+    def last_accepted(self, count: int) -> list[tuple[int, float]]:
+        """Return bytes and seconds of the last accepted uploads, newest first."""
+        rows = self._db.execute(
+            "SELECT upload.bytes, attempt.answered_at - attempt.sent_at FROM upload"
+            " JOIN attempt ON attempt.upload = upload.id AND attempt.number = upload.attempts"
+            " WHERE upload.state = 'accepted' ORDER BY upload.id DESC LIMIT ?",
+            (count,),
+        )
+        return [(size, seconds) for size, seconds in rows]
 
     def in_doubt(self) -> bool:
         """Tell whether an upload of this generation is unknown or quarantined."""

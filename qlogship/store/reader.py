@@ -9,13 +9,17 @@ from qlogship.store.cursor import Cursor
 from qlogship.store.database import connect_to_read, reported
 from qlogship.store.figures import NOTHING, Figures, figures
 from qlogship.store.ledger import Ledger
+from qlogship.store.plan import plan, progress
 from qlogship.store.troubles import Troubles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Self
 
+    from qlogship.core.resync import Plan
     from qlogship.store.ledger import Upload
+    from qlogship.store.plan import Progress
     from qlogship.store.troubles import Trouble
 
 
@@ -48,6 +52,16 @@ class Reader:
         """Return the sums over archive and ledger."""
         with reported(self._directory):
             return figures(self._db) if self._db is not None else NOTHING
+
+    def plan(self, *, max_bytes: int, say: Callable[[int, int], None]) -> Plan | None:
+        """Return what a resync would do, None without anything; see `store.plan`."""
+        with reported(self._directory):
+            return plan(self._db, max_bytes=max_bytes, say=say) if self._db is not None else None
+
+    def progress(self, number: int | None = None) -> Progress | None:
+        """Return how far a resync has come, by default the newest; None without any."""
+        with reported(self._directory):
+            return progress(self._db, number) if self._db is not None else None
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""

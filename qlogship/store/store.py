@@ -12,6 +12,8 @@ from qlogship.store.cursor import Cursor
 from qlogship.store.database import FILE_NAME, connect, reported, transaction, user_name
 from qlogship.store.ledger import Ledger
 from qlogship.store.lock import StateLock
+from qlogship.store.requests import Requests
+from qlogship.store.resyncs import Resyncs
 from qlogship.store.troubles import Troubles
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class Store:
                 self.archive = Archive(self._db)
                 self.cursor = Cursor(self._db)
                 self.ledger = Ledger(self._db)
+                self.requests = Requests(self._db)
+                self.resyncs = Resyncs(self._db)
                 self.troubles = Troubles(self._db)
         except BaseException:
             self._db.close()
@@ -57,7 +61,7 @@ class Store:
     def reopen(self) -> None:
         """Open the database anew, after a failure; the lock is kept all the while.
 
-        `archive`, `cursor`, `ledger` and `troubles` are new ones then. Raises
+        `archive`, `cursor`, `ledger` and the other parts are new ones then. Raises
         `StateError` when it still cannot be used.
         """
         with reported(self._directory):

@@ -431,6 +431,28 @@ class FarEnd:
             answer="",
         )
 
+    def submit_clear(self) -> None:
+        """Forget all that was stored, which the store must have announced; or do not."""
+        assert not self.busy, "a clear beside an upload"
+        with Reader(self._directory) as reader:
+            assert reader.figures().resync == "clearing"
+        if self.crashes == "before":
+            self.crashes = ""
+            raise CrashError
+        if self.mood is Verdict.ACCEPTED or (self.mood is Verdict.UNKNOWN and self.stores_lost):
+            self._arrivals.stored.clear()
+        if self.crashes == "after":
+            self.crashes = ""
+            raise CrashError
+        self._answer = Outcome(
+            verdict=self.mood,
+            reported_calls=None,
+            retry_after=7.0 if self.mood is Verdict.LATER else None,
+            http_status=None,
+            detail=f"the far end is in the mood {self.mood}",
+            answer="",
+        )
+
     def outcome(self) -> Outcome | None:
         """Return the outcome when it is there, again and again."""
         return None if self.late else self._answer

@@ -134,7 +134,7 @@ class SteppedService:
             self.attempts += 1
             return upload(filename, body)
 
-        self._worker = UploadThread(counted, lambda: self._answers.put(None))
+        self._worker = UploadThread(counted, self._client.clear, lambda: self._answers.put(None))
         self.store = Store(self.settings.state.directory)
         clocks = self.clock.clocks()
         self._source = build.queue_log(self.settings, self.store, clocks)

@@ -69,7 +69,7 @@ def test_all_faults_of_the_settings_at_once(installation: Installation, dashboar
         '[dashboard]\nurl = "ftp://nowhere"\nemail = "nobody"\npassword = "in the file"\n'
         '[source]\npath = "queue_log"\nhistory = "most"\n'
         '[batch]\nlinger = -1.0\nmax_bytes = "big"\nlinger_most = 3\n'
-        '[delivery]\non_unknown = "resync"\n[sorce]\n'
+        '[delivery]\non_unknown = "again"\n[sorce]\n'
     )
     for arguments in (("run",), ("status",)):
         done = installation.call(*arguments, QLOGSHIP_BATCH__SETTEL="3")

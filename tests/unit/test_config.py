@@ -403,11 +403,17 @@ NOT_IN_GOOD = {
     "no such level": Planted(
         '[log]\nlevel = "INFO"\n', ":6: [log] level", "none of the choices", '"debug", "info",'
     ),
-    "resync": Planted(
-        '[delivery]\non_unknown = "resync"\n',
-        ":6: [delivery] on_unknown",
-        '"resync" comes with a later version',
-        'Use "resend" or "hold".',
+    "no hours": Planted(
+        '[delivery]\nresync_hours = "22:00-24:00"\n',
+        ":6: [delivery] resync_hours",
+        '"22:00-24:00" is no part of a day',
+        'Write it as "22:00-06:00".',
+    ),
+    "an empty stretch of the day": Planted(
+        '[delivery]\nresync_hours = "22:00-22:00"\n',
+        ":6: [delivery] resync_hours",
+        '"22:00-22:00" is no part of a day',
+        'Write it as "22:00-06:00".',
     ),
     "relative path": Planted(
         '[source]\npath = "queue_log"\n',
@@ -746,7 +752,8 @@ def test_fault_broken_bytes_in_the_environment(place: Place) -> None:
         ("QLOGSHIP_SOURCE__ARCHIVES", "/x", '"/x" is no list', "Give a list of texts"),
         ("QLOGSHIP_SOURCE__PATH", "", '"." is a relative path', "Give the whole path"),
         ("QLOGSHIP_LOG__LEVEL", "verbose", '"verbose" is none of', '"warning" or "error"'),
-        ("QLOGSHIP_DELIVERY__ON_UNKNOWN", "resync", "comes with a later version", 'Use "resend"'),
+        ("QLOGSHIP_DELIVERY__ON_UNKNOWN", "again", '"again" is none of', '"hold" or "resync"'),
+        ("QLOGSHIP_DELIVERY__RESYNC_HOURS", "night", "no part of a day", 'as "22:00-06:00"'),
         ("QLOGSHIP_DASHBOARD__EMAIL", "admin", "no e-mail address", "such as admin@company.ru"),
         ("QLOGSHIP_DASHBOARD__URL", "https://x/y", "has a path, /y", "Give the scheme"),
     ],

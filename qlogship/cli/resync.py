@@ -1,0 +1,367 @@
+"""`qlogship resync`: clear the dashboard and ship the whole archive again."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from qlogship import log
+from qlogship.cli import output
+from qlogship.cli.app import ConfigOption, JsonOption
+from qlogship.cli.identity import become_owner
+from qlogship.cli.progress import Meter
+from qlogship.config import load
+from qlogship.core.resync import Phase, may_clear
+from qlogship.errors import ExitCode, LockedError, QlogshipError, ResyncRefused, UsageError
+from qlogship.service.handover import no_hints, wake
+from qlogship.store.lock import holder
+from qlogship.store.reader import Reader
+from qlogship.store.requests import ask_for_resync
+from qlogship.store.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qlogship.config import Settings
+    from qlogship.core.resync import Plan
+    from qlogship.store.plan import Progress
+
+_LOOK_EVERY = 0.5
+_IP = set("0123456789.:[]")
+
+
+def resync(  # noqa: PLR0917  # a command's options
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print the plan and change nothing.", show_default=False),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask; for scripts.", show_default=False)
+    ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Return at once; the service does it.", show_default=False),
+    ] = False,
+    accept_loss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID,ID",
+            help="Go on although these uploads cannot be restored; the plan names them.",
+            show_default=False,
+        ),
+    ] = None,
+) -> ExitCode:
+    """Clear the dashboard and ship the whole archive again.
+
+    The dashboard forgets ALL queue_log data of the tenant, also what another
+    PBX uploaded. Before that qlogship proves that its archive can restore
+    everything it ever shipped, and shows the plan. Once begun, a resync goes on
+    by itself, through crashes and outages, until the dashboard is whole again;
+    new calls are archived meanwhile and come last.
+
+    The running service does the work if there is one, else this command does.
+    Ctrl-C leaves it running; the same command shows it again.
+    """
+    settings = load(config, environ=os.environ).settings
+    directory = settings.state.directory
+    become_owner(directory)
+    accepted = _ids(accept_loss)
+    found = _under_way(directory)
+    plan = None
+    if found is None or dry_run:
+        plan = _plan(settings, quiet=as_json)
+        if not as_json:
+            _print_plan(plan, settings)
+        if dry_run:
+            if as_json:
+                output.print_json({"plan": plan_as_json(plan)})
+            return ExitCode.DONE
+        if not may_clear(plan.lost, accepted):
+            raise _refusal(f"{plan.lost_lines:,} records cannot be restored", plan.lost)
+        if not yes:
+            _confirm(settings)
+        found = ask_for_resync(directory, accepted_loss=accepted, at=time.time()).id
+    else:
+        output.print_note(f"Resync {found} is under way already.")
+    running = _holder(directory)
+    wake(running)
+    if detach:
+        _say_detached(found, running, as_json=as_json)
+        return ExitCode.DONE
+    try:
+        end = _follow(settings, found, quiet=as_json)
+    except KeyboardInterrupt:
+        output.print_note(_how_to_go_on(_holder(directory)))
+        raise
+    return _report(end, plan, as_json=as_json)
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """Return a plan as `--json` prints it; times are epoch seconds, bytes those of text."""
+    return asdict(plan)
+
+
+def progress_as_json(progress: Progress) -> dict[str, Any]:
+    """Return how far a resync is, as `--json` prints it; times are epoch seconds."""
+    resync = progress.resync
+    return {
+        "id": resync.id,
+        "state": str(resync.phase),
+        "reason": resync.reason,
+        "generation": resync.generation,
+        "asked_at": resync.asked_at,
+        "cleared_at": resync.cleared_at,
+        "ended_at": resync.ended_at,
+        "clears": resync.clears,
+        "restarts": resync.restarts,
+        "lines": resync.lines,
+        "lines_done": progress.decided,
+        "lines_accepted": progress.accepted,
+        "uploads": progress.uploads,
+        "calls": progress.calls,
+        "reported_calls": progress.reported_calls,
+        "uploads_without_count": progress.uncounted,
+        "unknown": progress.unknown,
+        "quarantined": progress.quarantined,
+        "detail": resync.detail,
+    }
+
+
+# --- before ---
+
+
+def _ids(text: str | None) -> set[int]:
+    try:
+        return {int(number) for number in text.split(",")} if text else set()
+    except ValueError:
+        raise UsageError(
+            f"--accept-loss {text!r} is no list of uploads",
+            hint="Type the numbers that `qlogship resync --dry-run` names, as 12,15.",
+        ) from None
+
+
+def _under_way(directory: Path) -> int | None:
+    with Reader(directory) as reader:
+        progress = reader.progress()
+    if progress is None or progress.resync.ended_at is not None:
+        return None
+    return progress.resync.id
+
+
+def _plan(settings: Settings, *, quiet: bool) -> Plan:
+    with (
+        Reader(settings.state.directory) as reader,
+        Meter("checking the archive", quiet=quiet) as meter,
+    ):
+        plan = reader.plan(max_bytes=settings.batch.max_bytes, say=meter.show)
+    if plan is None:
+        raise UsageError(
+            f"nothing is archived in {settings.state.directory} yet",
+            hint="Start the service first, or take older files in with `qlogship import`.",
+        )
+    return plan
+
+
+def _print_plan(plan: Plan, settings: Settings) -> None:
+    holding, archive = plan.holding, plan.restorable
+    rows: list[tuple[str, str]] = [
+        ("dashboard", settings.dashboard.url),
+        (
+            "it holds, by the ledger",
+            (
+                f"{holding.calls:,} calls, {holding.lines:,} records in {holding.uploads:,} uploads"
+                f"{_span(holding.first_time, holding.last_time)}"
+            ),
+        ),
+        ("it reported", f"{holding.reported_calls:,} calls"),
+        (
+            "the archive can restore",
+            (
+                f"{archive.calls:,} calls, {archive.lines:,} records,"
+                f" {archive.bytes / 2**20:,.1f} MiB{_span(archive.first_time, archive.last_time)}"
+            ),
+        ),
+        ("that makes", f"about {plan.uploads:,} uploads{_duration(plan.seconds)}"),
+        ("held back, still open", f"{plan.held_calls:,} calls, {plan.held_lines:,} records"),
+    ]
+    if holding.unknown:
+        rows.insert(3, ("it may hold too", f"{holding.unknown:,} uploads whose answer was lost"))
+    if plan.lost:
+        rows.append(
+            (
+                "CANNOT BE RESTORED",
+                f"{plan.lost_lines:,} records of uploads {', '.join(map(str, plan.lost))}",
+            )
+        )
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        output.print_text(f"{name.ljust(width)}  {output.printable(value)}")
+
+
+def _span(first: int | None, last: int | None) -> str:
+    if first is None or last is None:
+        return ""
+    return f", {_day(first)} to {_day(last)}"
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "; there are no past uploads to tell how long it takes"
+    if seconds < 90:
+        return f", about {max(1, round(seconds))} seconds by past uploads"
+    return f", about {round(seconds / 60)} minutes by past uploads"
+
+
+def _tenant(url: str) -> str:
+    """Return what a person calls the tenant: the first part of the host, or an address."""
+    host = urlsplit(url).hostname or url
+    return host if set(host) <= _IP else host.split(".")[0]
+
+
+def _confirm(settings: Settings) -> None:
+    name = _tenant(settings.dashboard.url)
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "a resync clears the dashboard, and there is nobody to ask",
+            hint="Type it on a terminal, or with --yes.",
+        )
+    sys.stderr.write(
+        "The dashboard will forget ALL queue_log data of this tenant, whoever uploaded it.\n"
+        f"Type the tenant's name, {name}, to go on: "
+    )
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != name:
+        raise ResyncRefused(
+            "that is not the tenant's name; nothing was changed",
+            hint=f"Run this again and type {name}.",
+        )
+
+
+def _refusal(what: str, lost: tuple[int, ...]) -> ResyncRefused:
+    named = ",".join(map(str, lost))
+    return ResyncRefused(
+        f"{what}: the dashboard would lose records of uploads {named}; nothing was changed",
+        hint="Restore the state directory from a backup; or give them up with"
+        f" `qlogship resync --accept-loss {named}`.",
+    )
+
+
+# --- meanwhile ---
+
+
+def _holder(directory: Path) -> int | None:
+    try:
+        return holder(directory)
+    except QlogshipError:
+        return None
+
+
+def _follow(settings: Settings, number: int, *, quiet: bool) -> Progress:
+    """Watch the resync to its end, or lead it there when no service does."""
+    directory = settings.state.directory
+    no_hints()
+    with Meter("shipping the archive", quiet=quiet) as meter:
+
+        def look() -> Progress:
+            with Reader(directory) as reader:
+                progress = reader.progress(number)
+            assert progress is not None  # noqa: S101  # its row is never removed
+            if progress.resync.phase is Phase.SHIPPING:
+                meter.show(progress.decided, progress.resync.lines)
+            else:
+                meter.say(_words(progress))
+            return progress
+
+        while (progress := look()).resync.ended_at is None:
+            try:
+                store = Store(directory)
+            except LockedError:
+                time.sleep(_LOOK_EVERY)
+                continue
+            from qlogship.service.once import lead_resync
+
+            log.configure("error", settings.log.format, environ=os.environ)
+            lead_resync(settings, store, log=log.get_logger(), tick=look, every=_LOOK_EVERY)
+    return progress
+
+
+def _words(progress: Progress) -> str:
+    resync = progress.resync
+    if resync.phase is Phase.CLEARING:
+        return "clearing the dashboard" + (f" ({resync.detail})" if resync.detail else "")
+    return {
+        Phase.ASKED: "waiting for the service to begin",
+        Phase.CHECKING: "checking that the archive is whole",
+    }.get(resync.phase, "done")
+
+
+def _how_to_go_on(running: int | None) -> str:
+    if running is not None:
+        return (
+            "\nThe service goes on with the resync. Type `qlogship resync` to watch it again,"
+            " or `qlogship status`."
+        )
+    return (
+        "\nThe resync is not over; it goes on when the service starts, or with `qlogship resync`."
+    )
+
+
+def _say_detached(number: int, running: int | None, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"resync": {"id": number}, "service": {"running": running is not None}})
+    elif running is not None:
+        output.print_text(f"Resync {number} was handed to the service (pid {running}).")
+        output.print_note("Type `qlogship resync` to watch it, or `qlogship status`.")
+    else:
+        output.print_text(f"Resync {number} is written down.")
+        output.print_note("No service runs; it begins when one is started.")
+
+
+# --- afterwards ---
+
+
+def _report(progress: Progress, plan: Plan | None, *, as_json: bool) -> ExitCode:
+    resync = progress.resync
+    if resync.phase is Phase.REFUSED:
+        raise ResyncRefused(
+            f"the dashboard was not cleared: {resync.detail}",
+            hint="Look at `qlogship resync --dry-run`.",
+        )
+    differs = not progress.uncounted and progress.reported_calls != progress.calls
+    doubt = bool(progress.unknown or progress.quarantined or differs)
+    if as_json:
+        output.print_json(
+            {
+                "plan": plan_as_json(plan) if plan is not None else None,
+                "resync": progress_as_json(progress),
+                "complete": not doubt,
+            }
+        )
+        return ExitCode.IN_DOUBT if doubt else ExitCode.DONE
+    output.print_text(
+        f"The dashboard was cleared and holds {progress.calls:,} calls in"
+        f" {progress.accepted:,} records again; it reported {progress.reported_calls:,} calls."
+    )
+    if progress.uncounted:
+        output.print_text(f"{progress.uncounted:,} answers held no count.")
+    if progress.unknown:
+        output.print_text(f"{progress.unknown:,} uploads are unknown; see `qlogship uploads`.")
+    if progress.quarantined:
+        output.print_text(
+            f"{progress.quarantined:,} uploads are quarantined; see `qlogship quarantine list`."
+        )
+    if differs:
+        output.print_text("The counts differ; see `qlogship reconcile`.")
+    return ExitCode.IN_DOUBT if doubt else ExitCode.DONE
