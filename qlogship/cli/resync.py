@@ -86,6 +86,9 @@ def resync(  # noqa: PLR0917  # a command's options
             return ExitCode.DONE
         if not may_clear(plan.lost, accepted):
             raise _refusal(f"{plan.lost_lines:,} records cannot be restored", plan.lost)
+        from qlogship.service.once import prove_login
+
+        prove_login(settings)
         if not yes:
             _confirm(settings)
         found = ask_for_resync(directory, accepted_loss=accepted, at=time.time()).id

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
+from qlogship.core.outcome import Verdict
 from qlogship.errors import (
     CredentialsRefused,
     DashboardUnreachable,
@@ -61,6 +62,20 @@ def run_once(settings: Settings, *, flush: bool, log: Any) -> ExitCode:  # noqa:
         return ExitCode.IN_DOUBT if store.in_doubt() else ExitCode.DONE
 
 
+def prove_login(settings: Settings) -> None:
+    """Log in to the dashboard, and do nothing else. Raises what stands in the way."""
+    with build.dashboard(settings) as dashboard:
+        outcome = dashboard.log_in()
+    if outcome.verdict is Verdict.UNAUTHORIZED:
+        raise CredentialsRefused(
+            outcome.detail, hint="Check dashboard.email and the password, then run this again."
+        )
+    if outcome.verdict is not Verdict.ACCEPTED:
+        raise DashboardUnreachable(
+            outcome.detail, hint="Check the network and dashboard.url, then run this again."
+        )
+
+
 def lead_resync(
     settings: Settings,
     store: Store,
@@ -72,7 +87,8 @@ def lead_resync(
     """Lead the resync that is open in `store` to its end, then close the store.
 
     `tick` is called every so many seconds. An outage of any length is waited
-    for. When interrupted, the upload under way has a moment to end.
+    for; credentials that are refused, or a wrong address, are raised. When
+    interrupted, the upload under way has a moment to end.
     """
     mailbox: SimpleQueue[None] = SimpleQueue()
     ticked = 0.0
@@ -80,6 +96,8 @@ def lead_resync(
         try:
             while store.resyncs.open() is not None:
                 wait = shipper.step(hurry=True)
+                if shipper.clear_failures:
+                    _raise_hopeless(shipper)
                 if time.monotonic() - ticked >= every:
                     tick()
                     ticked = time.monotonic()

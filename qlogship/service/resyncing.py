@@ -16,7 +16,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from qlogship.core.backoff import RETRY_AFTER_MAX, next_delay
+from qlogship.core.backoff import next_delay
 from qlogship.core.outcome import Verdict
 from qlogship.core.resync import (
     BEFORE_CLEARED,
@@ -63,7 +63,8 @@ class Resyncing:
         self._checked = 1
         self._lost: list[Run] = []
         self._proved = False
-        self._longest = RETRY_AFTER_MAX
+        # Not as it was written down: whoever starts anew has perhaps mended what was wrong.
+        self._due = clocks.monotonic()
         self.failures = 0
         """How many clears were not acknowledged since the start."""
 
@@ -116,6 +117,7 @@ class Resyncing:
             until=self._clocks.wall() + delay,
             detail=f"the answer to upload {upload.id} was lost",
         )
+        self._due = self._clocks.monotonic() + delay
         self._forget_the_proof()
         self._resync = self._store.resyncs.open()
 
@@ -129,11 +131,7 @@ class Resyncing:
         """Return the seconds until there is something to do before uploads go on."""
         if self._resync is None or not self._proved:
             return 0.0
-        not_before = self._resync.not_before
-        if not_before is None:
-            return 0.0
-        # A clock that was set back must not hold it up.
-        return min(not_before - self._clocks.wall(), self._longest)
+        return self._due - self._clocks.monotonic()
 
     def begin_clear(self) -> None:
         """Write that a clear is about to be sent."""
@@ -161,7 +159,7 @@ class Resyncing:
                 slow=slow,
             )
             self._store.resyncs.postpone_clear(now + delay, outcome.detail)
-            self._longest = delay
+            self._due = self._clocks.monotonic() + delay
             self.failures += 1
             self._notices.begin(
                 "dashboard_not_cleared",

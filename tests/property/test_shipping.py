@@ -61,7 +61,7 @@ STILL: Final = 30.0
 MOST_STEPS: Final = 300
 """Steps that may have something to do one after the other, before it is called a spin."""
 
-OnUnknown = Literal["resend", "hold"]
+OnUnknown = Literal["resend", "hold", "resync"]
 NO_CALL: Final = frozenset({b"", b"NONE", b"MANAGER", b"CLI", b"REALTIME"})
 
 ODD_LINES: Final = (
@@ -545,7 +545,7 @@ class Shipping(RuleBasedStateMachine):
             batch=Batch.model_construct(
                 linger=LINGER, max_bytes=MAX_BYTES, settle=SETTLE, hold=HOLD
             ),
-            delivery=Delivery(on_unknown=self.on_unknown),
+            delivery=self.delivery(),
             state=State(directory=self.place / "state"),
         )
         clocks = Clocks(monotonic=self.time.monotonic, wall=self.time.wall, chance=self.time.chance)
@@ -561,6 +561,10 @@ class Shipping(RuleBasedStateMachine):
             clocks=clocks,
             log=Quiet(),
         )
+
+    def delivery(self) -> Delivery:
+        """Return what is to become of a lost answer."""
+        return Delivery(on_unknown=self.on_unknown)
 
     def stop(self) -> None:
         """Drop everything that is in memory."""
@@ -865,6 +869,16 @@ class Shipping(RuleBasedStateMachine):
 
     def settle(self) -> None:
         """End all trouble, and give time for what is over to be shipped."""
+        self.heal()
+        # A retry may be due in five minutes, and each upload may be waited for.
+        self.live(2 * STILL + SETTLE + LINGER)
+        while self.shipper.waiting:
+            self.live(600)
+            self.time.now += 1
+        self.live(2 * STILL + SETTLE + LINGER)
+
+    def heal(self) -> None:
+        """End all trouble."""
         self.time.fuse = None
         self.far_end.mood, self.far_end.late = Verdict.ACCEPTED, False
         self.far_end.counts, self.far_end.crashes = True, ""
@@ -874,12 +888,6 @@ class Shipping(RuleBasedStateMachine):
         self.time.now += 1
         self.pbx.reload()
         self.shipper.scan()
-        # A retry may be due in five minutes, and each upload may be waited for.
-        self.live(2 * STILL + SETTLE + LINGER)
-        while self.shipper.waiting:
-            self.live(600)
-            self.time.now += 1
-        self.live(2 * STILL + SETTLE + LINGER)
 
     def compare(self) -> None:
         """Compare what was written, what was archived, what is in the ledger and what arrived."""
