@@ -265,6 +265,7 @@ class Shipper:
             self._answered(upload, outcome)
         elif self._resyncing.cleared(outcome):
             self._take_position()
+            self.drained = False
             self._waiting, self._bodies = [], {}
             self._due = self._clocks.monotonic()
 

@@ -400,6 +400,8 @@ class FarEnd:
         self.counts = True
         self.late = False
         self.crashes = ""
+        self.clear_mood: Verdict | None = None
+        """How the next clears end; None as uploads do. With it, the crash waits for an upload."""
 
     @property
     def busy(self) -> bool:
@@ -436,20 +438,22 @@ class FarEnd:
         assert not self.busy, "a clear beside an upload"
         with Reader(self._directory) as reader:
             assert reader.figures().resync == "clearing"
-        if self.crashes == "before":
+        mood = self.clear_mood or self.mood
+        crashes = "" if self.clear_mood else self.crashes
+        if crashes == "before":
             self.crashes = ""
             raise CrashError
-        if self.mood is Verdict.ACCEPTED or (self.mood is Verdict.UNKNOWN and self.stores_lost):
+        if mood is Verdict.ACCEPTED or (mood is Verdict.UNKNOWN and self.stores_lost):
             self._arrivals.stored.clear()
-        if self.crashes == "after":
+        if crashes == "after":
             self.crashes = ""
             raise CrashError
         self._answer = Outcome(
-            verdict=self.mood,
+            verdict=mood,
             reported_calls=None,
-            retry_after=7.0 if self.mood is Verdict.LATER else None,
+            retry_after=7.0 if mood is Verdict.LATER else None,
             http_status=None,
-            detail=f"the far end is in the mood {self.mood}",
+            detail=f"the far end is in the mood {mood}",
             answer="",
         )
 
