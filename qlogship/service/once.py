@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = 3
 _LONGEST_WAIT: Final = 5.0
 _DASHBOARD_TROUBLES: Final = frozenset(
-    {"dashboard_unreachable", "dashboard_busy", "dashboard_not_accepting"}
+    {
+        "dashboard_unreachable",
+        "dashboard_busy",
+        "dashboard_not_accepting",
+        "dashboard_refuses_everything",
+    }
 )
 
 

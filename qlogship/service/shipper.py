@@ -33,8 +33,10 @@ from qlogship.core.backoff import RETRY_AFTER_MAX, next_delay
 from qlogship.core.batching import Window
 from qlogship.core.calls import CallTracker
 from qlogship.core.delivery import decide
+from qlogship.core.dividing import NOTHING
 from qlogship.core.outcome import Outcome, Verdict
 from qlogship.errors import StateError
+from qlogship.service.refusals import Refusals
 from qlogship.service.troubles import Notices
 from qlogship.store.ledger import Result, Upload
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from qlogship.config import Settings
     from qlogship.core.batching import Batch
     from qlogship.core.delivery import Decision
+    from qlogship.core.dividing import Finding
     from qlogship.service.clocks import Clocks
     from qlogship.service.worker import Uploads
     from qlogship.source.follower import QueueLog
@@ -68,6 +71,8 @@ _HINTS: Final = {
     "dashboard_not_accepting": "Look at the answers with `qlogship uploads`.",
     "dashboard_redirects": "Set dashboard.url to the address that it redirects to.",
     "dashboard_busy": "Wait; qlogship tries again by itself.",
+    "dashboard_refuses_everything": "Check dashboard.url and the tenant; the answers are in"
+    " `qlogship uploads`.",
 }
 
 
@@ -98,9 +103,10 @@ class Shipper:
         self._generation = position.generation
         self._ahead = list(position.ahead)
         self._frontier = position.frontier
+        self._refusals = Refusals(store.ledger, clocks, log, wanted=settings.batch.max_bytes)
         self._window = Window(
             CallTracker(settle=settings.batch.settle, hold=settings.batch.hold),
-            max_bytes=settings.batch.max_bytes,
+            max_bytes=self._refusals.max_bytes,
             hold=settings.batch.hold,
             clock=position.clock,
             odd=position.odd,
@@ -216,6 +222,8 @@ class Shipper:
             if outcome is not None:
                 self._answered(outcome)
             if send and self._attempt_is_due():
+                while self._refusals.fit(self._waiting[0], lambda: self._body(self._waiting[0])):
+                    self._look_who_waits()
                 upload = self._waiting[0]
                 body = self._body(upload)
                 upload = self._store.ledger.begin_attempt(upload, at=self._clocks.wall())
@@ -236,24 +244,40 @@ class Shipper:
         upload, self._sent = self._sent, None
         if upload is None:
             return
-        delay = self._delay(upload, outcome)
-        upload, decision = self._record(upload, outcome, delay=delay)
+        sent = upload
+        finding = self._refusals.examine(sent, outcome.verdict, lambda: self._body(sent))
+        delay = self._delay(upload, outcome, finding)
+        upload, decision = self._record(upload, outcome, delay=delay, finding=finding)
+        others = self._refusals.follow_up(upload, outcome.verdict, finding)
+        self._window.shrink(self._refusals.max_bytes)
         if decision.again:
-            self._waiting[0] = upload
+            self._waiting = [upload if one.id == upload.id else one for one in self._waiting]
             self._due = self._clocks.monotonic() + delay
         else:
-            self._waiting.pop(0)
+            self._waiting = [one for one in self._waiting if one.id != upload.id]
             self._bodies.pop(upload.id, None)
             # After an unknown answer the far end is not itself: leave it some time.
             self._due = self._clocks.monotonic() + (delay if decision.state == "unknown" else 0.0)
+        if others:
+            self._look_who_waits()
+        if decision.trouble == "dashboard_refuses_everything":
+            # Each in its turn: one that is taken proves that not everything is refused.
+            self._waiting = [one for one in self._waiting if one.id != upload.id] + [upload]
+            self._bodies.pop(upload.id, None)
         self._tell(upload, outcome, decision, delay)
 
-    def _record(self, upload: Upload, outcome: Outcome, *, delay: float) -> tuple[Upload, Decision]:
+    def _look_who_waits(self) -> None:
+        self._waiting = self._store.ledger.waiting(unknown_too=self._resend)
+
+    def _record(
+        self, upload: Upload, outcome: Outcome, *, delay: float, finding: Finding = NOTHING
+    ) -> tuple[Upload, Decision]:
         decision = decide(
             outcome.verdict,
             on_unknown=self._settings.delivery.on_unknown,
             state=upload.state,  # type: ignore[arg-type]  # checked by the schema
             possible_duplicate=upload.possible_duplicate,
+            refusal=finding.refusal,
         )
         now = self._clocks.wall()
         result = Result(
@@ -268,12 +292,13 @@ class Shipper:
         )
         return self._store.ledger.end_attempt(upload, result, at=now), decision
 
-    def _delay(self, upload: Upload, outcome: Outcome) -> float:
+    def _delay(self, upload: Upload, outcome: Outcome, finding: Finding) -> float:
         return next_delay(
             upload.attempts,
             random=self._clocks.chance(),
             retry_after=outcome.retry_after,
-            slow=outcome.verdict in {Verdict.UNAUTHORIZED, Verdict.REDIRECTED},
+            slow=outcome.verdict in {Verdict.UNAUTHORIZED, Verdict.REDIRECTED, Verdict.NOT_THERE}
+            or finding.refusal == "everything",
         )
 
     def _tell(self, upload: Upload, outcome: Outcome, decision: Decision, delay: float) -> None:
@@ -303,6 +328,9 @@ class Shipper:
         elif decision.state == "rejected":
             self._notices.end_all("dashboard_")
             self._log.error("batch_quarantined", **facts, detail=outcome.detail)
+        elif decision.state == "split":
+            self._notices.end_all("dashboard_")
+            self._log.warning("upload_split", **facts, detail=outcome.detail)
         if decision.trouble is not None:
             self._notices.begin(
                 decision.trouble,
