@@ -22,7 +22,7 @@ no call is to blame. The evidence is what else it takes:
   it.
 * A refusal is believed when it stands twice, with an acceptance between. So when
   something is accepted, the suspects that were quarantined at their first refusal
-  go out once more.
+  go out once more; and what is refused then is no suspect any longer.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Refusals:
         self._log = log
         self._wanted = wanted
         self._learnt = ledger.body_limit(wanted)
-        self._suspects = ledger.suspects()
+        self._suspects, self._accused = ledger.suspects()
 
     @property
     def max_bytes(self) -> int:
@@ -42,20 +42,20 @@ class Refusals:
         """Look into the body if it was refused."""
         if verdict not in REFUSALS:
             return NOTHING
-        others = sum(number != upload.id for number in self._suspects)
-        return examine(verdict, runs=upload.runs, body=body(), suspects=others)
+        others = [number for number in self._suspects if number != upload.id]
+        # A second refusal, after others were accepted, says nothing about the far end.
+        count = 0 if upload.id in self._accused else len(others)
+        return examine(verdict, runs=upload.runs, body=body(), suspects=count)
 
     def follow_up(self, upload: Upload, verdict: Verdict, finding: Finding) -> bool:
         """Write down what follows, behind the attempt; tell whether others wait now."""
         if verdict is Verdict.ACCEPTED:
-            return self._accepted()
+            return self._accepted(upload)
         if verdict not in REFUSALS:
             return False
-        if upload.id not in self._suspects and len(self._suspects) < IN_A_ROW:
-            self._suspects.append(upload.id)
-            self._ledger.save_suspects(self._suspects)
+        self._suspect(upload)
         if finding.refusal == "everything":
-            return self._take_back(at_most_refused=None)
+            return bool(self._take_back())
         if finding.limit is not None and finding.limit < self.max_bytes:
             self._learnt = finding.limit
             self._ledger.learn_limit(finding.limit, wanted=self._wanted)
@@ -78,17 +78,31 @@ class Refusals:
         self._log.info("upload_split", upload=upload.id, parts=len(parts), max_bytes=self._learnt)
         return True
 
-    def _accepted(self) -> bool:
-        """Let those go once more that were refused only once, before this acceptance."""
-        if not self._suspects:
-            return False
-        taken_back = self._take_back(at_most_refused=1)
-        self._suspects = []
-        self._ledger.save_suspects([])
-        return taken_back
+    def _suspect(self, upload: Upload) -> None:
+        """Note a refusal: the first one as a suspicion, the second one as settled."""
+        if upload.id in self._accused:
+            self._accused.remove(upload.id)
+        elif upload.id not in self._suspects and len(self._suspects) < IN_A_ROW:
+            self._suspects.append(upload.id)
+        self._ledger.save_suspects(self._suspects, self._accused)
 
-    def _take_back(self, *, at_most_refused: int | None) -> bool:
-        taken = self._ledger.take_back(self._suspects, at_most_refused=at_most_refused)
+    def _accepted(self, upload: Upload) -> bool:
+        """Let the suspects go once more, for not everything is refused; tell whether any waits."""
+        if not self._suspects and upload.id not in self._accused:
+            return False
+        taken = self._take_back()
+        waiting = {one.id for one in self._ledger.waiting(unknown_too=True)}
+        self._accused = [
+            number
+            for number in (*self._accused, *self._suspects)
+            if number in waiting and number != upload.id
+        ]
+        self._suspects = []
+        self._ledger.save_suspects(self._suspects, self._accused)
+        return bool(taken)
+
+    def _take_back(self) -> list[int]:
+        taken = self._ledger.take_back(self._suspects)
         if taken:
             self._log.warning("quarantine_reconsidered", uploads=taken)
-        return bool(taken)
+        return taken

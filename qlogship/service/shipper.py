@@ -384,25 +384,35 @@ class Shipper:
             if caught_up:
                 self._write_held()
             self._notices.write()
-            more = not caught_up and (piece is not None or len(self._waiting) < AHEAD)
+            more = not caught_up and (piece is not None or not self._enough_ahead)
             if not more:
                 more = self._store.archive.count_next()
         self.drained = caught_up and not batches and (self._window.empty or not self._ready())
         return more
+
+    @property
+    def _enough_ahead(self) -> bool:
+        """Whether no further upload is decided before others are answered.
+
+        While all that was tried is refused, one more may prove that not everything is.
+        """
+        if "dashboard_refuses_everything" in self.troubles:
+            return any(not upload.attempts for upload in self._waiting)
+        return len(self._waiting) >= AHEAD
 
     def _may_cut_at_once(self) -> bool:
         """Tell whether what was read last fills a batch: then it need not be read back later."""
         block = self._block
         return (
             block is not None
-            and len(self._waiting) < AHEAD
+            and not self._enough_ahead
             and (len(block.data) >= self._window.room)
         )
 
     def _fill(self) -> bool:
         """Take archived records into the window while another batch may be decided."""
         archive = self._store.archive
-        if len(self._waiting) >= AHEAD:
+        if self._enough_ahead:
             return False
         while (room := self._window.room) > 0:
             if self._block is None:
@@ -444,7 +454,7 @@ class Shipper:
 
     def _cut(self, *, full: bool, caught_up: bool, hurry: bool, flush: bool) -> list[Batch]:
         """Cut the window if it is full, due or flushed."""
-        if len(self._waiting) >= AHEAD or self._window.empty:
+        if self._enough_ahead or self._window.empty:
             return []
         if not full:
             if not caught_up:
@@ -535,7 +545,7 @@ class Shipper:
             waits.append(_RESTLESS_POLL)
         if self._waiting and not self._uploads.busy:
             waits.append(self._due - now)
-        if len(self._waiting) < AHEAD and not self._window.empty:
+        if not self._enough_ahead and not self._window.empty:
             if self._ready_since is not None:
                 waits.append(self._ready_since + self._settings.batch.linger - now)
             change = self._window.next_change(self._now())

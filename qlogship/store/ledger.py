@@ -251,28 +251,29 @@ class Ledger:
         for part in parts:
             self.prepare(part, generation=upload.generation, at=at, parent=upload)
 
-    def suspects(self) -> list[int]:
-        """Return the uploads that were refused since one was accepted, oldest refusal first."""
-        text = self._db.execute("SELECT suspects FROM shipping").fetchone()[0]
-        return [int(number) for number in json.loads(text)]
+    def suspects(self) -> tuple[list[int], list[int]]:
+        """Return the uploads refused since one was accepted, and those refused before that.
 
-    def save_suspects(self, suspects: Sequence[int]) -> None:
-        """Write which uploads were refused since one was accepted."""
-        self._db.execute("UPDATE shipping SET suspects = ?", (json.dumps(suspects),))
-
-    def take_back(self, suspects: Iterable[int], *, at_most_refused: int | None) -> list[int]:
-        """Make those of these uploads `prepared` again that are quarantined; return their ids.
-
-        `at_most_refused` spares what was refused more often.
+        The latter are to be sent once more.
         """
+        suspects, accused = self._db.execute("SELECT suspects, accused FROM shipping").fetchone()
+        return json.loads(suspects), json.loads(accused)
+
+    def save_suspects(self, suspects: Sequence[int], accused: Sequence[int]) -> None:
+        """Write what `suspects` returns."""
+        self._db.execute(
+            "UPDATE shipping SET suspects = ?, accused = ?",
+            (json.dumps(suspects), json.dumps(accused)),
+        )
+
+    def take_back(self, suspects: Iterable[int]) -> list[int]:
+        """Make those of these uploads `prepared` again that are quarantined; return their ids."""
         taken = []
         for number in suspects:
             cursor = self._db.execute(
-                "UPDATE upload SET state = 'prepared', not_before = NULL WHERE id = ?1"
-                " AND state = 'rejected' AND generation = (SELECT generation FROM shipping)"
-                " AND (?2 IS NULL OR ?2 >= (SELECT count(*) FROM attempt WHERE upload = ?1"
-                " AND verdict IN ('refused', 'too_big')))",
-                (number, at_most_refused),
+                "UPDATE upload SET state = 'prepared', not_before = NULL WHERE id = ?"
+                " AND state = 'rejected' AND generation = (SELECT generation FROM shipping)",
+                (number,),
             )
             if cursor.rowcount:
                 taken.append(number)

@@ -112,9 +112,10 @@ CREATE TABLE shipping (
     max_bytes  INTEGER,                     -- the size of a body that was learnt from a 413
     history    TEXT,                        -- the source.history that was applied at the first start
     learnt_at  INTEGER,                     -- the batch.max_bytes that max_bytes was learnt under
-    suspects   TEXT    NOT NULL DEFAULT '[]' -- uploads refused since one was accepted: ids, JSON
+    suspects   TEXT    NOT NULL DEFAULT '[]', -- uploads refused since one was accepted: ids, JSON
+    accused    TEXT    NOT NULL DEFAULT '[]'  -- refused before one was accepted, to be sent again
 );
-INSERT INTO shipping VALUES (1, 1, '[]', 1, x'', 0, 0, NULL, 0, NULL, NULL, NULL, '[]');
+INSERT INTO shipping VALUES (1, 1, '[]', 1, x'', 0, 0, NULL, 0, NULL, NULL, NULL, '[]', '[]');
 
 -- One row per resync; at most one is not over. States: asked, checking, clearing, shipping,
 -- then done or refused.
