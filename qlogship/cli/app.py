@@ -62,6 +62,9 @@ COMMANDS: dict[str, Command] = {
     "run": Command("qlogship.cli.run", "The service: follow, archive and ship until stopped."),
     "status": Command("qlogship.cli.status", "Show where the service stands."),
     "uploads": Command("qlogship.cli.uploads", "Show the ledger, one row per upload."),
+    "quarantine": Command(
+        "qlogship.cli.quarantine", "What the dashboard refuses for good: list, resend, drop."
+    ),
     "config": Command("qlogship.cli.config", "Check, show and explain the settings."),
     "sandbox": Command(
         "qlogship.cli.sandbox", "A local Team Dashboard to try things on.", "sandbox"

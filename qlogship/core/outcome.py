@@ -150,12 +150,8 @@ def _judged(answer: Answer, text: str) -> _Judgement:
         return Verdict.UNAUTHORIZED, None, f"the dashboard answered {status}: no access"
     if status in _LATER:
         return Verdict.LATER, None, f"the dashboard answered {status}: not now"
-    if status == 413:
-        return Verdict.TOO_BIG, None, "the dashboard answered 413: the upload is too big"
-    if status in _NOT_THERE:
-        return Verdict.NOT_THERE, None, f"the dashboard answered {status}: no upload is taken there"
     if 400 <= status < 500:
-        return Verdict.REFUSED, None, f"the dashboard answered {status}: it refuses the request"
+        return _refusal(status)
     if 500 <= status < 600 and not answer.sent:
         return Verdict.LATER, None, f"the dashboard answered {status}, and nothing had been sent"
     if 500 <= status < 600:
@@ -166,6 +162,14 @@ def _judged(answer: Answer, text: str) -> _Judgement:
         )
     verdict = Verdict.UNKNOWN if answer.sent else Verdict.UNREACHABLE
     return verdict, None, f"the dashboard answered {status}, which is no answer to this request"
+
+
+def _refusal(status: int) -> _Judgement:
+    if status == 413:
+        return Verdict.TOO_BIG, None, "the dashboard answered 413: the upload is too big"
+    if status in _NOT_THERE:
+        return Verdict.NOT_THERE, None, f"the dashboard answered {status}: no upload is taken there"
+    return Verdict.REFUSED, None, f"the dashboard answered {status}: it refuses the request"
 
 
 def _without_answer(answer: Answer) -> _Judgement:

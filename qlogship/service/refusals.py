@@ -16,7 +16,6 @@ from qlogship.core.outcome import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qlogship.core.delivery import Decision
     from qlogship.core.dividing import Finding
     from qlogship.service.clocks import Clocks
     from qlogship.store.ledger import Ledger, Upload

@@ -404,9 +404,7 @@ class Shipper:
         """Tell whether what was read last fills a batch: then it need not be read back later."""
         block = self._block
         return (
-            block is not None
-            and not self._enough_ahead
-            and (len(block.data) >= self._window.room)
+            block is not None and not self._enough_ahead and (len(block.data) >= self._window.room)
         )
 
     def _fill(self) -> bool:

@@ -208,7 +208,10 @@ class Ledger:
         )
 
     def waiting(self, *, unknown_too: bool) -> list[Upload]:
-        """Return the uploads that are still to be sent, oldest first; parts in their parent's place."""
+        """Return the uploads that are still to be sent, oldest first.
+
+        Parts stand in the place of the upload that was split.
+        """
         states = ("prepared", "unknown") if unknown_too else ("prepared", "prepared")
         found = self._select(
             "SELECT * FROM upload WHERE state IN (?, ?) AND generation ="

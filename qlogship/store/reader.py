@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.store.archive import Archive
+from qlogship.store.contents import Contents
 from qlogship.store.cursor import Cursor
 from qlogship.store.database import connect_to_read, reported
 from qlogship.store.figures import NOTHING, Figures, figures
@@ -12,11 +15,21 @@ from qlogship.store.ledger import Ledger
 from qlogship.store.troubles import Troubles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Self
 
     from qlogship.store.ledger import Upload
     from qlogship.store.troubles import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Archive and ledger as they were at one moment."""
+
+    ledger: Ledger
+    archive: Archive
+    contents: Contents
 
 
 class Reader:
@@ -48,6 +61,23 @@ class Reader:
         """Return the sums over archive and ledger."""
         with reported(self._directory):
             return figures(self._db) if self._db is not None else NOTHING
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot | None]:
+        """Read several things as of one moment; None while there is nothing."""
+        if self._db is None:
+            yield None
+            return
+        with reported(self._directory):
+            self._db.execute("BEGIN")
+            try:
+                archive = Archive(self._db)
+                try:
+                    yield Snapshot(Ledger(self._db), archive, Contents(self._db, archive))
+                finally:
+                    archive.close()
+            finally:
+                self._db.rollback()
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""

@@ -212,7 +212,8 @@ def test_parts_are_sent_before_what_was_decided_later(tmp_path: Path, sandbox: S
 def test_records_of_no_call_are_told_apart_too(tmp_path: Path, sandbox: Sandbox) -> None:
     """An offending record that belongs to no call is quarantined alone."""
     pauses = [
-        b"%d|NONE|NONE|Agent/%d|PAUSE|%s\n" % (EPOCH, n, b"bad" if n == 7 else b"") for n in range(30)
+        b"%d|NONE|NONE|Agent/%d|PAUSE|%s\n" % (EPOCH, n, b"bad" if n == 7 else b"")
+        for n in range(30)
     ]
     sandbox.script([{"do": "refuse_containing", "text": "PAUSE|bad", "status": 422}])
     with SteppedService(tmp_path, Clock(EPOCH), url=sandbox.url, batch=BATCH) as service:
@@ -224,9 +225,7 @@ def test_records_of_no_call_are_told_apart_too(tmp_path: Path, sandbox: Sandbox)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_killed_while_answers_are_on_their_way(
-    tmp_path: Path, sandbox: Sandbox, seed: int
-) -> None:
+def test_killed_while_answers_are_on_their_way(tmp_path: Path, sandbox: Sandbox, seed: int) -> None:
     """Answers that a kill swallowed lead to marked repeats, and to no loss."""
     text = backlog(300)
     bad = [text[200]]
@@ -286,7 +285,9 @@ def test_a_dashboard_that_refuses_everything(tmp_path: Path, sandbox: Sandbox, c
     with SteppedService(tmp_path, Clock(EPOCH), url=sandbox.url, batch=BATCH) as service:
         write(service, text)
         service.live(3_600.0)
-        assert [row.kind for row in service.store.troubles.all()] == ["dashboard_refuses_everything"]
+        assert [row.kind for row in service.store.troubles.all()] == [
+            "dashboard_refuses_everything"
+        ]
         states = by_state(service)
         assert set(states) <= {"prepared", "split"}
         assert len(service.uploads()) <= 3 * IN_A_ROW
@@ -312,7 +313,9 @@ def test_refused_one_by_one(tmp_path: Path, sandbox: Sandbox) -> None:
             service.live(30.0)
             quarantined = service.figures().quarantined
             assert quarantined == (number + 1 if number + 1 < IN_A_ROW else 0)
-        assert [row.kind for row in service.store.troubles.all()] == ["dashboard_refuses_everything"]
+        assert [row.kind for row in service.store.troubles.all()] == [
+            "dashboard_refuses_everything"
+        ]
         refuse(sandbox, text[2:3])
         service.live(1_800.0)
         assert calls_in(b"".join(sandbox.bodies())) == calls_in(b"".join(text[:2] + text[3:]))

@@ -954,10 +954,7 @@ class Shipping(RuleBasedStateMachine):
         parts = [one for one in self.store.ledger.uploads() if one.parent == upload.id]
         assert len(parts) > 1
         records = sorted(
-            seq
-            for part in parts
-            for first, last in part.runs
-            for seq in range(first, last + 1)
+            seq for part in parts for first, last in part.runs for seq in range(first, last + 1)
         )
         whole = (range(first, last + 1) for first, last in upload.runs)
         assert records == sorted(seq for numbers in whole for seq in numbers)
@@ -1037,7 +1034,7 @@ class Shipping(RuleBasedStateMachine):
         assert figures.quarantined == sum(upload.state == "rejected" for upload in uploads)
 
     def rightly_refused(self, upload: Upload) -> None:
-        """What a picky far end left in quarantine is one call, or one record, that it never takes."""
+        """What a picky far end left in quarantine is one call, or record, that it never takes."""
         assert self.store is not None
         text = self.store.archive.text(upload.runs)
         owners = {row[1] if row else b"" for row in map(fields, text.split(b"\n")[:-1])}
