@@ -65,7 +65,7 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
     """Show what was uploaded, newest first: what was in it, when, and what came back.
 
     States: prepared (not answered yet), accepted, unknown (the answer was lost),
-    rejected (quarantined), split (refused as a whole; its parts went instead),
+    rejected (quarantined), split (refused or too big; its parts went instead),
     dropped (given up by a person). In JSON, times are epoch seconds.
     """
     if context.invoked_subcommand is not None:
