@@ -325,12 +325,13 @@ class Shipper:
                 )
             else:
                 self._notices.end("count_unreadable")
-        elif decision.state == "rejected":
-            self._notices.end_all("dashboard_")
-            self._log.error("batch_quarantined", **facts, detail=outcome.detail)
-        elif decision.state == "split":
-            self._notices.end_all("dashboard_")
-            self._log.warning("upload_split", **facts, detail=outcome.detail)
+        elif decision.state in {"rejected", "split"}:
+            # Only an acceptance proves that not everything is refused.
+            self._notices.end_all("dashboard_", but={"dashboard_refuses_everything"})
+            if decision.state == "split":
+                self._log.warning("upload_split", **facts, detail=outcome.detail)
+            else:
+                self._log.error("batch_quarantined", **facts, detail=outcome.detail)
         if decision.trouble is not None:
             self._notices.begin(
                 decision.trouble,

@@ -267,7 +267,8 @@ def test_quarantined_uploads_are_taken_back(db: sqlite3.Connection, ledger: Ledg
     assert [upload.id for upload in ledger.waiting(unknown_too=False)] == [3, 6]
     assert [upload.id for upload in ledger.quarantined()] == [1]
     db.execute("UPDATE shipping SET generation = 2")
-    assert ledger.take_back([1]) == ledger.quarantined() == []
+    assert ledger.take_back([1]) == []
+    assert ledger.quarantined() == []
 
 
 def test_what_a_person_decides(ledger: Ledger) -> None:
