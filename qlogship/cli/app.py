@@ -63,6 +63,9 @@ COMMANDS: dict[str, Command] = {
     "status": Command("qlogship.cli.status", "Show where the service stands."),
     "uploads": Command("qlogship.cli.uploads", "Show the ledger, one row per upload."),
     "resync": Command("qlogship.cli.resync", "Clear the dashboard and ship everything again."),
+    "quarantine": Command(
+        "qlogship.cli.quarantine", "What the dashboard refuses for good: list, resend, drop."
+    ),
     "config": Command("qlogship.cli.config", "Check, show and explain the settings."),
     "sandbox": Command(
         "qlogship.cli.sandbox", "A local Team Dashboard to try things on.", "sandbox"

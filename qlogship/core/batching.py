@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from qlogship.core.calls import NOBODY, CallTracker
 from qlogship.core.clock import RecordClock
-from qlogship.core.records import times_from_the_end, times_in
+from qlogship.core.records import entered_calls, times_from_the_end, times_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -112,6 +112,10 @@ class Window:
         self._new_bytes = 0
         self._held: list[Entry] = []
         self._held_bytes = 0
+
+    def shrink(self, max_bytes: int) -> None:
+        """Make smaller batches from now on: the far end takes no larger ones."""
+        self._max_bytes = min(self._max_bytes, max_bytes)
 
     @property
     def room(self) -> int:
@@ -289,8 +293,27 @@ def divide(entries: Sequence[Entry], *, max_bytes: int) -> list[list[Entry]]:
     return parts
 
 
+def parts_of(runs: Iterable[Run], body: bytes, *, max_bytes: int) -> list[Batch]:
+    """Divide the records of one batch into batches of at most `max_bytes` on call borders.
+
+    `body` is the text of `runs`. Each call is whole in one part, a record of no
+    call stands alone, and within a part the order stays. What holds but one call,
+    or one record, is a single part.
+    """
+    lines = body.split(b"\n")
+    lines.pop()
+    owners = CallTracker(settle=0.0, hold=0.0).observe(body)
+    seqs = (seq for first, last in runs for seq in range(first, last + 1))
+    entries = [Entry(*entry) for entry in zip(seqs, lines, owners, strict=True)]
+    parts = []
+    for part in divide(entries, max_bytes=max_bytes):
+        text = _text([entry.line for entry in part])
+        parts.append(_batch(runs_of(entry.seq for entry in part), text, len(entered_calls(text))))
+    return parts
+
+
 def runs_of(seqs: Iterable[int]) -> list[Run]:
-    """Fold ascending numbers into runs."""
+    """Fold numbers into runs, in their order."""
     runs: list[Run] = []
     for seq in seqs:
         _extend(runs, seq, seq)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from qlogship.core.outcome import Verdict
 
-State = Literal["accepted", "prepared", "unknown", "rejected"]
+State = Literal["accepted", "prepared", "unknown", "rejected", "split"]
 OnUnknown = Literal["resend", "hold", "resync"]
 Trouble = Literal[
     "dashboard_unreachable",
@@ -19,7 +19,10 @@ Trouble = Literal[
     "dashboard_not_accepting",
     "dashboard_redirects",
     "dashboard_busy",
+    "dashboard_refuses_everything",
 ]
+Refusal = Literal["single", "divisible", "everything"]
+"""Whose a refusal may be: of the one call in the body, of one call among several, of all."""
 
 # What stands in the way of all batches, not only of this one. An unknown
 # outcome is among them: the far end answers with something, or with nothing,
@@ -31,10 +34,14 @@ _TROUBLES: dict[Verdict, Trouble] = {
     Verdict.NOT_ACCEPTED: "dashboard_not_accepting",
     Verdict.UNAUTHORIZED: "dashboard_refuses_credentials",
     Verdict.REDIRECTED: "dashboard_redirects",
+    Verdict.NOT_THERE: "dashboard_refuses_everything",
 }
 
+REFUSALS = frozenset({Verdict.TOO_BIG, Verdict.REFUSED})
+"""The verdicts that concern one body."""
+
 # What ends only when a person does something.
-_SLOW = frozenset({Verdict.UNAUTHORIZED, Verdict.REDIRECTED})
+_SLOW = frozenset({Verdict.UNAUTHORIZED, Verdict.REDIRECTED, Verdict.NOT_THERE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ def decide(
     on_unknown: OnUnknown,
     state: State = "prepared",
     possible_duplicate: bool = False,
+    refusal: Refusal = "single",
 ) -> Decision:
     """Say what becomes of a batch whose upload ended with this verdict.
 
@@ -68,15 +76,23 @@ def decide(
     attempt that did not get through proves nothing about the one before it.
     The flag, once set, is never taken back; what a repeat was answered is on
     record beside it.
+
+    `refusal` is what `dividing` found out, should the body have been refused: a
+    divisible one is split, a single call is quarantined; and when everything is
+    refused, the fault is not looked for in the calls.
     """
     trouble = _TROUBLES.get(verdict)
     if verdict is Verdict.ACCEPTED:
         return Decision(
             "accepted", again=False, slow=False, trouble=None, possible_duplicate=possible_duplicate
         )
-    if verdict in {Verdict.TOO_BIG, Verdict.REFUSED}:
+    if verdict in REFUSALS and refusal != "everything":
         return Decision(
-            "rejected", again=False, slow=False, trouble=None, possible_duplicate=possible_duplicate
+            "split" if refusal == "divisible" else "rejected",
+            again=False,
+            slow=False,
+            trouble=None,
+            possible_duplicate=possible_duplicate,
         )
     if verdict is Verdict.UNKNOWN:
         resend = on_unknown == "resend"
@@ -90,7 +106,7 @@ def decide(
     return Decision(
         "unknown" if state == "unknown" else "prepared",
         again=True,
-        slow=verdict in _SLOW,
-        trouble=trouble,
+        slow=verdict in _SLOW or verdict in REFUSALS,
+        trouble="dashboard_refuses_everything" if verdict in REFUSALS else trouble,
         possible_duplicate=possible_duplicate,
     )

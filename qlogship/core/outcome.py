@@ -29,7 +29,8 @@ class Verdict(StrEnum):
     UNREACHABLE: nothing left. UNKNOWN: something left, and nothing that came
     back proves what became of it. LATER: the dashboard asks for patience.
     NOT_ACCEPTED: somebody answered, but not the dashboard's upload. TOO_BIG and
-    REFUSED concern this body, UNAUTHORIZED and REDIRECTED every one.
+    REFUSED concern this body; UNAUTHORIZED, REDIRECTED and NOT_THERE (no upload
+    is taken at this address) every one.
     """
 
     ACCEPTED = "accepted"
@@ -41,6 +42,7 @@ class Verdict(StrEnum):
     TOO_BIG = "too_big"
     REFUSED = "refused"
     REDIRECTED = "redirected"
+    NOT_THERE = "not_there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _Judgement = tuple[Verdict, int | None, str]
 
 _LATER = frozenset({408, 425, 429, 503})
+# These speak of the address, the method or the form of every upload, of no body.
+_NOT_THERE = frozenset({404, 405, 407, 410, 415, 421, 426})
 
 
 def _judged(answer: Answer, text: str) -> _Judgement:
@@ -146,10 +150,8 @@ def _judged(answer: Answer, text: str) -> _Judgement:
         return Verdict.UNAUTHORIZED, None, f"the dashboard answered {status}: no access"
     if status in _LATER:
         return Verdict.LATER, None, f"the dashboard answered {status}: not now"
-    if status == 413:
-        return Verdict.TOO_BIG, None, "the dashboard answered 413: the upload is too big"
     if 400 <= status < 500:
-        return Verdict.REFUSED, None, f"the dashboard answered {status}: it refuses the request"
+        return _refusal(status)
     if 500 <= status < 600 and not answer.sent:
         return Verdict.LATER, None, f"the dashboard answered {status}, and nothing had been sent"
     if 500 <= status < 600:
@@ -160,6 +162,14 @@ def _judged(answer: Answer, text: str) -> _Judgement:
         )
     verdict = Verdict.UNKNOWN if answer.sent else Verdict.UNREACHABLE
     return verdict, None, f"the dashboard answered {status}, which is no answer to this request"
+
+
+def _refusal(status: int) -> _Judgement:
+    if status == 413:
+        return Verdict.TOO_BIG, None, "the dashboard answered 413: the upload is too big"
+    if status in _NOT_THERE:
+        return Verdict.NOT_THERE, None, f"the dashboard answered {status}: no upload is taken there"
+    return Verdict.REFUSED, None, f"the dashboard answered {status}: it refuses the request"
 
 
 def _without_answer(answer: Answer) -> _Judgement:

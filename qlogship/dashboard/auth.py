@@ -146,7 +146,7 @@ def judge_login(answer: Answer, token: Token | None, *, now: float) -> Outcome:
             verdict=Verdict.UNAUTHORIZED,
             detail=f"login: the dashboard answered {status}: e-mail or password refused",
         )
-    if outcome.verdict in {Verdict.TOO_BIG, Verdict.REFUSED}:
+    if outcome.verdict in {Verdict.TOO_BIG, Verdict.REFUSED, Verdict.NOT_THERE}:
         return replace(
             outcome,
             verdict=Verdict.NOT_ACCEPTED,

@@ -36,7 +36,12 @@ _ATTEMPTS: Final = 3
 _LONGEST_WAIT: Final = 5.0
 _GRACE: Final = 3.0
 _DASHBOARD_TROUBLES: Final = frozenset(
-    {"dashboard_unreachable", "dashboard_busy", "dashboard_not_accepting"}
+    {
+        "dashboard_unreachable",
+        "dashboard_busy",
+        "dashboard_not_accepting",
+        "dashboard_refuses_everything",
+    }
 )
 
 

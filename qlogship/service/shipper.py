@@ -33,8 +33,10 @@ from qlogship.core.backoff import RETRY_AFTER_MAX, next_delay
 from qlogship.core.batching import Window
 from qlogship.core.calls import CallTracker
 from qlogship.core.delivery import decide
+from qlogship.core.dividing import NOTHING
 from qlogship.core.outcome import Outcome, Verdict
 from qlogship.errors import StateError
+from qlogship.service.refusals import Refusals
 from qlogship.service.resyncing import Resyncing
 from qlogship.service.troubles import Notices
 from qlogship.store.ledger import Result, Upload
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from qlogship.config import Settings
     from qlogship.core.batching import Batch
     from qlogship.core.delivery import Decision
+    from qlogship.core.dividing import Finding
     from qlogship.service.clocks import Clocks
     from qlogship.service.worker import Uploads
     from qlogship.source.follower import QueueLog
@@ -69,6 +72,8 @@ _HINTS: Final = {
     "dashboard_not_accepting": "Look at the answers with `qlogship uploads`.",
     "dashboard_redirects": "Set dashboard.url to the address that it redirects to.",
     "dashboard_busy": "Wait; qlogship tries again by itself.",
+    "dashboard_refuses_everything": "Check dashboard.url and the tenant; the answers are in"
+    " `qlogship uploads`.",
 }
 
 
@@ -117,12 +122,15 @@ class Shipper:
         """Go on where shipping stands by the ledger."""
         position = self._store.ledger.position()
         batch = self._settings.batch
+        self._refusals = Refusals(
+            self._store.ledger, self._clocks, self._log, wanted=batch.max_bytes
+        )
         self._generation = position.generation
         self._ahead = list(position.ahead)
         self._frontier = position.frontier
         self._window = Window(
             CallTracker(settle=batch.settle, hold=batch.hold),
-            max_bytes=batch.max_bytes,
+            max_bytes=self._refusals.max_bytes,
             hold=batch.hold,
             clock=position.clock,
             odd=position.odd,
@@ -241,6 +249,8 @@ class Shipper:
                 self._resyncing.begin_clear()
                 clears = True
             elif send and self._attempt_is_due():
+                while self._refusals.fit(self._waiting[0], lambda: self._body(self._waiting[0])):
+                    self._look_who_waits()
                 upload = self._waiting[0]
                 body = self._body(upload)
                 upload = self._store.ledger.begin_attempt(upload, at=self._clocks.wall())
@@ -276,26 +286,42 @@ class Shipper:
 
     def _answered(self, upload: Upload, outcome: Outcome) -> None:
         """Write down what came back of an upload, and what follows from it."""
-        delay = self._delay(upload, outcome)
-        upload, decision = self._record(upload, outcome, delay=delay)
+        sent = upload
+        finding = self._refusals.examine(sent, outcome.verdict, lambda: self._body(sent))
+        delay = self._delay(upload, outcome, finding)
+        upload, decision = self._record(upload, outcome, delay=delay, finding=finding)
+        others = self._refusals.follow_up(upload, outcome.verdict, finding)
+        self._window.shrink(self._refusals.max_bytes)
         if decision.again:
-            self._waiting[0] = upload
+            self._waiting = [upload if one.id == upload.id else one for one in self._waiting]
             self._due = self._clocks.monotonic() + delay
         else:
-            self._waiting.pop(0)
+            self._waiting = [one for one in self._waiting if one.id != upload.id]
             self._bodies.pop(upload.id, None)
             # After an unknown answer the far end is not itself: leave it some time.
             self._due = self._clocks.monotonic() + (delay if decision.state == "unknown" else 0.0)
+        if others:
+            self._look_who_waits()
+        if decision.trouble == "dashboard_refuses_everything":
+            # Each in its turn: one that is taken proves that not everything is refused.
+            self._waiting = [one for one in self._waiting if one.id != upload.id] + [upload]
+            self._bodies.pop(upload.id, None)
         self._tell(upload, outcome, decision, delay)
         if decision.state == "unknown":
             self._resyncing.upload_is_unknown(upload, delay)
 
-    def _record(self, upload: Upload, outcome: Outcome, *, delay: float) -> tuple[Upload, Decision]:
+    def _look_who_waits(self) -> None:
+        self._waiting = self._store.ledger.waiting(unknown_too=self._resend)
+
+    def _record(
+        self, upload: Upload, outcome: Outcome, *, delay: float, finding: Finding = NOTHING
+    ) -> tuple[Upload, Decision]:
         decision = decide(
             outcome.verdict,
             on_unknown=self._resyncing.on_unknown(upload),
             state=upload.state,  # type: ignore[arg-type]  # checked by the schema
             possible_duplicate=upload.possible_duplicate,
+            refusal=finding.refusal,
         )
         now = self._clocks.wall()
         result = Result(
@@ -310,12 +336,13 @@ class Shipper:
         )
         return self._store.ledger.end_attempt(upload, result, at=now), decision
 
-    def _delay(self, upload: Upload, outcome: Outcome) -> float:
+    def _delay(self, upload: Upload, outcome: Outcome, finding: Finding) -> float:
         return next_delay(
             upload.attempts,
             random=self._clocks.chance(),
             retry_after=outcome.retry_after,
-            slow=outcome.verdict in {Verdict.UNAUTHORIZED, Verdict.REDIRECTED},
+            slow=outcome.verdict in {Verdict.UNAUTHORIZED, Verdict.REDIRECTED, Verdict.NOT_THERE}
+            or finding.refusal == "everything",
         )
 
     def _tell(self, upload: Upload, outcome: Outcome, decision: Decision, delay: float) -> None:
@@ -342,9 +369,13 @@ class Shipper:
                 )
             else:
                 self._notices.end("count_unreadable")
-        elif decision.state == "rejected":
-            self._notices.end_all("dashboard_")
-            self._log.error("batch_quarantined", **facts, detail=outcome.detail)
+        elif decision.state in {"rejected", "split"}:
+            # Only an acceptance proves that not everything is refused.
+            self._notices.end_all("dashboard_", but={"dashboard_refuses_everything"})
+            if decision.state == "split":
+                self._log.warning("upload_split", **facts, detail=outcome.detail)
+            else:
+                self._log.error("batch_quarantined", **facts, detail=outcome.detail)
         if decision.trouble is not None:
             self._notices.begin(
                 decision.trouble,
@@ -398,25 +429,35 @@ class Shipper:
             if caught_up:
                 self._write_held()
             self._notices.write()
-            more = not caught_up and (piece is not None or not self._may_not_decide)
+            more = not caught_up and (piece is not None or not self._enough_ahead)
             if not more:
                 more = self._store.archive.count_next()
         self.drained = caught_up and not batches and (self._window.empty or not self._ready())
         return more
 
+    @property
+    def _enough_ahead(self) -> bool:
+        """Whether no further upload is decided before others are answered, or a clear is.
+
+        While all that was tried is refused, one more may prove that not everything is.
+        """
+        if self._resyncing.stops_uploads:
+            return True
+        if "dashboard_refuses_everything" in self.troubles:
+            return any(not upload.attempts for upload in self._waiting)
+        return len(self._waiting) >= AHEAD
+
     def _may_cut_at_once(self) -> bool:
         """Tell whether what was read last fills a batch: then it need not be read back later."""
         block = self._block
         return (
-            block is not None
-            and len(self._waiting) < AHEAD
-            and (len(block.data) >= self._window.room)
+            block is not None and not self._enough_ahead and (len(block.data) >= self._window.room)
         )
 
     def _fill(self) -> bool:
         """Take archived records into the window while another batch may be decided."""
         archive = self._store.archive
-        if self._may_not_decide:
+        if self._enough_ahead:
             return False
         while (room := self._window.room) > 0:
             if self._block is None:
@@ -431,11 +472,6 @@ class Shipper:
             self._block = block.after(taken, len(data)) if taken < block.lines else None
             self._move_on(taken)
         return True
-
-    @property
-    def _may_not_decide(self) -> bool:
-        """Whether no further upload is decided now."""
-        return len(self._waiting) >= AHEAD or self._resyncing.stops_uploads
 
     @property
     def _all_taken(self) -> bool:
@@ -463,7 +499,7 @@ class Shipper:
 
     def _cut(self, *, full: bool, caught_up: bool, hurry: bool, flush: bool) -> list[Batch]:
         """Cut the window if it is full, due or flushed."""
-        if self._may_not_decide or self._window.empty:
+        if self._enough_ahead or self._window.empty:
             return []
         if not full:
             if not caught_up:
@@ -557,7 +593,7 @@ class Shipper:
                 waits.append(self._resyncing.wait())
             elif self._waiting:
                 waits.append(self._due - now)
-        if not self._may_not_decide and not self._window.empty:
+        if not self._enough_ahead and not self._window.empty:
             if self._ready_since is not None:
                 waits.append(self._ready_since + self._settings.batch.linger - now)
             change = self._window.next_change(self._now())

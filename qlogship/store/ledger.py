@@ -1,7 +1,9 @@
 """The ledger: one row per upload, decided before a byte is sent, and where shipping stands.
 
 States: `prepared` (decided, not answered), `accepted` (final), `unknown` (it
-may or may not have arrived), `rejected` (the far end refuses it: quarantine).
+may or may not have arrived), `rejected` (the far end refuses it: quarantine),
+`split` (its parts go instead; they name it as their parent), `dropped` (a person
+took it out of quarantine, never to be sent).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from qlogship.core.batching import Batch, Run, decode_runs, encode_runs
 from qlogship.core.resync import Holding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,21 @@ class Position:
     clock: int | None
     odd: int
     max_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to send an upload. Times are epoch seconds.
+
+    One without a verdict is under way, or was cut off by a crash.
+    """
+
+    number: int
+    sent_at: float
+    answered_at: float | None
+    verdict: str | None
+    http_status: int | None
+    detail: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +135,7 @@ class Ledger:
         """
         self._db.execute(
             "UPDATE shipping SET generation = generation + 1, ahead = ?, frontier = ?, held = x'',"
-            " held_calls = 0, held_lines = 0, clock = NULL, odd = 0",
+            " held_calls = 0, held_lines = 0, clock = NULL, odd = 0, suspects = '[]', accused = '[]'",
             (json.dumps(ahead), frontier),
         )
         generation: int = self._db.execute("SELECT generation FROM shipping").fetchone()[0]
@@ -128,11 +145,17 @@ class Ledger:
         """Write how much is held back, for `status` to show."""
         self._db.execute("UPDATE shipping SET held_calls = ?, held_lines = ?", (calls, lines))
 
-    def prepare(self, batch: Batch, *, generation: int, at: float) -> Upload:
-        """Write a decided batch; it may be sent once this is committed."""
+    def prepare(
+        self, batch: Batch, *, generation: int, at: float, parent: Upload | None = None
+    ) -> Upload:
+        """Write a decided batch; it may be sent once this is committed.
+
+        A part of an upload that may have arrived is a possible duplicate, too.
+        """
         cursor = self._db.execute(
             "INSERT INTO upload (generation, state, lines, calls, bytes, first_time, last_time,"
-            " prepared_at, sha256, runs) VALUES (?, 'prepared', ?, ?, ?, ?, ?, ?, ?, ?)",
+            " prepared_at, sha256, runs, possible_duplicate, parent)"
+            " VALUES (?, 'prepared', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 generation,
                 batch.lines,
@@ -143,6 +166,8 @@ class Ledger:
                 at,
                 batch.sha256,
                 encode_runs(batch.runs),
+                parent is not None and parent.possible_duplicate,
+                parent.id if parent is not None else None,
             ),
         )
         upload_id = cursor.lastrowid
@@ -197,13 +222,26 @@ class Ledger:
         )
 
     def waiting(self, *, unknown_too: bool) -> list[Upload]:
-        """Return the uploads that are still to be sent, oldest first."""
+        """Return the uploads that are still to be sent, oldest first.
+
+        Parts stand in the place of the upload that was split.
+        """
         states = ("prepared", "unknown") if unknown_too else ("prepared", "prepared")
-        return self._select(
+        found = self._select(
             "SELECT * FROM upload WHERE state IN (?, ?) AND generation ="
             " (SELECT generation FROM shipping) ORDER BY id",
             states,
         )
+        return sorted(found, key=self._lineage)
+
+    def _lineage(self, upload: Upload) -> list[int]:
+        """Return the ids from the upload that was decided first down to this part of it."""
+        ids = [upload.id]
+        parent = upload.parent
+        while parent is not None:
+            ids.append(parent)
+            parent = self._one(parent).parent
+        return ids[::-1]
 
     def on_the_dashboard(self) -> Iterator[tuple[int, tuple[Run, ...]]]:
         """Yield id and runs of the uploads that the dashboard holds, or may hold."""
@@ -258,6 +296,100 @@ class Ledger:
             "SELECT * FROM upload WHERE prepared_at >= ? ORDER BY id DESC LIMIT ?",
             (since if since is not None else 0.0, limit if limit is not None else -1),
         )
+
+    # What was refused
+
+    def divide(self, upload: Upload, parts: Iterable[Batch], *, at: float) -> None:
+        """Write that an upload goes in parts instead, which hold its records."""
+        self._db.execute(
+            "UPDATE upload SET state = 'split', not_before = NULL WHERE id = ?", (upload.id,)
+        )
+        for part in parts:
+            self.prepare(part, generation=upload.generation, at=at, parent=upload)
+
+    def suspects(self) -> tuple[list[int], list[int]]:
+        """Return the uploads refused since one was accepted, and those refused before that.
+
+        The latter are to be sent once more.
+        """
+        suspects, accused = self._db.execute("SELECT suspects, accused FROM shipping").fetchone()
+        return json.loads(suspects), json.loads(accused)
+
+    def save_suspects(self, suspects: Sequence[int], accused: Sequence[int]) -> None:
+        """Write what `suspects` returns."""
+        self._db.execute(
+            "UPDATE shipping SET suspects = ?, accused = ?",
+            (json.dumps(suspects), json.dumps(accused)),
+        )
+
+    def take_back(self, suspects: Iterable[int]) -> list[int]:
+        """Make those of these uploads `prepared` again that are quarantined; return their ids."""
+        taken = []
+        for number in suspects:
+            cursor = self._db.execute(
+                "UPDATE upload SET state = 'prepared', not_before = NULL WHERE id = ?"
+                " AND state = 'rejected' AND generation = (SELECT generation FROM shipping)",
+                (number,),
+            )
+            if cursor.rowcount:
+                taken.append(number)
+        return taken
+
+    def body_limit(self, wanted: int) -> int | None:
+        """Return the size of a body that was learnt, in bytes; None when there is none to heed.
+
+        `wanted` is batch.max_bytes. Raised above what it was when the limit was
+        learnt, it is tried anew.
+        """
+        learnt, under = self._db.execute("SELECT max_bytes, learnt_at FROM shipping").fetchone()
+        if learnt is None or (under is not None and wanted > under):
+            return None
+        return min(int(learnt), wanted)
+
+    def learn_limit(self, limit: int, *, wanted: int) -> None:
+        """Remember that the far end takes no larger body, as batch.max_bytes is `wanted`."""
+        self._db.execute("UPDATE shipping SET max_bytes = ?, learnt_at = ?", (limit, wanted))
+
+    def quarantined(self) -> list[Upload]:
+        """Return the quarantined uploads of this generation, oldest first."""
+        return self._select(
+            "SELECT * FROM upload WHERE state = 'rejected' AND generation ="
+            " (SELECT generation FROM shipping) ORDER BY id"
+        )
+
+    def resend(self, upload: Upload) -> None:
+        """Take an upload out of quarantine, to be sent once more; its attempts stay on record."""
+        self._db.execute(
+            "UPDATE upload SET state = 'prepared', not_before = NULL"
+            " WHERE id = ? AND state = 'rejected'",
+            (upload.id,),
+        )
+
+    def drop(self, upload: Upload) -> None:
+        """Take an upload out of quarantine for good; it stays in the ledger, and in the archive."""
+        self._db.execute(
+            "UPDATE upload SET state = 'dropped' WHERE id = ? AND state = 'rejected'", (upload.id,)
+        )
+
+    # One upload
+
+    def find(self, upload_id: int) -> Upload | None:
+        """Return an upload, None when there is none of that id."""
+        return next(iter(self._select("SELECT * FROM upload WHERE id = ?", (upload_id,))), None)
+
+    def attempts(self, upload: Upload) -> list[Attempt]:
+        """Return every attempt to send an upload, first one first."""
+        rows = self._db.execute(
+            "SELECT number, sent_at, answered_at, verdict, http_status, detail FROM attempt"
+            " WHERE upload = ? ORDER BY number",
+            (upload.id,),
+        )
+        return [Attempt(*row) for row in rows]
+
+    def parts(self, upload: Upload) -> list[int]:
+        """Return the ids of the uploads that an upload was split into."""
+        rows = self._db.execute("SELECT id FROM upload WHERE parent = ? ORDER BY id", (upload.id,))
+        return [number for (number,) in rows]
 
     def _one(self, upload_id: int) -> Upload:
         return self._select("SELECT * FROM upload WHERE id = ?", (upload_id,))[0]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.store.archive import Archive
+from qlogship.store.contents import Contents
 from qlogship.store.cursor import Cursor
 from qlogship.store.database import connect_to_read, reported
 from qlogship.store.figures import NOTHING, Figures, figures
@@ -13,7 +16,7 @@ from qlogship.store.plan import plan, progress
 from qlogship.store.troubles import Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Self
 
@@ -21,6 +24,15 @@ if TYPE_CHECKING:
     from qlogship.store.ledger import Upload
     from qlogship.store.plan import Progress
     from qlogship.store.troubles import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Archive and ledger as they were at one moment."""
+
+    ledger: Ledger
+    archive: Archive
+    contents: Contents
 
 
 class Reader:
@@ -62,6 +74,23 @@ class Reader:
         """Return how far a resync has come, by default the newest; None without any."""
         with reported(self._directory):
             return progress(self._db, number) if self._db is not None else None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot | None]:
+        """Read several things as of one moment; None while there is nothing."""
+        if self._db is None:
+            yield None
+            return
+        with reported(self._directory):
+            self._db.execute("BEGIN")
+            try:
+                archive = Archive(self._db)
+                try:
+                    yield Snapshot(Ledger(self._db), archive, Contents(self._db, archive))
+                finally:
+                    archive.close()
+            finally:
+                self._db.rollback()
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""

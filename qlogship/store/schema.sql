@@ -80,6 +80,7 @@ CREATE TABLE upload (
     answer             TEXT,                -- the raw answer, capped
     parent             INTEGER REFERENCES upload (id)   -- the upload it was a part of
 );
+CREATE INDEX upload_parts ON upload (parent) WHERE parent IS NOT NULL;
 CREATE INDEX upload_figures ON upload
     (generation, state, calls, reported_calls, lines, possible_duplicate);
 
@@ -109,9 +110,12 @@ CREATE TABLE shipping (
     clock      INTEGER,                     -- the records' own time where it stands
     odd        INTEGER NOT NULL,            -- lines taken in that are no record
     max_bytes  INTEGER,                     -- the size of a body that was learnt from a 413
-    history    TEXT                         -- the source.history that was applied at the first start
+    history    TEXT,                        -- the source.history that was applied at the first start
+    learnt_at  INTEGER,                     -- the batch.max_bytes that max_bytes was learnt under
+    suspects   TEXT    NOT NULL DEFAULT '[]', -- uploads refused since one was accepted: ids, JSON
+    accused    TEXT    NOT NULL DEFAULT '[]'  -- refused before one was accepted, to be sent again
 );
-INSERT INTO shipping VALUES (1, 1, '[]', 1, x'', 0, 0, NULL, 0, NULL, NULL);
+INSERT INTO shipping VALUES (1, 1, '[]', 1, x'', 0, 0, NULL, 0, NULL, NULL, NULL, '[]', '[]');
 
 -- One row per resync; at most one is not over. States: asked, checking, clearing, shipping,
 -- then done or refused.

@@ -3,7 +3,9 @@
 Theory of operation. The real shipper, store and follower work in a temporary
 directory on a clock that only moves when it is told. The PBX writes real files
 and remembers what it wrote; the dashboard lives in memory, accepts, refuses,
-loses replies before and after it stored, and answers late. A crash is an
+loses replies before and after it stored, and answers late. In some histories it
+is picky: it never takes a body above a limit, nor one with certain calls in it, and
+then refuses nothing else. A crash is an
 exception out of one of the clocks or out of the upload, which are asked for
 all over a step: the transaction under way is lost, as it is in a power cut,
 and everything begins anew from what was committed.
@@ -58,6 +60,8 @@ LINGER: Final = 15.0
 HOLD: Final = 3_600.0
 MAX_BYTES: Final = 1_500
 STILL: Final = 30.0
+MOST_POISON: Final = 5
+MOST_WAITS: Final = 100
 MOST_STEPS: Final = 300
 """Steps that may have something to do one after the other, before it is called a spin."""
 
@@ -385,6 +389,8 @@ class Arrivals:
     stored: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     bodies: dict[int, bytes] = field(default_factory=dict)
     order: list[int] = field(default_factory=list)
+    limit: int | None = None
+    poison: set[bytes] = field(default_factory=set)
 
 
 class FarEnd:
@@ -419,17 +425,18 @@ class FarEnd:
         if self.crashes == "before":
             self.crashes = ""
             raise CrashError
-        if self.mood is Verdict.ACCEPTED or (self.mood is Verdict.UNKNOWN and self.stores_lost):
+        verdict = self._verdict(body)
+        if verdict is Verdict.ACCEPTED or (verdict is Verdict.UNKNOWN and self.stores_lost):
             self._arrivals.stored[upload.id] += 1
         if self.crashes == "after":
             self.crashes = ""
             raise CrashError
         self._answer = Outcome(
-            verdict=self.mood,
-            reported_calls=entered(body) if self.mood is Verdict.ACCEPTED and self.counts else None,
-            retry_after=7.0 if self.mood is Verdict.LATER else None,
+            verdict=verdict,
+            reported_calls=entered(body) if verdict is Verdict.ACCEPTED and self.counts else None,
+            retry_after=7.0 if verdict is Verdict.LATER else None,
             http_status=None,
-            detail=f"the far end is in the mood {self.mood}",
+            detail=f"the far end is in the mood {verdict}",
             answer="",
         )
 
@@ -456,6 +463,16 @@ class FarEnd:
             detail=f"the far end is in the mood {mood}",
             answer="",
         )
+
+    def _verdict(self, body: bytes) -> Verdict:
+        """Say what comes of a body: what the mood is, unless the far end is picky about it."""
+        if self.mood not in {Verdict.ACCEPTED, Verdict.UNKNOWN}:
+            return self.mood
+        if self._arrivals.limit is not None and len(body) > self._arrivals.limit:
+            return Verdict.TOO_BIG
+        if self._arrivals.poison & set(entering(body)):
+            return Verdict.REFUSED
+        return self.mood
 
     def outcome(self) -> Outcome | None:
         """Return the outcome when it is there, again and again."""
@@ -527,11 +544,20 @@ class Shipping(RuleBasedStateMachine):
         self.number = 0
         self.unseen = False
         """Whether the file was rotated since the service looked last."""
+        self.picky = False
+        self.doubted = False
+        """Whether the far end ever seemed to refuse everything."""
 
-    @initialize(on_unknown=st.sampled_from(["resend", "hold"]))
-    def first_start(self, on_unknown: OnUnknown) -> None:
-        """Begin with one or the other setting."""
+    @initialize(
+        on_unknown=st.sampled_from(["resend", "hold"]),
+        picky=st.booleans(),
+        limit=st.sampled_from([None, 350, 700]),
+    )
+    def first_start(self, on_unknown: OnUnknown, *, picky: bool, limit: int | None) -> None:
+        """Begin with one or the other setting, and a picky dashboard or one with moods."""
         self.on_unknown = on_unknown
+        self.picky = picky
+        self.arrivals.limit = limit if picky else None
         self.far_end = FarEnd(self.place / "state", self.arrivals, self.time)
         self.start()
 
@@ -600,7 +626,9 @@ class Shipping(RuleBasedStateMachine):
         """Do one step; whatever ends the service is followed by a new start."""
         self.unseen = False
         try:
-            return self.shipper.step()
+            wait = self.shipper.step()
+            self.doubted |= "dashboard_refuses_everything" in self.shipper.troubles
+            return wait
         except CrashError:
             self.restart()
         except StateError:
@@ -660,6 +688,13 @@ class Shipping(RuleBasedStateMachine):
             self.pbx.connect(call, b"Agent/%s" % call.callid)
         for call in calls[::-1]:
             self.pbx.end(call)
+
+    @precondition(lambda self: self.picky and len(self.arrivals.poison) < MOST_POISON)
+    @rule(company=st.integers(0, 4))
+    def a_call_that_is_never_taken(self, company: int) -> None:
+        """A call happens that the far end refuses, among others."""
+        self.arrivals.poison.add(b"%d.%d" % (START + self.number + 1, self.number + 1))
+        self.whole_calls(1 + company)
 
     @precondition(lambda self: self.pbx.calls)
     @rule(data=st.data())
@@ -805,6 +840,8 @@ class Shipping(RuleBasedStateMachine):
     def mood(self, mood: Verdict, *, stores_lost: bool, counts: bool, late: bool) -> None:
         """The far end changes its mood."""
         far_end = self.far_end
+        if self.picky and mood in {Verdict.TOO_BIG, Verdict.REFUSED, Verdict.NOT_THERE}:
+            mood = Verdict.LATER
         far_end.mood, far_end.stores_lost = mood, stores_lost
         far_end.counts, far_end.late = counts, late
 
@@ -876,9 +913,7 @@ class Shipping(RuleBasedStateMachine):
         self.heal()
         # A retry may be due in five minutes, and each upload may be waited for.
         self.live(2 * STILL + SETTLE + LINGER)
-        while self.shipper.waiting:
-            self.live(600)
-            self.time.now += 1
+        self.send_all()
         self.live(2 * STILL + SETTLE + LINGER)
 
     def heal(self) -> None:
@@ -893,6 +928,15 @@ class Shipping(RuleBasedStateMachine):
         self.pbx.reload()
         self.shipper.scan()
 
+    def send_all(self) -> None:
+        """Give time until every upload that is decided has been answered for good."""
+        for _ in range(MOST_WAITS):
+            if not self.shipper.waiting:
+                return
+            self.live(600)
+            self.time.now += 1
+        raise AssertionError(f"it never ends: {self.shipper.troubles}")
+
     def compare(self) -> None:
         """Compare what was written, what was archived, what is in the ledger and what arrived."""
         assert self.store is not None
@@ -901,6 +945,7 @@ class Shipping(RuleBasedStateMachine):
         self.prompt(archived, place)
         self.time.now += HOLD + 2 + self.pbx.jumped
         self.live(STILL + SETTLE + LINGER)
+        self.send_all()
         assert self.shipper.idle
         assert self.archived() == archived
         place = self.places(archived)
@@ -925,6 +970,9 @@ class Shipping(RuleBasedStateMachine):
         assert self.store is not None
         place: dict[int, int] = {}
         for upload in self.store.ledger.uploads():
+            if upload.state == "split":
+                self.parts(upload)
+                continue
             body = b""
             for first, last in upload.runs:
                 for seq in range(first, last + 1):
@@ -933,6 +981,18 @@ class Shipping(RuleBasedStateMachine):
                     body += archived[seq - 1]
             assert sha256(body).hexdigest() == upload.sha256
         return place
+
+    def parts(self, upload: Upload) -> None:
+        """The parts of an upload hold its records, each once."""
+        assert self.store is not None
+        parts = [one for one in self.store.ledger.uploads() if one.parent == upload.id]
+        assert len(parts) > 1
+        records = sorted(
+            seq for part in parts for first, last in part.runs for seq in range(first, last + 1)
+        )
+        whole = (range(first, last + 1) for first, last in upload.runs)
+        assert records == sorted(seq for numbers in whole for seq in numbers)
+        assert all(part.generation == upload.generation for part in parts)
 
     def prompt(self, archived: list[bytes], place: dict[int, int]) -> None:
         """What is over has been shipped, and what is open is held back."""
@@ -971,19 +1031,26 @@ class Shipping(RuleBasedStateMachine):
         """The ledger says what became of each upload, and its sums are right."""
         assert self.store is not None
         uploads = self.store.ledger.uploads()
+        lineage: dict[int, list[int]] = {}
+        for upload in uploads[::-1]:
+            above = lineage[upload.parent] if upload.parent is not None else []
+            lineage[upload.id] = [*above, upload.id]
         stored = self.arrivals.stored
         for upload in uploads:
             if upload.state == "accepted":
                 assert stored[upload.id] >= 1, f"{upload} never arrived"
             if stored[upload.id] > 1:
                 assert upload.possible_duplicate, f"{upload} arrived {stored[upload.id]} times"
-            if upload.state == "rejected" and not upload.possible_duplicate:
+            if upload.state in {"rejected", "split"} and not upload.possible_duplicate:
                 assert stored[upload.id] == 0
+            if upload.state == "rejected" and self.picky:
+                self.rightly_refused(upload)
             assert upload.state != "prepared"
             if upload.state == "unknown":
                 assert self.on_unknown == "hold"
-        firsts = list(dict.fromkeys(self.arrivals.order))
-        assert firsts == sorted(firsts), "uploads overtook each other"
+        firsts = [lineage[number] for number in dict.fromkeys(self.arrivals.order)]
+        assert self.doubted or firsts == sorted(firsts), "uploads overtook each other"
+        assert not (self.doubted and self.picky), "the far end was blamed for a few calls"
         with Reader(self.place / "state") as reader:
             figures = reader.figures()
         accepted = [upload for upload in uploads if upload.state == "accepted"]
@@ -998,6 +1065,17 @@ class Shipping(RuleBasedStateMachine):
             self.arrivals.bodies[upload.id].count(b"\n") for upload in accepted
         )
         assert figures.odd_lines == sum(fields(line[:-1]) is None for line in archived)
+        assert figures.quarantined == sum(upload.state == "rejected" for upload in uploads)
+
+    def rightly_refused(self, upload: Upload) -> None:
+        """What a picky far end left in quarantine is one call, or record, that it never takes."""
+        assert self.store is not None
+        text = self.store.archive.text(upload.runs)
+        owners = {row[1] if row else b"" for row in map(fields, text.split(b"\n")[:-1])}
+        assert len(owners) == 1
+        if not owners & self.arrivals.poison:
+            assert self.arrivals.limit is not None
+            assert len(text) > self.arrivals.limit
 
 
 def _lines(text: bytes) -> list[bytes]:

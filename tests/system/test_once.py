@@ -170,6 +170,20 @@ def test_something_quarantined(installation: Installation, dashboard: Sandbox) -
     assert installation.figures().quarantined == 1
 
 
+def test_everything_refused(installation: Installation, dashboard: Sandbox) -> None:
+    """A dashboard that takes no upload at all is a dashboard that cannot be used: 13."""
+    installation.write(b"".join(call(number, NOON) for number in range(1, 41, 2)))
+    for code in (404, 422):
+        dashboard.script([{"do": "status", "status": code, "times": None}])
+        done = installation.once("--flush")
+        assert done.returncode == ExitCode.UNREACHABLE
+        assert str(code) in errors(done)
+        assert installation.figures().quarantined == 0
+    dashboard.script([])
+    assert installation.once().returncode == ExitCode.DONE
+    assert installation.figures().shipped_calls == 20
+
+
 def test_something_unknown(installation: Installation, dashboard: Sandbox) -> None:
     """An unknown outcome that waits for a person: 3, now and at the next run."""
     installation.configure(delivery={"on_unknown": "hold"})

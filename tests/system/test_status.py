@@ -35,6 +35,8 @@ STATUS_KEYS: Final = {
 STATUS_VALUES: Final = {"last_accepted_at", "generation", "troubles"}
 UPLOAD_KEYS: Final = {
     "id",
+    "superseded",
+    "parent",
     "generation",
     "state",
     "lines",

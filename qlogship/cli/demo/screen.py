@@ -52,6 +52,8 @@ _STATES: Final = {
     "prepared": ("…", _OTHER),
     "unknown": ("?", f"bold {_ABANDONED}"),
     "rejected": ("✗", f"bold {_ABANDONED}"),
+    "split": ("÷", _OTHER),
+    "dropped": ("✗", _OTHER),
 }
 
 

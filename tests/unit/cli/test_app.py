@@ -320,6 +320,7 @@ FORBIDDEN = {
     "run": {"rich", "starlette", "uvicorn", "qlogship.sandbox"},
     "status": {"rich", "httpx", "starlette", "uvicorn", "watchdog", "qlogship.sandbox"},
     "uploads": {"rich", "httpx", "starlette", "uvicorn", "watchdog", "qlogship.sandbox"},
+    "quarantine": {"rich", "httpx", "starlette", "uvicorn", "watchdog", "qlogship.sandbox"},
     "config": HEAVY,
 }
 

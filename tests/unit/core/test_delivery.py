@@ -21,6 +21,7 @@ NOT_THROUGH = (
     Verdict.NOT_ACCEPTED,
     Verdict.UNAUTHORIZED,
     Verdict.REDIRECTED,
+    Verdict.NOT_THERE,
 )
 
 
@@ -48,6 +49,7 @@ def test_an_accepted_batch_is_done() -> None:
         (Verdict.NOT_ACCEPTED, False, "dashboard_not_accepting"),
         (Verdict.UNAUTHORIZED, True, "dashboard_refuses_credentials"),
         (Verdict.REDIRECTED, True, "dashboard_redirects"),
+        (Verdict.NOT_THERE, True, "dashboard_refuses_everything"),
     ],
 )
 def test_what_did_not_get_through_is_sent_again(
@@ -64,6 +66,31 @@ def test_a_refusal_of_this_body_rejects_it(verdict: Verdict) -> None:
     """A refused batch goes to quarantine, and does not stand in the way of others."""
     assert decide(verdict, on_unknown="resend") == Decision(
         state="rejected", again=False, slow=False, possible_duplicate=False, trouble=None
+    )
+
+
+@pytest.mark.parametrize("verdict", [Verdict.TOO_BIG, Verdict.REFUSED])
+def test_a_refusal_of_several_calls_splits_them(verdict: Verdict) -> None:
+    """What may be the fault of one call among others goes in parts, even if it may have arrived."""
+    decision = decide(
+        verdict, on_unknown="resend", state="unknown", possible_duplicate=True, refusal="divisible"
+    )
+
+    assert decision == Decision(
+        state="split", again=False, slow=False, possible_duplicate=True, trouble=None
+    )
+
+
+@pytest.mark.parametrize("verdict", [Verdict.TOO_BIG, Verdict.REFUSED])
+@pytest.mark.parametrize("state", OPEN_STATES)
+def test_a_far_end_that_refuses_everything_is_a_trouble(verdict: Verdict, state: State) -> None:
+    """No batch is to blame then: it stays as it was and is tried slowly."""
+    assert decide(verdict, on_unknown="hold", state=state, refusal="everything") == Decision(
+        state=state,
+        again=True,
+        slow=True,
+        possible_duplicate=False,
+        trouble="dashboard_refuses_everything",
     )
 
 

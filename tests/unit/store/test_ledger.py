@@ -13,7 +13,7 @@ from qlogship.core.batching import Batch
 from qlogship.core.rotation import Stream
 from qlogship.store.cursor import Cursor
 from qlogship.store.figures import NOTHING, figures
-from qlogship.store.ledger import Ledger, Position, Result, Upload
+from qlogship.store.ledger import Attempt, Ledger, Position, Result, Upload
 from qlogship.store.troubles import Trouble, Troubles
 
 
@@ -129,7 +129,9 @@ def test_attempts(ledger: Ledger) -> None:
     assert ledger.uploads() == [upload]
 
 
-@pytest.mark.parametrize("state", ["prepared", "accepted", "unknown", "rejected"])
+@pytest.mark.parametrize(
+    "state", ["prepared", "accepted", "unknown", "rejected", "split", "dropped"]
+)
 def test_states(ledger: Ledger, state: str) -> None:
     """Every state that exists can be written."""
     upload = ledger.prepare(batch(), generation=1, at=0.0)
@@ -198,6 +200,104 @@ def test_listing(ledger: Ledger) -> None:
     assert [upload.id for upload in ledger.uploads(limit=1, since=102.0)] == [5]
     assert ledger.uploads(limit=0) == []
     assert ledger.uploads(since=105.0) == []
+
+
+# What was refused
+
+
+def test_parts(ledger: Ledger) -> None:
+    """Parts take the place of what was split, in order, before what was decided later."""
+    first, second = (ledger.prepare(batch(), generation=1, at=0.0) for _ in range(2))
+    ledger.divide(first, [batch(1, 1), batch(2, 3)], at=5.0)
+    left, right = ledger.waiting(unknown_too=False)[:2]
+    assert [left.runs, right.runs] == [((1, 1),), ((2, 3),)]
+    ledger.divide(left, [batch(1, 1), batch(1, 1)], at=6.0)
+    whole = ledger.find(first.id)
+
+    assert whole is not None
+    assert whole.state == "split"
+    assert ledger.parts(first) == [left.id, right.id]
+    assert [upload.parent for upload in ledger.waiting(unknown_too=True)] == [
+        left.id,
+        left.id,
+        first.id,
+        None,
+    ]
+    assert ledger.waiting(unknown_too=True)[-1] == second
+    assert ledger.parts(second) == []
+
+
+def test_parts_of_what_may_have_arrived(ledger: Ledger) -> None:
+    """They are possible duplicates as the whole was."""
+    upload = ledger.prepare(batch(), generation=1, at=0.0)
+    upload = send(ledger, upload, result("split", possible_duplicate=True))
+    ledger.divide(upload, [batch(1, 1), batch(2, 3)], at=5.0)
+
+    assert all(part.possible_duplicate for part in ledger.waiting(unknown_too=False))
+
+
+def test_split_and_dropped_uploads_count_for_nothing(
+    db: sqlite3.Connection, ledger: Ledger
+) -> None:
+    """They are neither shipped nor waiting nor in doubt."""
+    for state in ("split", "dropped"):
+        send(ledger, ledger.prepare(batch(), generation=1, at=0.0), result(state))
+
+    assert figures(db) == NOTHING
+    assert not ledger.in_doubt()
+    assert ledger.waiting(unknown_too=True) == ledger.quarantined() == []
+
+
+def test_suspects(ledger: Ledger) -> None:
+    """Who is suspected, and who was, is read as it was written."""
+    assert ledger.suspects() == ([], [])
+    ledger.save_suspects([3, 1], [2])
+
+    assert ledger.suspects() == ([3, 1], [2])
+
+
+def test_quarantined_uploads_are_taken_back(db: sqlite3.Connection, ledger: Ledger) -> None:
+    """Only what is quarantined, in this generation, and asked for."""
+    states = ["rejected", "accepted", "rejected", "split", "dropped", "rejected"]
+    uploads = [ledger.prepare(batch(), generation=1, at=0.0) for _ in states]
+    for upload, state in zip(uploads, states, strict=True):
+        send(ledger, upload, result(state))
+
+    assert ledger.take_back([2, 3, 4, 5, 6]) == [3, 6]
+    assert [upload.id for upload in ledger.waiting(unknown_too=False)] == [3, 6]
+    assert [upload.id for upload in ledger.quarantined()] == [1]
+    db.execute("UPDATE shipping SET generation = 2")
+    assert ledger.take_back([1]) == []
+    assert ledger.quarantined() == []
+
+
+def test_what_a_person_decides(ledger: Ledger) -> None:
+    """Resent, an upload waits again, attempts and all; dropped, it is nobody's business."""
+    one, two, three = (
+        send(ledger, ledger.prepare(batch(), generation=1, at=0.0), result(state, detail="no"))
+        for state in ("rejected", "rejected", "accepted")
+    )
+    for upload in (one, three):
+        ledger.resend(upload)
+    for upload in (two, three):
+        ledger.drop(upload)
+
+    assert [upload.state for upload in ledger.uploads()] == ["accepted", "dropped", "prepared"]
+    assert ledger.attempts(one) == [Attempt(1, 10.0, 11.0, "rejected", 200, "no")]
+    assert ledger.begin_attempt(ledger.waiting(unknown_too=False)[0], at=20.0).attempts == 2
+    assert ledger.attempts(one)[1] == Attempt(2, 20.0, None, None, None, None)
+
+
+def test_the_limit_that_was_learnt(ledger: Ledger) -> None:
+    """It holds for the batch.max_bytes it was learnt under and below, and no longer above."""
+    assert ledger.body_limit(900_000) is None
+    ledger.learn_limit(450_000, wanted=900_000)
+
+    assert ledger.body_limit(900_000) == 450_000
+    assert ledger.body_limit(600_000) == 450_000
+    assert ledger.body_limit(100_000) == 100_000
+    assert ledger.body_limit(900_001) is None
+    assert ledger.position().max_bytes == 450_000
 
 
 # Where shipping stands

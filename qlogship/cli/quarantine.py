@@ -1,0 +1,196 @@
+"""`qlogship quarantine`: what the dashboard refuses for good, and what is to become of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from qlogship.cli import output
+from qlogship.cli.app import ConfigOption, JsonOption
+from qlogship.cli.identity import become_owner
+from qlogship.cli.uploads import UploadArgument, as_row, print_report, report, stamp
+from qlogship.config import load
+from qlogship.errors import ExitCode, UsageError
+from qlogship.store.reader import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from qlogship.store.ledger import Ledger, Upload
+
+Fate = Literal["resend", "drop"]
+
+UploadArguments = Annotated[
+    list[int], typer.Argument(metavar="ID…", help="The uploads' numbers.", show_default=False)
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.", show_default=False)]
+
+app = typer.Typer(
+    help="Look at what the dashboard refuses for good; send it again, or give it up.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command("list")
+def list_(config: ConfigOption = None, as_json: JsonOption = False) -> ExitCode:
+    """List the quarantined uploads, oldest first: what is in them, and why they were refused.
+
+    Ends with 3 when there is any. In JSON, times are epoch seconds.
+    """
+    settings = load(config, environ=os.environ, secrets=False).settings
+    with Reader(settings.state.directory) as reader, reader.snapshot() as state:
+        found = state.ledger.quarantined() if state else []
+        present = state.ledger.position().generation if state else 1
+    if as_json:
+        output.print_json([as_row(upload, present=present) for upload in found])
+    elif not found:
+        output.print_text("Nothing is quarantined.")
+    else:
+        output.print_table(
+            ("id", "refused", "calls", "records", "bytes", "why"),
+            [
+                (
+                    upload.id,
+                    stamp(upload.answered_at or upload.prepared_at),
+                    f"{upload.calls:,}",
+                    f"{upload.lines:,}",
+                    f"{upload.bytes:,}",
+                    _why(upload),
+                )
+                for upload in found
+            ],
+            right=("id", "calls", "records", "bytes"),
+        )
+    return ExitCode.IN_DOUBT if found else ExitCode.DONE
+
+
+@app.command()
+def show(
+    upload_id: UploadArgument, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show one quarantined upload: its files and calls, each attempt, and the answer."""
+    settings = load(config, environ=os.environ, secrets=False).settings
+    with Reader(settings.state.directory) as reader, reader.snapshot() as state:
+        selected = _selected(state.ledger if state else None, [upload_id])
+        found = [report(state, upload) for upload in selected] if state else []
+    for one in found:
+        print_report(one, as_json=as_json)
+
+
+@app.command()
+def resend(
+    upload_ids: UploadArguments,
+    config: ConfigOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> ExitCode:
+    """Send quarantined uploads again, the same bytes; the attempts so far stay on record.
+
+    Ends with 3 when something is still quarantined or unknown.
+    """
+    return _decide("resend", upload_ids, config, yes=yes, as_json=as_json)
+
+
+@app.command()
+def drop(
+    upload_ids: UploadArguments,
+    config: ConfigOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> ExitCode:
+    """Give quarantined uploads up, for good: they are not sent again, and no longer counted.
+
+    They stay in the ledger, and their records in the archive. Ends with 3 when
+    something is still quarantined or unknown.
+    """
+    return _decide("drop", upload_ids, config, yes=yes, as_json=as_json)
+
+
+def _decide(
+    fate: Fate, upload_ids: Sequence[int], config: Path | None, *, yes: bool, as_json: bool
+) -> ExitCode:
+    settings = load(config, environ=os.environ, secrets=False).settings
+    become_owner(settings.state.directory)
+    with Reader(settings.state.directory) as reader, reader.snapshot() as state:
+        found = _selected(state.ledger if state else None, upload_ids)
+    if not yes and not _agreed(fate, found):
+        output.print_note("Nothing was changed.")
+        return ExitCode.FAILED
+    from qlogship.service.handover import borrowed
+
+    with borrowed(settings) as store:
+        with store.transaction():
+            # Once more: the service may have changed them while somebody thought about it.
+            for upload in _selected(store.ledger, upload_ids):
+                if fate == "resend":
+                    store.ledger.resend(upload)
+                else:
+                    store.ledger.drop(upload)
+        in_doubt = store.in_doubt()
+        present = store.ledger.position().generation
+        changed = [one for one in map(store.ledger.find, _ids(found)) if one is not None]
+    if as_json:
+        output.print_json([as_row(upload, present=present) for upload in changed])
+    else:
+        will = "will be sent again" if fate == "resend" else "is dropped"
+        for upload in changed:
+            output.print_text(f"Upload {upload.id} ({_content(upload)}) {will}.")
+    return ExitCode.IN_DOUBT if in_doubt else ExitCode.DONE
+
+
+def _selected(ledger: Ledger | None, upload_ids: Sequence[int]) -> list[Upload]:
+    """Return these uploads; raise UsageError for what is not quarantined, all at once."""
+    found: list[Upload] = []
+    problems = []
+    present = ledger.position().generation if ledger is not None else 1
+    for number in dict.fromkeys(upload_ids):
+        upload = ledger.find(number) if ledger is not None else None
+        if upload is None:
+            problems.append(f"there is no upload {number}")
+        elif upload.state != "rejected":
+            problems.append(f"upload {number} is not quarantined, it is {upload.state}")
+        elif upload.generation < present:
+            problems.append(f"upload {number} was superseded by a resync")
+        else:
+            found.append(upload)
+    if problems:
+        raise UsageError(
+            "; ".join(problems), hint="Type `qlogship quarantine list` to see which are."
+        )
+    return found
+
+
+def _agreed(fate: Fate, uploads: Sequence[Upload]) -> bool:
+    """Ask; raise UsageError where nobody can answer."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"nobody can be asked whether to {fate}: stdin is no terminal",
+            hint="Add --yes to do it without asking.",
+        )
+    for upload in uploads:
+        output.print_note(f"upload {upload.id}: {_content(upload)}; {_why(upload)}")
+    these = "it" if len(uploads) == 1 else f"these {len(uploads)}"
+    question = f"Send {these} again?" if fate == "resend" else f"Give {these} up for good?"
+    return typer.confirm(question, err=True)
+
+
+def _ids(uploads: Sequence[Upload]) -> list[int]:
+    return [upload.id for upload in uploads]
+
+
+def _content(upload: Upload) -> str:
+    return (
+        f"{upload.calls:,} call{'' if upload.calls == 1 else 's'}, "
+        f"{upload.lines:,} record{'' if upload.lines == 1 else 's'}"
+    )
+
+
+def _why(upload: Upload) -> str:
+    """Return why an upload was refused: what it means, and the dashboard's words."""
+    words = " ".join((upload.answer or "").split())[:120]
+    return f"{upload.detail or ''}: {words}" if words else upload.detail or ""
