@@ -193,6 +193,10 @@ class Archive:
             first_seq += block.lines
         return calls
 
+    def chunk_at(self, seq: int) -> Block:
+        """Return the whole chunk that a record is in."""
+        return self._chunk_of(seq)
+
     def block_at(self, seq: int) -> Block | None:
         """Return the records from `seq` to the end of its chunk; None beyond the end."""
         if seq >= self._next_seq:

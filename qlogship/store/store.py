@@ -12,6 +12,7 @@ from qlogship.store.cursor import Cursor
 from qlogship.store.database import FILE_NAME, connect, reported, transaction, user_name
 from qlogship.store.ledger import Ledger
 from qlogship.store.lock import StateLock
+from qlogship.store.timeline import Timeline
 from qlogship.store.troubles import Troubles
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ class Store:
         with transaction(self._db, self._directory / FILE_NAME):
             yield
             self.archive.finish()
+
+    def timeline(self) -> Timeline:
+        """Return the order of time, to read and to write."""
+        with reported(self._directory):
+            return Timeline(self._db, self.archive)
 
     def in_doubt(self) -> bool:
         """Tell whether an upload is unknown or quarantined."""
