@@ -62,6 +62,8 @@ COMMANDS: dict[str, Command] = {
     "run": Command("qlogship.cli.run", "The service: follow, archive and ship until stopped."),
     "status": Command("qlogship.cli.status", "Show where the service stands."),
     "uploads": Command("qlogship.cli.uploads", "Show the ledger, one row per upload."),
+    "import": Command("qlogship.cli.import_", "Take older queue_log files into the archive."),
+    "export": Command("qlogship.cli.export", "Write the archive as queue_log text."),
     "config": Command("qlogship.cli.config", "Check, show and explain the settings."),
     "sandbox": Command(
         "qlogship.cli.sandbox", "A local Team Dashboard to try things on.", "sandbox"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
+from qlogship.cli.times import epoch
 from qlogship.config import load
-from qlogship.errors import UsageError
 from qlogship.store.reader import Reader
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def uploads(
     if limit is None and not as_json:
         limit = _ROWS
     with Reader(settings.state.directory) as reader:
-        found = reader.uploads(limit=limit, since=_epoch(since))
+        found = reader.uploads(limit=limit, since=epoch("--since", since))
     if as_json:
         output.print_json([as_row(upload) for upload in found])
         return
@@ -110,15 +109,3 @@ def _remark(upload: Upload) -> str:
     elif upload.detail:
         remarks.append(upload.detail)
     return "; ".join(remarks)
-
-
-def _epoch(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise UsageError(
-            f"--since {text!r} is no time",
-            hint="Write it as 2026-11-23 or 2026-11-23T08:00.",
-        ) from None

@@ -203,6 +203,32 @@ def weave(
     return runs
 
 
+class Excerpt:
+    """Cut out of texts in a row what lies between two times, in epoch seconds; None for no limit.
+
+    `since` is included, `until` is not. Lines without a time go with the one before.
+    """
+
+    def __init__(self, since: float | None, until: float | None) -> None:
+        self._since = float("-inf") if since is None else since
+        self._until = float("inf") if until is None else until
+        self._all = since is None and until is None
+        self._within = since is None
+
+    def of(self, text: bytes) -> bytes:
+        """Return what is wanted of whole lines."""
+        if self._all:
+            return text
+        wanted: list[bytes] = []
+        for line in text.split(b"\n")[:-1]:
+            time = time_of(line)
+            if time is not None:
+                self._within = self._since <= time < self._until
+            if self._within:
+                wanted += line, b"\n"
+        return b"".join(wanted)
+
+
 def range_of(times: Sequence[int]) -> tuple[int, int] | None:
     """Return the first and the latest of the times of consecutive records; None without any.
 

@@ -51,6 +51,16 @@ class Block:
         """Return the block without its first `lines` records, which are `size` bytes."""
         return Block(self.first_seq + lines, self.lines - lines, self.data[size:])
 
+    def from_seq(self, seq: int) -> Block:
+        """Return the block without the records before `seq`."""
+        skip = seq - self.first_seq
+        if skip == 0:
+            return self
+        start = 0
+        for _ in range(skip):
+            start = self.data.index(b"\n", start) + 1
+        return Block(seq, self.lines - skip, self.data[start:])
+
     def up_to(self, last: int) -> Block:
         """Return the block without the records behind `last`."""
         surplus = self.first_seq + self.lines - 1 - last
@@ -203,13 +213,7 @@ class Archive:
             return None
         newest = self._newest
         block = newest if newest and seq == newest.first_seq else self._chunk_of(seq)
-        skip = seq - block.first_seq
-        if skip == 0:
-            return block
-        start = 0
-        for _ in range(skip):
-            start = block.data.index(b"\n", start) + 1
-        return Block(seq, block.lines - skip, block.data[start:])
+        return block.from_seq(seq)
 
     def records(self, runs: Iterable[Run]) -> Iterator[tuple[int, bytes]]:
         """Yield `(seq, line)` for each record of ascending runs, without the newline."""
@@ -225,6 +229,18 @@ class Archive:
                 for number in range(seq, stop):
                     yield number, lines[number - block.first_seq]
                 seq = stop
+
+    def blocks(self, runs: Iterable[Run]) -> Iterator[bytes]:
+        """Yield the text of runs in their order, some hundred KiB at a time."""
+        block: Block | None = None
+        for first, last in runs:
+            seq = first
+            while seq <= last:
+                if block is None or not block.first_seq <= seq < block.first_seq + block.lines:
+                    block = self._chunk_of(seq)
+                part = block.from_seq(seq).up_to(last)
+                yield part.data
+                seq += part.lines
 
     def text(self, runs: Iterable[Run]) -> bytes:
         """Return the text of ascending runs, each record with its newline."""

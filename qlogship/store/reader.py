@@ -12,6 +12,7 @@ from qlogship.store.ledger import Ledger
 from qlogship.store.troubles import Troubles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Self
 
@@ -43,6 +44,17 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         if self._db is not None:
             self._db.close()
+
+    def text(self) -> Iterator[bytes]:
+        """Yield the text of the archive in the order of time, as it is at one moment."""
+        if self._db is None or self.archive is None:
+            return
+        with reported(self._directory):
+            self._db.execute("BEGIN")
+            try:
+                yield from self.archive.blocks(self.archive.order())
+            finally:
+                self._db.execute("COMMIT")
 
     def figures(self) -> Figures:
         """Return the sums over archive and ledger."""
