@@ -14,7 +14,7 @@ other side then only has a gap there. A cluster is proof when it holds two
 different anchors that are of a call, or of more than one second. What is no
 proof counts only between two clusters that are.
 
-Two ends need care. The first line of a file that was cut out of another may be
+The ends need care. The first line of a file that was cut out of another may be
 the end of a record, the last line without a newline the beginning of one. `ends`
 tells such a fragment from the record it is a part of; the whole one stays.
 """
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from qlogship.core.records import NO_CALL, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 
 class Match(NamedTuple):
@@ -51,11 +51,11 @@ class End(NamedTuple):
     whole_in_file: bool
 
 
-class Open(NamedTuple):
-    """Which ends of a text may be fragments: its first line, its last line."""
+class Loose(NamedTuple):
+    """The lines of a text that may be fragments: first ones of a file, and last ones of a file."""
 
-    first: bool = False
-    last: bool = False
+    firsts: Collection[int] = ()
+    lasts: Collection[int] = ()
 
 
 class _Cluster(NamedTuple):
@@ -88,23 +88,26 @@ def ends(
     known: Sequence[bytes],
     matches: Sequence[Match],
     *,
-    file_open: Open,
-    known_open: Open,
+    file_loose: Loose,
+    known_loose: Loose,
 ) -> list[End]:
-    """Find the fragments beside what was aligned, where an end of either text is `Open`."""
+    """Find the fragments beside what was aligned, among the `Loose` lines of either text."""
     found = []
-    if matches:
-        i, j = matches[0].file - 1, matches[0].known - 1
-        if i >= 0 and j >= 0:
-            if file_open.first and i == 0 and known[j].endswith(file[i]):
+    nothing = Match(0, 0, 0)
+    for before, match in zip([nothing, *matches], matches, strict=False):
+        i, j = match.file - 1, match.known - 1
+        if i >= before.file + before.length and j >= before.known + before.length:
+            if i in file_loose.firsts and known[j].endswith(file[i]):
                 found.append(End(i, j, whole_in_file=False))
-            elif known_open.first and j == 0 and file[i].endswith(known[j]):
+            elif j in known_loose.firsts and file[i].endswith(known[j]):
                 found.append(End(i, j, whole_in_file=True))
-        i, j = matches[-1].file + matches[-1].length, matches[-1].known + matches[-1].length
-        if i < len(file) and j < len(known):
-            if file_open.last and i == len(file) - 1 and known[j].startswith(file[i]):
+    nothing = Match(len(file), len(known), 0)
+    for match, after in zip(matches, [*matches[1:], nothing], strict=False):
+        i, j = match.file + match.length, match.known + match.length
+        if i < after.file and j < after.known:
+            if i in file_loose.lasts and known[j].startswith(file[i]):
                 found.append(End(i, j, whole_in_file=False))
-            elif known_open.last and j == len(known) - 1 and file[i].startswith(known[j]):
+            elif j in known_loose.lasts and file[i].startswith(known[j]):
                 found.append(End(i, j, whole_in_file=True))
     return found
 

@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import os
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from qlogship.core.alignment import Open, align, ends
+from qlogship.core.alignment import Loose, align, ends
 from qlogship.core.records import parse, time_of
 from qlogship.core.rotation import Kin, Stream, identify
 from qlogship.core.timeline import SLACK, Item, extend, merge, weave, without
@@ -184,7 +184,7 @@ class _Pieces:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self.order = timeline.stretches()
-        self._torn = timeline.torn()
+        self._starts, self._torn = timeline.starts(), timeline.torn()
         self._stretches: dict[int, list[Stretch]] = {}
         for stretch in self.order:
             self._stretches.setdefault(stretch.piece, []).append(stretch)
@@ -239,10 +239,14 @@ class _Pieces:
                     known = [line if line in wanted else _OTHER for line in known]
                 if not window.lines:
                     window.goes_on = goes_on
-                    window.from_the_start = index == 0 and skip == 0
-                window.parts.append((len(window.lines), index, skip))
+                start = len(window.lines)
+                for seqs, loose in ((self._starts, window.firsts), (self._torn, window.lasts)):
+                    at = bisect_left(seqs, stretch.first + skip)
+                    while at < len(seqs) and seqs[at] <= stretch.last:
+                        loose.add(start + seqs[at] - stretch.first - skip)
+                        at += 1
+                window.parts.append((start, index, skip))
                 window.lines += known
-                window.to_the_torn_end = index == len(stretches) - 1 and stretch.last in self._torn
             index, skip = index + 1, 0
         return window
 
@@ -290,8 +294,8 @@ class _Window:
     goes_on: bool
     lines: list[bytes] = field(default_factory=list)
     parts: list[tuple[int, int, int]] = field(default_factory=list)
-    from_the_start: bool = False
-    to_the_torn_end: bool = False
+    firsts: set[int] = field(default_factory=set)
+    lasts: set[int] = field(default_factory=set)
 
 
 class _Found(NamedTuple):
@@ -383,7 +387,8 @@ class _Import:
             lines += block.lines
             self._times = _widened(self._times, _time_range(block.lines))
             decided = len(lines) if block.final else max(0, len(lines) - _LOOKAHEAD)
-            found = self._find(lines, decided, Open(decided_to == 0, block.torn))
+            loose = Loose([0] if decided_to == 0 else (), [len(lines) - 1] if block.torn else ())
+            found = self._find(lines, decided, loose)
             self._take(lines, decided, decided_to, found, torn=block.torn)
             decided_to += _size(lines[:decided])
             del lines[:decided]
@@ -402,7 +407,7 @@ class _Import:
 
     # --- what is new ---
 
-    def _find(self, lines: Sequence[bytes], decided: int, file_open: Open) -> list[_Found]:
+    def _find(self, lines: Sequence[bytes], decided: int, loose: Loose) -> list[_Found]:
         """Find which of the first `decided` lines are known, in their order."""
         found = _FoundLines(decided)
         following: int | None = None
@@ -418,9 +423,9 @@ class _Import:
                 self._pieces.go_behind(window, match.known + length - 1)
                 if match.file + length == decided:
                     following = following or window.piece
-            known_open = Open(window.from_the_start, window.to_the_torn_end)
+            known_loose = Loose(window.firsts, window.lasts)
             for end in ends(
-                lines, window.lines, matches, file_open=file_open, known_open=known_open
+                lines, window.lines, matches, file_loose=loose, known_loose=known_loose
             ):
                 if end.whole_in_file:
                     self._superseded += self._pieces.places(window, end.known, 1)

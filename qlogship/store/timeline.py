@@ -30,6 +30,7 @@ _LONG: Final = 90 * 86_400
 class _Origin(NamedTuple):
     first_seq: int
     stream: int
+    offset: int
     torn: bool
 
 
@@ -61,19 +62,25 @@ class Timeline:
         self._archive.finish()
         self._chunks.clear()
         self._pieces = dict(self._db.execute("SELECT stream, piece FROM piece"))
-        rows = self._db.execute("SELECT first_seq, stream, torn FROM origin ORDER BY first_seq")
-        self._origins = [_Origin(first, stream, bool(torn)) for first, stream, torn in rows]
+        rows = self._db.execute(
+            "SELECT first_seq, stream, offset, torn FROM origin ORDER BY first_seq"
+        )
+        self._origins = [_Origin(*row) for row in rows]
         rows = self._db.execute(
             "SELECT first_seq, lines, first_time, last_time FROM chunk ORDER BY first_seq"
         )
         self._rows = [_Chunk(*row) for row in rows]
 
-    def torn(self) -> set[int]:
-        """Return the records whose newline is ours."""
+    def starts(self) -> list[int]:
+        """Return the records that are the first ones of a stream, ascending."""
+        return [origin.first_seq for origin in self._origins if origin.offset == 0]
+
+    def torn(self) -> list[int]:
+        """Return the records whose newline is ours, ascending."""
         following = [row.first_seq for row in self._origins[1:]] + [self._archive.next_seq]
-        return {
+        return [
             seq - 1 for origin, seq in zip(self._origins, following, strict=False) if origin.torn
-        }
+        ]
 
     def imported(self) -> set[int]:
         """Return the streams that were imported."""
