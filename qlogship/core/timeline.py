@@ -237,7 +237,9 @@ def range_of(times: Sequence[int]) -> tuple[int, int] | None:
     """
     if len(times) < 2:
         return (times[0], times[0]) if times else None
-    first = times[1] if is_false_start(times[0], times[1]) else times[0]
+    # The second one may be the false one; then the third agrees with the first.
+    is_false = all(is_false_start(times[0], following) for following in times[1:3])
+    first = times[1] if is_false else times[0]
     latest = max(first, times[-1] if times[-1] <= times[-2] + _YEAR else times[-2])
     inner = (
         time
