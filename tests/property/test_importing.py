@@ -62,7 +62,7 @@ def test_each_tree_is_exported_as_it_was_written() -> None:
             assert archive.text() == b"".join(texts)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(random=st.randoms(use_true_random=False), at_lines=st.booleans())
 def test_the_order_of_imports_does_not_matter(random: Random, *, at_lines: bool) -> None:
     """All samples in overlapping pieces, twice and shuffled: the same export, byte for byte.
