@@ -66,6 +66,8 @@ COMMANDS: dict[str, Command] = {
     "quarantine": Command(
         "qlogship.cli.quarantine", "What the dashboard refuses for good: list, resend, drop."
     ),
+    "import": Command("qlogship.cli.import_", "Take older queue_log files into the archive."),
+    "export": Command("qlogship.cli.export", "Write the archive as queue_log text."),
     "config": Command("qlogship.cli.config", "Check, show and explain the settings."),
     "sandbox": Command(
         "qlogship.cli.sandbox", "A local Team Dashboard to try things on.", "sandbox"

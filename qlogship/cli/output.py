@@ -63,6 +63,17 @@ def print_table(
         _write("  ".join(cells).rstrip() + "\n")
 
 
+def print_bytes(data: bytes) -> None:
+    """Print a result byte for byte. Raises BrokenPipeError when nobody reads any more."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _lost(error) from None
+
+
 def print_note(text: str) -> None:
     """Say something on the side: talk goes to stderr."""
     sys.stderr.write(f"{printable(text)}\n")

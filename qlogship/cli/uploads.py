@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
+from qlogship.cli.times import epoch
 from qlogship.config import load
 from qlogship.core.records import ENTERQUEUE, NO_CALL, parse
 from qlogship.errors import UsageError
@@ -82,7 +82,7 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
     if limit is None and not as_json:
         limit = _ROWS
     with Reader(directory) as reader, reader.snapshot() as state:
-        found = state.ledger.uploads(limit=limit, since=_epoch(since)) if state else []
+        found = state.ledger.uploads(limit=limit, since=epoch("--since", since)) if state else []
         present = state.ledger.position().generation if state else 1
     if as_json:
         output.print_json([as_row(upload, present=present) for upload in found])
@@ -341,15 +341,3 @@ def _nothing_before(context: typer.Context) -> None:
 
 def _text(record: bytes) -> str:
     return record.decode("utf-8", "backslashreplace")
-
-
-def _epoch(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise UsageError(
-            f"--since {text!r} is no time",
-            hint="Write it as 2026-11-23 or 2026-11-23T08:00.",
-        ) from None

@@ -16,6 +16,7 @@ them.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 
 FOLD_BYTES: Final = 256 * 1024
 
+_RECENT: Final = 4
+"""Packed chunks that are kept unpacked: in the order of time, several are read in turn."""
+
+_BLOCK_LINES: Final = 4096
+
 # A line is 8 KiB at most (Asterisk, main/logger.c), so a record with a time is near.
 _TIME_SOUGHT: Final = 64 * 1024
 
@@ -50,6 +56,16 @@ class Block:
     def after(self, lines: int, size: int) -> Block:
         """Return the block without its first `lines` records, which are `size` bytes."""
         return Block(self.first_seq + lines, self.lines - lines, self.data[size:])
+
+    def from_seq(self, seq: int) -> Block:
+        """Return the block without the records before `seq`."""
+        skip = seq - self.first_seq
+        if skip == 0:
+            return self
+        start = 0
+        for _ in range(skip):
+            start = self.data.index(b"\n", start) + 1
+        return Block(seq, self.lines - skip, self.data[start:])
 
     def up_to(self, last: int) -> Block:
         """Return the block without the records behind `last`."""
@@ -106,6 +122,7 @@ class Archive:
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="pack")
         self._packing: tuple[_Row, Future[bytes]] | None = None
         self._newest: Block | None = None
+        self._recent: list[Block] = []
         self._counted = self._uncounted() is None
 
     @property
@@ -199,19 +216,17 @@ class Archive:
             first_seq += block.lines
         return calls
 
+    def chunk_at(self, seq: int) -> Block:
+        """Return the whole chunk that a record is in."""
+        return self._chunk_of(seq)
+
     def block_at(self, seq: int) -> Block | None:
         """Return the records from `seq` to the end of its chunk; None beyond the end."""
         if seq >= self._next_seq:
             return None
         newest = self._newest
         block = newest if newest and seq == newest.first_seq else self._chunk_of(seq)
-        skip = seq - block.first_seq
-        if skip == 0:
-            return block
-        start = 0
-        for _ in range(skip):
-            start = block.data.index(b"\n", start) + 1
-        return Block(seq, block.lines - skip, block.data[start:])
+        return block.from_seq(seq)
 
     def check(self, seq: int) -> tuple[int, bool] | None:
         """Try to read the chunk with the record `seq`; None beyond the end.
@@ -253,6 +268,33 @@ class Archive:
                 for number in range(seq, stop):
                     yield number, lines[number - block.first_seq]
                 seq = stop
+
+    def blocks(self, runs: Iterable[Run]) -> Iterator[bytes]:
+        """Yield the text of runs in their order, some hundred KiB at a time."""
+        lines: OrderedDict[int, list[bytes]] = OrderedDict()  # of chunks that are read in parts
+        parts: list[bytes] = []
+        size = 0
+        for first, last in runs:
+            seq = first
+            while seq <= last:
+                block = self._chunk_of(seq)
+                end = min(last + 1, block.first_seq + block.lines)
+                if (seq, end) == (block.first_seq, block.first_seq + block.lines):
+                    parts.append(block.data)
+                else:
+                    if block.first_seq not in lines:
+                        lines[block.first_seq] = block.data.split(b"\n")
+                        if len(lines) > _RECENT:
+                            lines.popitem(last=False)
+                    start = block.first_seq
+                    parts += b"\n".join(lines[start][seq - start : end - start]), b"\n"
+                size += end - seq
+                seq = end
+                if size >= _BLOCK_LINES:
+                    yield b"".join(parts)
+                    parts, size = [], 0
+        if parts:
+            yield b"".join(parts)
 
     def text(self, runs: Iterable[Run]) -> bytes:
         """Return the text of ascending runs, each record with its newline."""
@@ -311,6 +353,9 @@ class Archive:
     def _chunk_of(self, seq: int) -> Block:
         if self._packing is not None and seq >= self._packing[0].first_seq:
             self.finish()
+        for block in self._recent:
+            if block.first_seq <= seq < block.first_seq + block.lines:
+                return block
         row = self._db.execute(
             "SELECT first_seq, lines, packed, data FROM chunk WHERE first_seq <= ?"
             " ORDER BY first_seq DESC LIMIT 1",
@@ -322,7 +367,11 @@ class Archive:
                 hint="Restore the state directory from a backup.",
             )
         first_seq, lines, packed, data = row
-        return Block(first_seq, lines, self._unpacked(first_seq, data) if packed else bytes(data))
+        if not packed:
+            return Block(first_seq, lines, bytes(data))
+        block = Block(first_seq, lines, self._unpacked(first_seq, data))
+        self._recent = [*self._recent[1 - _RECENT :], block]
+        return block
 
     def _unpacked(self, first_seq: int, data: bytes) -> bytes:
         with suppress(zstandard.ZstdError):

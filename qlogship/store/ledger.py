@@ -135,7 +135,8 @@ class Ledger:
         """
         self._db.execute(
             "UPDATE shipping SET generation = generation + 1, ahead = ?, frontier = ?, held = x'',"
-            " held_calls = 0, held_lines = 0, clock = NULL, odd = 0, suspects = '[]', accused = '[]'",
+            " held_calls = 0, held_lines = 0, clock = NULL, odd = 0, suspects = '[]',"
+            " accused = '[]'",
             (json.dumps(ahead), frontier),
         )
         generation: int = self._db.execute("SELECT generation FROM shipping").fetchone()[0]

@@ -60,6 +60,17 @@ class Reader:
         if self._db is not None:
             self._db.close()
 
+    def text(self) -> Iterator[bytes]:
+        """Yield the text of the archive in the order of time, as it is at one moment."""
+        if self._db is None or self.archive is None:
+            return
+        with reported(self._directory):
+            self._db.execute("BEGIN")
+            try:
+                yield from self.archive.blocks(self.archive.order())
+            finally:
+                self._db.execute("COMMIT")
+
     def figures(self) -> Figures:
         """Return the sums over archive and ledger."""
         with reported(self._directory):

@@ -46,9 +46,20 @@ CREATE TABLE origin (
     torn      INTEGER NOT NULL             -- the last record's newline is ours
 );
 
+-- Streams that were imported, or that share records with one that was: those with the
+-- same number are one piece, of which the order is known (core/timeline.py). Every other
+-- stream is a piece by itself. Of an imported one, all up to its offset is archived, though
+-- perhaps as records of other streams.
+CREATE TABLE piece (
+    stream   INTEGER PRIMARY KEY REFERENCES stream (id),
+    piece    INTEGER NOT NULL,
+    imported INTEGER NOT NULL
+);
+
 -- The order of time, in which a resync ships and `export` writes: runs of seq, by rank.
 -- Only what was imported stands elsewhere than where it was archived. The last run is
--- open: last_seq is NULL, and records from the queue_log go on extending it.
+-- open: last_seq is NULL, and records from the queue_log go on extending it. A record in
+-- none of them is a fragment, of which an import brought the whole.
 CREATE TABLE span (
     rank      INTEGER PRIMARY KEY,
     first_seq INTEGER NOT NULL,

@@ -14,6 +14,7 @@ from qlogship.store.ledger import Ledger
 from qlogship.store.lock import StateLock
 from qlogship.store.requests import Requests
 from qlogship.store.resyncs import Resyncs
+from qlogship.store.timeline import Timeline
 from qlogship.store.troubles import Troubles
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ class Store:
         with transaction(self._db, self._directory / FILE_NAME):
             yield
             self.archive.finish()
+
+    def timeline(self) -> Timeline:
+        """Return the order of time, to read and to write."""
+        with reported(self._directory):
+            return Timeline(self._db, self.archive)
 
     def in_doubt(self) -> bool:
         """Tell whether an upload is unknown or quarantined."""

@@ -1,0 +1,20 @@
+"""Times as people type them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from qlogship.errors import UsageError
+
+
+def epoch(option: str, text: str | None) -> float | None:
+    """Return the epoch seconds of a local time that was given to an option; None for none."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"{option} {text!r} is no time",
+            hint="Write it as 2026-11-23 or 2026-11-23T08:00.",
+        ) from None
