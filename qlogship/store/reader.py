@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qlogship.core.census import Counted
+from qlogship.core.reconcile import Standing
 from qlogship.store.archive import Archive
 from qlogship.store.cursor import Cursor
 from qlogship.store.database import connect_to_read, reported
 from qlogship.store.figures import NOTHING, Figures, figures
 from qlogship.store.ledger import Ledger
+from qlogship.store.standing import standing
 from qlogship.store.troubles import Troubles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Self
 
+    from qlogship.core.days import Days
     from qlogship.store.ledger import Upload
     from qlogship.store.troubles import Trouble
 
@@ -48,6 +53,15 @@ class Reader:
         """Return the sums over archive and ledger."""
         with reported(self._directory):
             return figures(self._db) if self._db is not None else NOTHING
+
+    def standing(
+        self, days: Days, *, progress: Callable[[int, int], None] | None = None
+    ) -> Standing:
+        """Return the archive counted against the ledger, for `reconcile`."""
+        with reported(self._directory):
+            if self._db is None:
+                return Standing(Counted())
+            return standing(self._db, days, progress=progress)
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""
