@@ -62,6 +62,9 @@ COMMANDS: dict[str, Command] = {
     "run": Command("qlogship.cli.run", "The service: follow, archive and ship until stopped."),
     "status": Command("qlogship.cli.status", "Show where the service stands."),
     "uploads": Command("qlogship.cli.uploads", "Show the ledger, one row per upload."),
+    "reconcile": Command(
+        "qlogship.cli.reconcile", "Compare archive, ledger and the dashboard's counts, per day."
+    ),
     "config": Command("qlogship.cli.config", "Check, show and explain the settings."),
     "sandbox": Command(
         "qlogship.cli.sandbox", "A local Team Dashboard to try things on.", "sandbox"
