@@ -198,7 +198,7 @@ def _findings(report: Report) -> str:
     chosen = sorted(report.findings, key=lambda finding: order.index(finding.level))[:MOST]
     items = "".join(map(_finding, chosen))
     more = len(report.findings) - len(chosen)
-    note = f'<p class="note">And {_count(more, "upload")} more.</p>' if more else ""
+    note = f'<p class="more">And {_count(more, "upload")} more.</p>' if more else ""
     return (
         '<section class="card"><h2>Uploads to look at</h2>'
         f'<ul class="findings">{items}</ul>{note}</section>'
@@ -251,7 +251,7 @@ def _held(report: Report, frame: Frame) -> str:
         for call in report.held[:MOST]
     )
     more = len(report.held) - MOST
-    note = f'<p class="note">And {_count(more, "call")} more.</p>' if more > 0 else ""
+    note = f'<p class="more">And {_count(more, "call")} more.</p>' if more > 0 else ""
     return (
         '<section class="card"><h2 id="held">Calls held back: not over yet</h2>'
         '<table class="held" role="table" aria-labelledby="held"><thead role="rowgroup">'
