@@ -57,7 +57,10 @@ def main() -> int:
 
 def _shrink(picture: Path) -> None:
     """Make the file smaller where there is a tool for it; it looks the same."""
-    for tool in (["pngquant", "--force", "--ext", ".png", "--skip-if-larger"], ["optipng", "-quiet"]):
+    for tool in (
+        ["pngquant", "--force", "--ext", ".png", "--skip-if-larger"],
+        ["optipng", "-quiet"],
+    ):
         if shutil.which(tool[0]):
             subprocess.run([*tool, str(picture)], check=False)  # noqa: S603
 

@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,40 @@ if TYPE_CHECKING:
 
 PROGRAM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 _PATIENCE: Final = 30.0
+# The browser reads from descriptor 3 and writes to 4.
+_LAUNCH: Final = """
+import os, sys
+read, write = (os.dup(os.dup(os.dup(int(number)))) for number in sys.argv[1:3])
+os.dup2(read, 3)
+os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+# The contrast of all text that is seen, against the first ground behind it (WCAG 2, 1.4.3).
+_CONTRAST: Final = """(() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  let least = 21;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    if (element.closest("title, desc")) continue;
+    const style = getComputedStyle(element);
+    const ink = rgba(element.closest("svg") ? style.fill : style.color);
+    let ground = element;
+    while (ground && rgba(getComputedStyle(ground).backgroundColor)[3] < 255)
+      ground = ground.parentElement;
+    const [a, b] = [light(ink), light(rgba(getComputedStyle(ground).backgroundColor))];
+    least = Math.min(least, (Math.max(a, b) + .05) / (Math.min(a, b) + .05));
+  }
+  return least;
+})()"""
 _OPTIONS: Final = (
     "--headless",
     "--no-sandbox",
@@ -36,9 +71,13 @@ _OPTIONS: Final = (
 
 @dataclass
 class Visit:
-    """What showing a page came to; `width` is what its content takes, in CSS pixels."""
+    """What showing a page came to.
+
+    `width` is what its content takes, in CSS pixels, `contrast` the least of all text.
+    """
 
     width: int = 0
+    contrast: float = 0.0
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
@@ -51,13 +90,13 @@ class Chromium:
         self._profile = tempfile.mkdtemp(prefix="qlogship-chromium-")
         to_read, self._write = os.pipe()
         self._read, to_write = os.pipe()
-        # It reads from descriptor 3 and writes to 4.
         self._process = subprocess.Popen(
             [
-                "/bin/sh",
+                sys.executable,
                 "-c",
-                f'exec "$@" 3<&{to_read} 4>&{to_write}',
-                "sh",
+                _LAUNCH,
+                str(to_read),
+                str(to_write),
                 PROGRAM,
                 *_OPTIONS,
                 f"--user-data-dir={self._profile}",
@@ -87,6 +126,7 @@ class Chromium:
         """Show a file; return how it went."""
         session = self._open(page, width=width, dark=dark)
         visit = Visit(int(self.evaluate(session, "document.documentElement.scrollWidth")))
+        visit.contrast = float(self.evaluate(session, _CONTRAST))
         for event in self._events:
             method, facts = event["method"], event["params"]
             if method == "Network.requestWillBeSent":

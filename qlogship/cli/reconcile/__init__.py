@@ -109,7 +109,7 @@ def _zone(name: str | None) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):  # not found, a directory, a path that leads elsewhere
+    except (KeyError, ValueError, OSError):  # unknown, a path that leads elsewhere, a directory
         raise UsageError(
             f"--tz {name!r} is no time zone that this machine knows",
             hint="Name one as in /usr/share/zoneinfo, such as Europe/Berlin or UTC.",
