@@ -226,6 +226,7 @@ class Census:
     def __init__(self, days: Days) -> None:
         self._days = days
         self._owners = _Owners()
+        self._imported: list[_Piece] = []
         self._ids = array("q")
         self._places = array("b")
         self._left = array("q")
@@ -240,6 +241,13 @@ class Census:
     def note(self, place: Place, runs: Iterable[Run]) -> None:
         """Note records that are in no upload."""
         self._owners.note(runs, -1 - _RANK[place])
+
+    def note_imported(self, runs: Iterable[Run]) -> None:
+        """Note records that were imported: where they are nowhere else, the next resync has them.
+
+        The runs are in ascending order.
+        """
+        self._imported += [(first, last, Place.LATER) for first, last in runs]
 
     def note_upload(self, shipment: Shipment, runs: Sequence[Run]) -> None:
         """Note an upload and its records."""
@@ -302,9 +310,26 @@ class Census:
             if begin < reached:  # in two uploads at once
                 return self._untangled(rows, first, last)
             if begin > reached:
-                pieces.append((reached, begin - 1, Place.LOST))
+                pieces += self._nowhere(reached, begin - 1)
             pieces.append((begin, end, self._place(owner)))
             reached = end + 1
+        if reached <= last:
+            pieces += self._nowhere(reached, last)
+        return pieces
+
+    def _nowhere(self, first: int, last: int) -> list[_Piece]:
+        """Cut records that nobody has into those that were imported and those that are lost."""
+        pieces: list[_Piece] = []
+        reached = first
+        for begin, end, place in self._imported:
+            if begin > last:
+                break
+            if end < reached:
+                continue
+            if begin > reached:
+                pieces.append((reached, begin - 1, Place.LOST))
+            pieces.append((max(begin, reached), min(end, last), place))
+            reached = min(end, last) + 1
         if reached <= last:
             pieces.append((reached, last, Place.LOST))
         return pieces
@@ -317,9 +342,10 @@ class Census:
         pieces: list[_Piece] = []
         for begin, following in pairwise(sorted(borders)):
             places = [self._place(owner) for start, end, owner in rows if start <= begin <= end]
-            pieces.append(
-                (begin, following - 1, min(places, key=_RANK.__getitem__, default=Place.LOST))
-            )
+            if places:
+                pieces.append((begin, following - 1, min(places, key=_RANK.__getitem__)))
+            else:
+                pieces += self._nowhere(begin, following - 1)
         return pieces
 
     def _count_records(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
+    from qlogship.core.batching import Run
     from qlogship.core.days import Days
 
 _PLACES: Final = {
@@ -54,6 +55,7 @@ def _standing(
     census.note(Place.WAITING, [(first, min(last, end)) for first, last in position.ahead])
     if position.frontier <= end:
         census.note(Place.WAITING, [(position.frontier, end)])
+    census.note_imported(_imported(connection, end))
     accepted, superseded = _note_uploads(connection, census, position.generation)
     chunks = connection.execute("SELECT first_seq FROM chunk ORDER BY first_seq").fetchall()
     for (first_seq,) in chunks:
@@ -74,6 +76,18 @@ def _standing(
         outages=_outages(connection, position.generation),
         repeated=_repeated(connection),
     )
+
+
+def _imported(connection: sqlite3.Connection, end: int) -> list[Run]:
+    """Return the records that came from files that were imported."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'piece'").fetchone():
+        return []
+    rows = connection.execute(
+        "SELECT first_seq, coalesce(lead(first_seq) OVER (ORDER BY first_seq) - 1, ?),"
+        " stream IN (SELECT stream FROM piece WHERE imported) FROM origin ORDER BY first_seq",
+        (end,),
+    )
+    return [(first, last) for first, last, imported in rows if imported]
 
 
 def _note_uploads(

@@ -88,6 +88,24 @@ def test_every_place(tmp_path: Path) -> None:
     assert (sums.lost_records, sums.difference) == (3, -8)
 
 
+def test_imported_for_the_next_resync(tmp_path: Path) -> None:
+    """Records of an imported file that are in no upload are in order: the next resync has them."""
+    with Books(tmp_path / "state") as books:
+        books.upload(books.archive(whole("1.1", AT)))
+        books.archive(whole("2.1", AT), stream=2)
+        books.upload(books.archive(whole("3.1", AT)))
+        books.stand()
+        with books.store.transaction():
+            books.store._db.execute(
+                "CREATE TABLE IF NOT EXISTS piece"
+                " (stream INTEGER PRIMARY KEY, piece INTEGER NOT NULL, imported INTEGER NOT NULL)"
+            )
+            books.store._db.execute("INSERT INTO piece VALUES (1, 1, 0), (2, 1, 1)")
+    found = report_of(tmp_path / "state")
+
+    assert (found.level, found.total.later, found.total.lost) == (Level.NOTE, 1, 0)
+
+
 def test_an_earlier_generation(tmp_path: Path) -> None:
     """What a clear has wiped is counted beside the balance; what never arrived is not."""
     with Books(tmp_path / "state") as books:

@@ -46,8 +46,7 @@ class Books:
 
     def __init__(self, directory: Path) -> None:
         self.store = Store(directory)
-        self._offset = 0
-        self._held: list[Run] = []
+        self._offsets: dict[int, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -55,13 +54,15 @@ class Books:
     def __exit__(self, *_: object) -> None:
         self.store.close()
 
-    def archive(self, text: bytes) -> Run:
-        """Archive whole lines; return their run."""
+    def archive(self, text: bytes, *, stream: int = 1) -> Run:
+        """Archive whole lines of a stream; return their run."""
         with self.store.transaction():
-            end = self._offset + len(text)
-            self.store.cursor.save(Stream(1, b"head", text[-64:], end, 1, 1, "/log/queue_log"))
-            first = self.store.archive.append(text, stream=1, offset=self._offset)
-            self._offset = end
+            begin = self._offsets.get(stream, 0)
+            end = self._offsets[stream] = begin + len(text)
+            self.store.cursor.save(
+                Stream(stream, b"head", text[-64:], end, 1, stream, f"/log/{stream}")
+            )
+            first = self.store.archive.append(text, stream=stream, offset=begin)
         return first, self.store.archive.next_seq - 1
 
     def upload(

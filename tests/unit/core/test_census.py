@@ -154,6 +154,20 @@ def test_earlier_generations() -> None:
     assert (tally.sent, tally.reported, counted.uploads) == (0, 0, [])
 
 
+def test_imported_records() -> None:
+    """What was imported and is nowhere else waits for the next resync; the rest is lost."""
+    census = Census(Days(UTC))
+    census.note_imported([(2, 4), (7, 9)])
+    census.note_upload(shipped(1, 1, 1), [(3, 3)])
+    lines = [enter(f"1.{number}") + b"\n" for number in range(1, 11)]
+    census.count(1, b"".join(lines[:7]))
+    census.count(8, b"".join(lines[7:]))
+    (tally,) = census.result().days.values()
+
+    assert tally.calls == {Place.SHIPPED: 1, Place.LATER: 5, Place.LOST: 4}
+    assert tally.records == tally.calls
+
+
 def test_an_archive_with_a_hole() -> None:
     """Records that are gone are counted, and named with the upload they were in."""
     census = Census(Days(UTC))

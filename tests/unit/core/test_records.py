@@ -324,7 +324,7 @@ def test_entrances(lines: list[bytes]) -> None:
 @given(lines=TEXTS, before=st.none() | st.just(1_795_411_000))
 def test_line_times(lines: list[bytes], before: int | None) -> None:
     """Each line has its own time, or that of the line before it."""
-    expected = []
+    expected: list[int | None] = []
     for line in lines:
         time = time_of(line)
         before_this = expected[-1] if expected else before
