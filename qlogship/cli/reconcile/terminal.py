@@ -30,6 +30,9 @@ _SOMETIMES: Final = (
     "dropped",
     "superseded",
 )
+# What the causes say in words, too; a narrow terminal does without these columns.
+_IN_CAUSES: Final = ("waiting", "held", "unknown", "quarantined", "lost", "later", "dropped")
+_WIDE: Final = 140
 _STYLES: Final = {Level.GOOD: "green", Level.NOTE: "yellow", Level.FAULT: "bold red"}
 _SIGNS: Final = {Level.GOOD: "ok", Level.NOTE: "ok", Level.FAULT: "FAULT"}
 
@@ -126,19 +129,26 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(highlight=False)
+    left_out = set() if console.width >= _WIDE else {"records", *_IN_CAUSES}
+    kept = [index for index, heading in enumerate(headings) if heading not in left_out]
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        number = heading not in {"day", "cause"}
-        shown.add_column(heading, justify="right" if number else "left", no_wrap=heading != "cause")
-    for index, (level, cells) in enumerate(rows):
+    for index in kept:
+        text = headings[index] in {"day", "cause"}
+        shown.add_column(
+            headings[index],
+            justify="left" if text else "right",
+            no_wrap=headings[index] != "cause",
+        )
+    for number, (level, cells) in enumerate(rows):
         style = _STYLES[level] if level is not Level.GOOD else ""
-        *numbers, cause = (output.printable(cell) for cell in cells)
+        *numbers, cause = (output.printable(cells[index]) for index in kept)
         shown.add_row(
             *(Text(cell, style=style if level is Level.FAULT else "") for cell in numbers),
             Text(cause, style=style),
-            style="bold" if index == len(rows) - 1 else "",
+            style="bold" if number == len(rows) - 1 else "",
         )
-    Console(highlight=False).print(shown)
+    console.print(shown)
 
 
 def _print_verdict(report: Report) -> None:
