@@ -220,7 +220,12 @@ def reconcile(
     def wanted(day: date) -> bool:
         return (first is None or day >= first) and (last is None or day <= last)
 
-    findings = [_finding(carried) for carried in counted.uploads if _is_telling(carried)]
+    zero_tells = not any(map(_counts_nothing, counted.uploads))
+    findings = [
+        _finding(carried, zero_tells=zero_tells)
+        for carried in counted.uploads
+        if _is_telling(carried)
+    ]
     chosen = tuple(
         finding
         for finding in findings
@@ -248,7 +253,7 @@ def reconcile(
         and (first is None or days.of(int(outage.end or now)) >= first)
     )
     total = _total(shown, chosen)
-    learnt = _learnt(standing)
+    learnt = _learnt(standing, zero_tells=zero_tells)
     level, verdict, remarks = _verdict(standing, total, chosen, held)
     return Report(
         level=level,
@@ -293,11 +298,22 @@ def _is_telling(carried: Carried) -> bool:
     return not (shipment.place is Place.PREPARED and shipment.attempts == 0 and not carried.missing)
 
 
-def _finding(carried: Carried) -> Finding:
+def _counts_nothing(carried: Carried) -> bool:
+    """Tell whether a first attempt was answered with 0: then a 0 for a repeat tells nothing."""
+    shipment = carried.shipment
+    return (
+        shipment.place is Place.SHIPPED
+        and not shipment.possible_duplicate
+        and shipment.reported_calls == 0
+        and carried.calls > carried.again
+    )
+
+
+def _finding(carried: Carried, *, zero_tells: bool) -> Finding:
     shipment, calls = carried.shipment, carried.calls
     reported = shipment.reported_calls if shipment.place is Place.SHIPPED else None
     days = sorted(carried.by_day) or list(carried.days)
-    kind, level, text, hint = _said(carried, reported)
+    kind, level, text, hint = _said(carried, reported, zero_tells=zero_tells)
     return Finding(
         upload=shipment.id,
         kind=kind,
@@ -312,7 +328,9 @@ def _finding(carried: Carried) -> Finding:
     )
 
 
-def _said(carried: Carried, reported: int | None) -> tuple[str, Level, str, str]:
+def _said(
+    carried: Carried, reported: int | None, *, zero_tells: bool
+) -> tuple[str, Level, str, str]:
     """Return kind, level, what is said about an upload, and what to type next."""
     shipment, calls = carried.shipment, carried.calls
     number, detail = shipment.id, f": {shipment.detail}" if shipment.detail else ""
@@ -347,11 +365,13 @@ def _said(carried: Carried, reported: int | None) -> tuple[str, Level, str, str]
             f"not delivered after {_count(shipment.attempts, 'attempt')}{detail}",
             "Look at `qlogship status`; qlogship tries again by itself.",
         )
-    return _said_of_accepted(carried, reported, f"Look at the answer with {show}.")
+    return _said_of_accepted(
+        carried, reported, f"Look at the answer with {show}.", zero_tells=zero_tells
+    )
 
 
 def _said_of_accepted(
-    carried: Carried, reported: int | None, hint: str
+    carried: Carried, reported: int | None, hint: str, *, zero_tells: bool
 ) -> tuple[str, Level, str, str]:
     calls = carried.calls
     again = "sent again after its answer was lost"
@@ -363,7 +383,7 @@ def _said_of_accepted(
         return "differs", Level.FAULT, _said_difference(reported or 0, calls), hint
     if reported is None:
         return "repeated", Level.NOTE, f"{again}: may be counted twice", twice
-    if calls and reported == 0:
+    if calls and reported == 0 and zero_tells:
         text = f"{again}; the repeat was answered with 0: the dashboard had its calls already"
         return "repeat_dropped", Level.NOTE, text, hint
     if reported == calls:
@@ -609,13 +629,13 @@ def _remarks(
 # What was learnt
 
 
-def _learnt(standing: Standing) -> tuple[Learnt, ...]:
+def _learnt(standing: Standing, *, zero_tells: bool) -> tuple[Learnt, ...]:
     """Say how the far end behaves, as far as uploads have shown it."""
     dropped, full, part = [], [], []
     for repeat in standing.repeated:
         if repeat.calls and repeat.reported is not None:
             if repeat.reported == 0:
-                dropped.append(repeat.upload)
+                dropped += [repeat.upload] if zero_tells else []
             elif repeat.reported == repeat.calls:
                 full.append(repeat.upload)
             elif repeat.reported < repeat.calls:

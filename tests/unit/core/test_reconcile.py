@@ -258,6 +258,17 @@ def test_a_repeat(reported: int | None, kind: str, level: Level) -> None:
     assert report.level is level
 
 
+def test_a_far_end_that_counts_nothing() -> None:
+    """Where a first attempt was answered with 0, a 0 for a repeat explains nothing."""
+    days = {FIRST: tally(shipped=10, sent=10)}
+    first, repeat = carried(reported=0), carried(reported=0, number=13, twice=True)
+    report = judge(days, first, repeat, repeated=(Repeated(13, 5, 0),))
+
+    assert [finding.kind for finding in report.findings] == ["differs", "differs"]
+    assert report.level is Level.FAULT
+    assert report.learnt == ()
+
+
 def test_what_was_learnt_of_repeats() -> None:
     """Zero, a part or all of the calls for a repeat: each says something, and nothing more."""
     repeated = (
