@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.errors import ExitCode
 from tests.support.calls import call
+from tests.support.installation import environment
 
 if TYPE_CHECKING:
     from qlogship.sandbox.server import Sandbox
@@ -82,6 +85,31 @@ def test_a_repeat_and_a_refusal(installation: Installation, dashboard: Sandbox) 
     assert code == ExitCode.IN_DOUBT
     assert found["total"]["quarantined"] == 1
     assert "quarantine" in found["verdict"]
+
+
+def test_on_a_terminal(installation: Installation) -> None:
+    """There it is in colour; foreign bytes cannot command the terminal."""
+    installation.write(call(1, NOON) + b"%d|1.\x1b[2J|q|NONE|ENTERQUEUE||1|1\n" % (NOON + 1))
+    installation.once()
+    master, terminal = os.openpty()
+    done = subprocess.run(
+        installation.command("reconcile", "--tz", "UTC"),
+        env=environment(TERM="xterm-256color", COLUMNS="100"),
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(terminal)
+    shown = os.read(master, 65_536).decode()
+    os.close(master)
+
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert "\x1b[33m" in shown
+    assert "It adds up" in shown
+    assert "\x1b[2J" not in shown
+    assert "1.\\x1b[2J" in shown
 
 
 def test_the_page(installation: Installation) -> None:
