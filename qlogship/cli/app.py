@@ -68,6 +68,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "import": Command("qlogship.cli.import_", "Take older queue_log files into the archive."),
     "export": Command("qlogship.cli.export", "Write the archive as queue_log text."),
+    "reconcile": Command(
+        "qlogship.cli.reconcile", "Compare archive, ledger and the dashboard's counts, per day."
+    ),
     "config": Command("qlogship.cli.config", "Check, show and explain the settings."),
     "sandbox": Command(
         "qlogship.cli.sandbox", "A local Team Dashboard to try things on.", "sandbox"

@@ -62,8 +62,18 @@ AGENT_EVENTS = frozenset(
 NO_CALL = frozenset({b"", b"CLI", b"MANAGER", b"NONE", b"REALTIME"})
 
 _TIME = re.compile(rb"\d{9,11}", re.ASCII)
+_LINE_TIMES = re.compile(rb"^(?:(\d{9,11})\|)?", re.ASCII | re.MULTILINE)
 _ENTERS = b"|" + ENTERQUEUE
 _EVENT_ENDS = frozenset({b"|", b"\n", b""})
+
+
+class Entrance(NamedTuple):
+    """A call enters a queue: in which line of a text (the first is 0), when, where."""
+
+    line: int
+    time: int
+    callid: bytes
+    queue: bytes
 
 
 class Record(NamedTuple):
@@ -133,3 +143,40 @@ def entered_calls(text: bytes) -> set[bytes]:
         if len(columns) == 4 and rest[:1] in _EVENT_ENDS and _TIME.fullmatch(columns[0]):
             entered.add(columns[1])
     return entered - NO_CALL
+
+
+def entrances(text: bytes) -> list[Entrance]:
+    """Return where in these whole lines calls enter a queue, in their order.
+
+    The callids are those of `entered_calls`, each as often as it enters.
+    """
+    found: list[Entrance] = []
+    line = counted = position = 0
+    while (hit := text.find(_ENTERS, position)) >= 0:
+        start = text.rfind(b"\n", 0, hit) + 1
+        end = text.find(b"\n", hit)
+        end = end if end >= 0 else len(text)
+        record = parse(text[start:end])
+        if record is not None and record.event == ENTERQUEUE and record.callid not in NO_CALL:
+            line += text.count(b"\n", counted, start)
+            counted = start
+            found.append(Entrance(line, record.time, record.callid, record.queue))
+        position = end
+    return found
+
+
+def line_times(text: bytes, before: int | None) -> list[int | None]:
+    """Return the time of each of these whole lines.
+
+    A line without one has that of the line before it; `before` is that of the
+    line before the first.
+    """
+    found = _LINE_TIMES.findall(text)
+    found.pop()  # behind the last newline
+    if b"" not in found:
+        return list(map(int, found))
+    times: list[int | None] = []
+    for digits in found:
+        before = int(digits) if digits else before
+        times.append(before)
+    return times

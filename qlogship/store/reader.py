@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qlogship.core.census import Counted
+from qlogship.core.reconcile import Standing
 from qlogship.store.archive import Archive
 from qlogship.store.contents import Contents
 from qlogship.store.cursor import Cursor
@@ -13,6 +15,7 @@ from qlogship.store.database import connect_to_read, reported
 from qlogship.store.figures import NOTHING, Figures, figures
 from qlogship.store.ledger import Ledger
 from qlogship.store.plan import plan, progress
+from qlogship.store.standing import standing
 from qlogship.store.troubles import Troubles
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from qlogship.core.days import Days
     from qlogship.core.resync import Plan
     from qlogship.store.ledger import Upload
     from qlogship.store.plan import Progress
@@ -102,6 +106,15 @@ class Reader:
                     archive.close()
             finally:
                 self._db.rollback()
+
+    def standing(
+        self, days: Days, *, progress: Callable[[int, int], None] | None = None
+    ) -> Standing:
+        """Return the archive counted against the ledger, for `reconcile`."""
+        with reported(self._directory):
+            if self._db is None:
+                return Standing(Counted())
+            return standing(self._db, days, progress=progress)
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qlogship.core.records import NO_CALL, Record, entered_calls, parse, time_of
+from qlogship.core.records import (
+    NO_CALL,
+    Entrance,
+    Record,
+    entered_calls,
+    entrances,
+    line_times,
+    parse,
+    time_of,
+)
 from tests.fixtures.queue_log import TREES, calls_placed, sample_lines, text_of, tree_lines
 
 CUT_NAME = "Константинопольский Константин Константи".encode() + b"\xd0"
@@ -277,3 +286,48 @@ def test_counting_and_columns_agree(lines: list[bytes]) -> None:
     rows = [parse(line) for line in lines]
     entered = {row.callid for row in rows if row is not None and row.event == b"ENTERQUEUE"}
     assert entered_calls(text_of(lines)) == entered - NO_CALL
+
+
+TEXTS = st.lists(
+    st.one_of(
+        st.sampled_from(sample_lines("scenarios.queue_log")),
+        st.sampled_from(
+            [
+                b"1795411800|1.1|q|NONE|ENTERQUEUE||1|1",
+                b"1795411800|1.1|q|NONE|ENTERQUEUE",
+                b"1795411800|NONE|q|NONE|ENTERQUEUE|",
+                b"1795411800|1.2|q|NONE|X|a|ENTERQUEUE|b|ENTERQUEUE",
+                b"1795411800|1.3|q|NONE|ENTERQUEUED|",
+                b"|ENTERQUEUE|x|y|ENTERQUEUE|",
+                b"1795411800|half",
+                b"",
+            ]
+        ),
+        st.binary(max_size=20).filter(lambda line: b"\n" not in line),
+    ),
+    max_size=12,
+)
+
+
+@given(lines=TEXTS)
+def test_entrances(lines: list[bytes]) -> None:
+    """Each line in which a call enters a queue is found, with what stands in it, and no other."""
+    records = [(index, parse(line)) for index, line in enumerate(lines)]
+
+    assert entrances(text_of(lines)) == [
+        Entrance(index, record.time, record.callid, record.queue)
+        for index, record in records
+        if record is not None and record.event == b"ENTERQUEUE" and record.callid not in NO_CALL
+    ]
+
+
+@given(lines=TEXTS, before=st.none() | st.just(1_795_411_000))
+def test_line_times(lines: list[bytes], before: int | None) -> None:
+    """Each line has its own time, or that of the line before it."""
+    expected: list[int | None] = []
+    for line in lines:
+        time = time_of(line)
+        before_this = expected[-1] if expected else before
+        expected.append(time if time is not None else before_this)
+
+    assert line_times(text_of(lines), before) == expected

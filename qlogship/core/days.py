@@ -1,0 +1,70 @@
+"""Which day a time belongs to, in some time zone.
+
+Days are those of a calendar on the wall: where the clocks change, one has 23
+hours and another 25. Most times that are asked for one after the other are of
+one day, so the borders of the last day are remembered.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MINUTE = 60
+
+
+class Days:
+    """Tell the day of a time. `zone` None is the machine's own time zone."""
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self.zone = zone
+        self._first = self._end = 0
+        self._day = date.min
+
+    def of(self, seconds: int) -> date:
+        """Return the day of a time in epoch seconds."""
+        if not self._first <= seconds < self._end:
+            self._move_to(seconds)
+        return self._day
+
+    def parts(self, times: Sequence[int]) -> list[tuple[int, int, date]]:
+        """Cut a sequence of times where the day changes: `(first index, last index, day)`."""
+        parts: list[tuple[int, int, date]] = []
+        begin, first, end = 0, self._first, self._end
+        for index, seconds in enumerate(times):
+            if first <= seconds < end:
+                continue
+            if index > begin:
+                parts.append((begin, index - 1, self._day))
+                begin = index
+            self._move_to(seconds)
+            first, end = self._first, self._end
+        if times:
+            parts.append((begin, len(times) - 1, self._day))
+        return parts
+
+    def seconds_of(self, day: date) -> tuple[float, float]:
+        """Return when a day begins and when it ends, in epoch seconds."""
+        return self._midnight(day), self._midnight(day + timedelta(days=1))
+
+    def _move_to(self, seconds: int) -> None:
+        day = self._date(seconds)
+        first, end = (int(border) for border in self.seconds_of(day))
+        if self._offset(first) != self._offset(end):
+            # The clocks change on this day, perhaps at midnight, back over it: a
+            # minute is the longest piece that is surely of one day.
+            first = seconds - seconds % _MINUTE
+            end = first + _MINUTE
+        self._first, self._end, self._day = first, end, day
+
+    def _date(self, seconds: int) -> date:
+        return datetime.fromtimestamp(seconds, self.zone).date()
+
+    def _offset(self, seconds: int) -> timedelta | None:
+        return datetime.fromtimestamp(seconds, self.zone).astimezone(self.zone).utcoffset()
+
+    def _midnight(self, day: date) -> float:
+        return datetime.combine(day, time(), tzinfo=self.zone).timestamp()

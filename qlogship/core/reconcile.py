@@ -1,0 +1,729 @@
+"""What the archive, the ledger and the dashboard's counts say about each other.
+
+Figures go in, a report goes out: days, their balance, causes in words, a
+verdict. Nothing is counted here (see `census`), and nothing is shown.
+
+Theory of operation. For each day, and for all days together,
+
+    reported - archived = again - held - waiting - quarantined - unknown - dropped
+                          - later - lost - unread - unpinned + differing counts
+
+holds by the way the figures are made, so the causes of a day explain its
+difference to the last call; what remains to judge is which of them are in
+order. Calls that wait or are held are. The dashboard reports one number per
+upload. When all calls of an upload are of one day, it is that day's; when it is
+the number that was sent, or 0, it is divided as they were. Otherwise it cannot
+be said which day it belongs to, and it stands in a row of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from qlogship.core.census import Carried, Counted, Place, Tally
+from qlogship.core.records import NO_CALL, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+    from qlogship.core.days import Days
+
+OUTAGE_SECONDS: Final = 1_800.0
+"""Deliveries that fail for so long are an outage; shorter ones happen."""
+
+_NAMED: Final = 3
+"""So many uploads are named in a sentence; more are counted."""
+
+
+class Level(StrEnum):
+    """How bad something is: in order, worth a word, or it does not add up."""
+
+    GOOD = "good"
+    NOTE = "note"
+    FAULT = "fault"
+
+
+_RANK: Final = {level: rank for rank, level in enumerate(Level)}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why reported and archived calls differ: by how many, and in words.
+
+    `calls` is negative when the dashboard has fewer; None when the number cannot
+    be said for this day alone.
+    """
+
+    kind: str
+    level: Level
+    calls: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Calls, but for `records`; `superseded` is no part of the balance.
+
+    `reported` is what the dashboard is known to have reported; `difference` is
+    that minus `archived`, None when not all counts can be compared.
+    """
+
+    archived: int = 0
+    records: int = 0
+    shipped: int = 0
+    sent: int = 0
+    reported: int = 0
+    difference: int | None = 0
+    held: int = 0
+    waiting: int = 0
+    quarantined: int = 0
+    unknown: int = 0
+    dropped: int = 0
+    later: int = 0
+    lost: int = 0
+    lost_records: int = 0
+    unread: int = 0
+    unpinned: int = 0
+    superseded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day's balance. `outage` is how many seconds of it nothing could be delivered."""
+
+    day: date
+    sums: Sums
+    causes: tuple[Cause, ...]
+    level: Level
+    outage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An upload about which something must be said, and what to type next.
+
+    `pinned` tells whether its count is part of a day's figures; otherwise it is
+    a row of its own. The days are None when no record of it has a time.
+    """
+
+    upload: int
+    kind: str
+    level: Level
+    first_day: date | None
+    last_day: date | None
+    calls: int
+    reported: int | None
+    pinned: bool
+    text: str
+    hint: str
+
+    @property
+    def apart(self) -> bool:
+        """Whether it is a row of its own: several days, and not the count that was sent."""
+        return self.reported is not None and not self.pinned
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCall:
+    """A call that is held back; `since` is the epoch seconds of its first held record."""
+
+    callid: bytes
+    queue: bytes
+    since: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Deliveries failed all the time from `begin` to `end` (None: until now), epoch seconds.
+
+    `verdict` is what most attempts came to (core/outcome.py, Verdict).
+    """
+
+    begin: float
+    end: float | None
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """An accepted upload that was sent again after an answer was lost, of any generation."""
+
+    upload: int
+    calls: int
+    reported: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """How the far end behaves, in words, and the uploads that showed it."""
+
+    kind: str
+    text: str
+    uploads: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that is known: the counted archive, and what else the store says.
+
+    `resync` is the state of the resync under way, None when there is none.
+    `superseded` counts the uploads of earlier generations.
+    """
+
+    counted: Counted
+    generation: int = 1
+    resync: str | None = None
+    accepted: int = 0
+    superseded: int = 0
+    held: tuple[HeldCall, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    repeated: tuple[Repeated, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The reconciliation of some days, oldest first; `verdict` is one sentence."""
+
+    level: Level
+    verdict: str
+    total: Sums
+    days: tuple[Day, ...]
+    findings: tuple[Finding, ...]
+    remarks: tuple[str, ...]
+    held: tuple[HeldCall, ...]
+    outages: tuple[Outage, ...]
+    learnt: tuple[Learnt, ...]
+    standing: Standing = field(repr=False)
+
+    @property
+    def apart(self) -> list[Finding]:
+        """The uploads whose count stands in a row of its own."""
+        return [finding for finding in self.findings if finding.apart]
+
+
+def reconcile(
+    standing: Standing,
+    days: Days,
+    *,
+    now: float,
+    first: date | None = None,
+    last: date | None = None,
+) -> Report:
+    """Judge all days, or those from `first` to `last`, both included."""
+    counted = standing.counted
+
+    def wanted(day: date) -> bool:
+        return (first is None or day >= first) and (last is None or day <= last)
+
+    zero_tells = not any(map(_counts_nothing, counted.uploads))
+    findings = [
+        _finding(carried, zero_tells=zero_tells)
+        for carried in counted.uploads
+        if _is_telling(carried)
+    ]
+    chosen = tuple(
+        finding
+        for finding in findings
+        if (finding.first_day is None or last is None or finding.first_day <= last)
+        and (finding.last_day is None or first is None or finding.last_day >= first)
+    )
+    carried_by = {carried.shipment.id: carried for carried in counted.uploads}
+    stories = _stories(chosen, carried_by)
+    outages = _merged(standing.outages)
+    shown = tuple(
+        _day(
+            day,
+            tally,
+            stories.get(day, ()),
+            _seconds_out(outages, *days.seconds_of(day), now=now),
+        )
+        for day, tally in sorted(counted.days.items())
+        if wanted(day)
+    )
+    held = tuple(call for call in standing.held if wanted(days.of(call.since)))
+    outages = tuple(
+        outage
+        for outage in outages
+        if (last is None or days.of(int(outage.begin)) <= last)
+        and (first is None or days.of(int(outage.end or now)) >= first)
+    )
+    total = _total(shown, chosen)
+    learnt = _learnt(standing, zero_tells=zero_tells)
+    level, verdict, remarks = _verdict(standing, total, chosen, held)
+    return Report(
+        level=level,
+        verdict=verdict,
+        total=total,
+        days=shown,
+        findings=chosen,
+        remarks=remarks,
+        held=held,
+        outages=outages,
+        learnt=learnt,
+        standing=standing,
+    )
+
+
+def held_calls(lines: Iterable[bytes]) -> tuple[HeldCall, ...]:
+    """Return the calls that these held records, without newlines, are of; longest first."""
+    calls: dict[bytes, HeldCall] = {}
+    for line in lines:
+        record = parse(line)
+        if record is None or record.callid in NO_CALL:
+            continue
+        known = calls.get(record.callid)
+        queue = known.queue if known else b""
+        if record.queue not in {b"", b"NONE"}:
+            queue = queue or record.queue
+        calls[record.callid] = HeldCall(
+            record.callid,
+            queue,
+            known.since if known else record.time,
+            known.records + 1 if known else 1,
+        )
+    return tuple(sorted(calls.values(), key=lambda call: (call.since, call.callid)))
+
+
+# One upload
+
+
+def _is_telling(carried: Carried) -> bool:
+    """Tell whether something must be said: one that waits for its turn is nothing special."""
+    shipment = carried.shipment
+    return not (shipment.place is Place.PREPARED and shipment.attempts == 0 and not carried.missing)
+
+
+def _counts_nothing(carried: Carried) -> bool:
+    """Tell whether a first attempt was answered with 0: then a 0 for a repeat tells nothing."""
+    shipment = carried.shipment
+    return (
+        shipment.place is Place.SHIPPED
+        and not shipment.possible_duplicate
+        and shipment.reported_calls == 0
+        and carried.calls > carried.again
+    )
+
+
+def _finding(carried: Carried, *, zero_tells: bool) -> Finding:
+    shipment, calls = carried.shipment, carried.calls
+    reported = shipment.reported_calls if shipment.place is Place.SHIPPED else None
+    days = sorted(carried.by_day) or list(carried.days)
+    kind, level, text, hint = _said(carried, reported, zero_tells=zero_tells)
+    return Finding(
+        upload=shipment.id,
+        kind=kind,
+        level=level,
+        first_day=min(carried.days, default=days[0] if days else None),
+        last_day=max(carried.days, default=days[-1] if days else None),
+        calls=calls,
+        reported=reported,
+        pinned=reported in {None, calls, 0} or len(days) == 1,
+        text=text,
+        hint=hint,
+    )
+
+
+def _said(
+    carried: Carried, reported: int | None, *, zero_tells: bool
+) -> tuple[str, Level, str, str]:
+    """Return kind, level, what is said about an upload, and what to type next."""
+    shipment, calls = carried.shipment, carried.calls
+    number, detail = shipment.id, f": {shipment.detail}" if shipment.detail else ""
+    show = f"`qlogship uploads show {number}`"
+    if carried.missing:
+        return (
+            "missing",
+            Level.FAULT,
+            f"the archive no longer has {_count(carried.missing, 'record')} of it",
+            "Restore the state directory from a backup.",
+        )
+    if shipment.place is Place.UNKNOWN:
+        return (
+            "unknown",
+            Level.FAULT,
+            f"its outcome is unknown{detail}; the dashboard may have its {_count(calls, 'call')}",
+            f"Look at it with {show}; `qlogship resync` ships all anew.",
+        )
+    if shipment.place is Place.QUARANTINED:
+        return (
+            "quarantined",
+            Level.FAULT,
+            f"the dashboard refuses it{detail}",
+            f"Look at it with `qlogship quarantine show {number}`; then resend or drop it.",
+        )
+    if shipment.place is Place.DROPPED:
+        return "dropped", Level.NOTE, "it was dropped by hand", f"Look at it with {show}."
+    if shipment.place is Place.PREPARED:
+        return (
+            "undelivered",
+            Level.NOTE,
+            f"not delivered after {_count(shipment.attempts, 'attempt')}{detail}",
+            "Look at `qlogship status`; qlogship tries again by itself.",
+        )
+    return _said_of_accepted(
+        carried, reported, f"Look at the answer with {show}.", zero_tells=zero_tells
+    )
+
+
+def _said_of_accepted(
+    carried: Carried, reported: int | None, hint: str, *, zero_tells: bool
+) -> tuple[str, Level, str, str]:
+    calls = carried.calls
+    again = "sent again after its answer was lost"
+    twice = "`qlogship resync` ships all anew, if the numbers must be right."
+    if not carried.shipment.possible_duplicate:
+        if reported == calls - carried.again:
+            text = f"{_count(carried.again, 'call')} not counted again: in an earlier upload, too"
+            return "counted_once", Level.NOTE, text, hint
+        return "differs", Level.FAULT, _said_difference(reported or 0, calls), hint
+    if reported is None:
+        return "repeated", Level.NOTE, f"{again}: may be counted twice", twice
+    if calls and reported == 0 and zero_tells:
+        text = f"{again}; the repeat was answered with 0: the dashboard had its calls already"
+        return "repeat_dropped", Level.NOTE, text, hint
+    if reported == calls:
+        return "repeated", Level.NOTE, f"{again}: may be counted twice", twice
+    text = f"{again}; {_said_difference(reported, calls)}"
+    return "differs", Level.FAULT, text, hint
+
+
+def _said_difference(reported: int, calls: int) -> str:
+    more = "more" if reported > calls else "fewer"
+    return f"the dashboard counted {_count(abs(reported - calls), 'call')} {more} than were sent"
+
+
+# One day
+
+
+def _stories(
+    findings: Sequence[Finding], carried_by: dict[int, Carried]
+) -> dict[date, list[Cause]]:
+    """Return what the uploads add to the causes of each day."""
+    stories: dict[date, list[Cause]] = {}
+    grouped: dict[tuple[date, str], list[tuple[int, int]]] = {}
+    for finding in findings:
+        by_day = carried_by[finding.upload].by_day
+        if finding.kind in {"unknown", "quarantined"}:
+            for day in by_day or carried_by[finding.upload].days:
+                grouped.setdefault((day, finding.kind), []).append(
+                    (finding.upload, by_day.get(day, 0))
+                )
+        elif finding.reported is None or finding.reported == finding.calls:
+            if finding.level is not Level.GOOD and finding.kind in {"repeated", "missing"}:
+                for day in by_day or carried_by[finding.upload].days:
+                    stories.setdefault(day, []).append(
+                        Cause(
+                            finding.kind,
+                            finding.level,
+                            0,
+                            f"upload {finding.upload}: {finding.text}",
+                        )
+                    )
+        else:
+            _tell_difference(stories, finding, by_day, carried_by[finding.upload].days)
+    for (day, kind), uploads in grouped.items():
+        stories.setdefault(day, []).append(_in_doubt(kind, uploads))
+    return stories
+
+
+def _tell_difference(
+    stories: dict[date, list[Cause]],
+    finding: Finding,
+    by_day: dict[date, int],
+    days: Sequence[date],
+) -> None:
+    """Put a differing count where it belongs."""
+    reported = finding.reported or 0
+    for day in by_day or days:
+        sent = by_day.get(day, 0)
+        if finding.pinned:
+            off = (-sent if reported == 0 else reported - sent) if by_day else reported
+            text = f"upload {finding.upload}: {finding.text}"
+            stories.setdefault(day, []).append(Cause(finding.kind, finding.level, off, text))
+        else:
+            between = f"between {finding.first_day} and {finding.last_day}"
+            text = f"upload {finding.upload}: {finding.text}, {between}"
+            stories.setdefault(day, []).append(Cause(finding.kind, finding.level, None, text))
+
+
+def _in_doubt(kind: str, uploads: Sequence[tuple[int, int]]) -> Cause:
+    names = _named([number for number, _ in uploads])
+    if kind == "unknown":
+        return Cause(kind, Level.FAULT, None, f"outcome unknown: {names}")
+    return Cause(kind, Level.FAULT, None, f"in quarantine: {names}")
+
+
+def _day(day: date, tally: Tally, stories: Iterable[Cause], outage: float) -> Day:
+    sums = _sums(tally)
+    told = list(stories)
+    causes: list[Cause] = []
+
+    def add(kind: str, level: Level, calls: int, text: str) -> None:
+        """Add a cause; the words that name the uploads come from their stories."""
+        named = [cause.text for cause in told if cause.kind == kind and cause.calls is None]
+        if calls or named:
+            said = f"{_count(abs(calls), 'call')} {text}" if calls else named.pop(0)
+            causes.append(Cause(kind, level, calls, "; ".join([said, *named])))
+
+    add("unknown", Level.FAULT, -sums.unknown, "in doubt")
+    add("quarantined", Level.FAULT, -sums.quarantined, "refused")
+    causes += [cause for cause in told if cause.kind not in {"unknown", "quarantined"}]
+    if sums.lost_records:
+        text = f"{_count(sums.lost_records, 'record')} of the archive in no upload"
+        causes.append(Cause("lost", Level.FAULT, -sums.lost, text))
+    waiting_during = " since the dashboard takes none" if outage and sums.waiting else ""
+    for kind, level, calls, text in (
+        ("waiting", Level.NOTE, -sums.waiting, f"waiting{waiting_during}"),
+        ("held", Level.NOTE, -sums.held, "held back: not over yet"),
+        ("later", Level.NOTE, -sums.later, "imported for the next resync"),
+        ("dropped", Level.NOTE, -sums.dropped, "dropped by hand"),
+        ("unread", Level.NOTE, -sums.unread, "answered without a count"),
+        ("again", Level.NOTE, sums.sent - sums.shipped, "sent in more than one upload"),
+    ):
+        if calls:
+            causes.append(Cause(kind, level, calls, f"{_count(abs(calls), 'call')} {text}"))
+    if outage:
+        text = f"nothing could be delivered for {_duration(outage)}"
+        causes.append(Cause("outage", Level.NOTE, 0, text))
+    return Day(day, sums, tuple(causes), _worst(cause.level for cause in causes), outage)
+
+
+def _sums(tally: Tally) -> Sums:
+    calls, archived = tally.calls, tally.calls.total()
+    comparable = not tally.unread and not tally.unpinned
+    return Sums(
+        archived=archived,
+        records=tally.records.total(),
+        shipped=calls[Place.SHIPPED],
+        sent=tally.sent,
+        reported=tally.reported,
+        difference=tally.reported - archived if comparable else None,
+        held=calls[Place.HELD],
+        waiting=calls[Place.WAITING] + calls[Place.PREPARED],
+        quarantined=calls[Place.QUARANTINED],
+        unknown=calls[Place.UNKNOWN],
+        dropped=calls[Place.DROPPED],
+        later=calls[Place.LATER],
+        lost=calls[Place.LOST],
+        lost_records=tally.records[Place.LOST],
+        unread=tally.unread,
+        unpinned=tally.unpinned,
+        superseded=tally.superseded,
+    )
+
+
+# All days
+
+
+def _total(days: Sequence[Day], findings: Sequence[Finding]) -> Sums:
+    sums: Counter[str] = Counter()
+    names = [name for name in Sums.__slots__ if name != "difference"]
+    for day in days:
+        for name in names:
+            sums[name] += getattr(day.sums, name)
+    apart = [finding for finding in findings if finding.apart]
+    reported = sums["reported"] + sum(finding.reported or 0 for finding in apart)
+    # An upload that reaches beyond the chosen days brings calls that are not theirs.
+    whole = sums["unpinned"] == sum(finding.calls for finding in apart)
+    difference = reported - sums["archived"] if whole and not sums["unread"] else None
+    return Sums(
+        **{name: sums[name] for name in names if name != "reported"},
+        reported=reported,
+        difference=difference,
+    )
+
+
+def _verdict(
+    standing: Standing, total: Sums, findings: Sequence[Finding], held: Sequence[HeldCall]
+) -> tuple[Level, str, tuple[str, ...]]:
+    """Return the worst that was found, one sentence, and what is in order but worth a word."""
+    faults = _faults(standing, total, findings)
+    remarks = _remarks(standing, total, findings, held)
+    if faults:
+        return Level.FAULT, f"It does not add up: {'; '.join(faults)}.", tuple(remarks)
+    if not total.archived and not total.records:
+        return Level.GOOD, "There is nothing to compare yet.", tuple(remarks)
+    archived = f"{_count(total.archived, 'call')} archived, {total.shipped:,} shipped"
+    if total.unread:
+        text = f"Nothing speaks against it: {archived}; not every answer held a count."
+        return Level.NOTE, text, tuple(remarks)
+    text = f"It adds up: {archived}, {total.reported:,} reported by the dashboard."
+    return (Level.NOTE if remarks else Level.GOOD), text, tuple(remarks)
+
+
+def _faults(standing: Standing, total: Sums, findings: Sequence[Finding]) -> list[str]:
+    faults = []
+    for kind, text in (
+        ("unknown", "of unknown outcome"),
+        ("quarantined", "in quarantine"),
+        ("missing", "whose records the archive no longer has"),
+    ):
+        of_kind = [finding for finding in findings if finding.kind == kind]
+        if of_kind:
+            calls = _count(sum(finding.calls for finding in of_kind), "call")
+            faults.append(f"{_count(len(of_kind), 'upload')} {text} ({calls})")
+    differing = [
+        finding
+        for finding in findings
+        if finding.kind == "differs" or (finding.kind == "missing" and _off(finding))
+    ]
+    fewer = -sum(min(0, _off(finding)) for finding in differing)
+    more = sum(max(0, _off(finding)) for finding in differing)
+    said = [f"{_count(fewer, 'call')} fewer"] if fewer else []
+    said += [f"{_count(more, 'call')} more"] if more else []
+    if said:
+        faults.append(
+            f"the dashboard counted {' and '.join(said)} than were sent,"
+            f" in {_count(len(differing), 'upload')}"
+        )
+    if total.lost_records:
+        faults.append(f"{_count(total.lost_records, 'record')} of the archive in no upload")
+    if standing.counted.absent:
+        faults.append(f"{_count(standing.counted.absent, 'record')} gone from the archive")
+    return faults
+
+
+def _off(finding: Finding) -> int:
+    return 0 if finding.reported is None else finding.reported - finding.calls
+
+
+def _remarks(
+    standing: Standing, total: Sums, findings: Sequence[Finding], held: Sequence[HeldCall]
+) -> list[str]:
+    remarks = []
+    if standing.resync is not None:
+        remarks.append(f"a resync is under way ({standing.resync})")
+    for calls, text in (
+        (total.waiting, "waiting to be shipped"),
+        (total.held or len(held), "held back: not over yet"),
+        (total.later, "imported for the next resync"),
+        (total.dropped, "dropped by hand"),
+        (total.sent - total.shipped, "sent in more than one upload"),
+        (total.unread, "answered without a count that could be read"),
+    ):
+        if calls:
+            remarks.append(f"{_count(calls, 'call')} {text}")
+    twice = [finding for finding in findings if finding.kind == "repeated"]
+    if twice:
+        calls = sum(finding.calls for finding in twice)
+        remarks.append(
+            f"{_count(calls, 'call')} may be counted twice"
+            f" ({_named([finding.upload for finding in twice])})"
+        )
+    known = [finding for finding in findings if finding.kind == "repeat_dropped"]
+    if known:
+        calls = sum(finding.calls for finding in known)
+        names = _named([finding.upload for finding in known])
+        remarks.append(
+            f"{_count(calls, 'call')} that the dashboard did not count again when repeated"
+            f" ({names})"
+        )
+    return remarks
+
+
+# What was learnt
+
+
+def _learnt(standing: Standing, *, zero_tells: bool) -> tuple[Learnt, ...]:
+    """Say how the far end behaves, as far as uploads have shown it."""
+    dropped, full, part = [], [], []
+    for repeat in standing.repeated:
+        if repeat.calls and repeat.reported is not None:
+            if repeat.reported == 0:
+                dropped += [repeat.upload] if zero_tells else []
+            elif repeat.reported == repeat.calls:
+                full.append(repeat.upload)
+            elif repeat.reported < repeat.calls:
+                part.append(repeat.upload)
+    learnt = []
+    if dropped or part:
+        text = "The dashboard seems to drop repeats: it answered"
+        said = [f"{_named(dropped)} with 0"] if dropped else []
+        said += [f"{_named(part)} with a part of the calls"] if part else []
+        learnt.append(
+            Learnt(
+                "drops_repeats",
+                f"{text} the repeat of {', and of '.join(said)}: it had the calls already.",
+                tuple(dropped + part),
+            )
+        )
+    if full:
+        text = (
+            f"The repeat of {_named(full)} was answered with the full count: the dashboard may"
+            " count repeats twice, or the first attempt never arrived."
+        )
+        learnt.append(Learnt("counts_repeats", text, tuple(full)))
+    repeats = standing.counted.repeats
+    if repeats.each:
+        text = (
+            "A call that travels in two uploads is counted in each:"
+            f" {_named(repeats.each)} had the full count."
+        )
+        learnt.append(Learnt("counts_split_calls_twice", text, tuple(repeats.each)))
+    if repeats.once:
+        text = (
+            "A call that travels in two uploads is counted once:"
+            f" {_named(repeats.once)} had a count without such calls."
+        )
+        learnt.append(Learnt("counts_split_calls_once", text, tuple(repeats.once)))
+    return tuple(learnt)
+
+
+# Outages
+
+
+def _merged(outages: Iterable[Outage]) -> tuple[Outage, ...]:
+    """Join outages that overlap, as those of uploads that waited together do."""
+    merged: list[Outage] = []
+    for outage in sorted(outages, key=lambda outage: outage.begin):
+        before = merged[-1] if merged else None
+        if before is not None and (before.end is None or outage.begin <= before.end):
+            ends = before.end, outage.end
+            end = None if None in ends else max(end for end in ends if end is not None)
+            merged[-1] = Outage(before.begin, end, before.verdict)
+        else:
+            merged.append(outage)
+    return tuple(merged)
+
+
+def _seconds_out(outages: Iterable[Outage], begin: float, end: float, *, now: float) -> float:
+    """Return how many seconds of a day fell into outages."""
+    return sum(
+        max(0.0, min(end, now if outage.end is None else outage.end) - max(begin, outage.begin))
+        for outage in outages
+    )
+
+
+# Words
+
+
+def _worst(levels: Iterable[Level]) -> Level:
+    return max(levels, key=_RANK.__getitem__, default=Level.GOOD)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _named(uploads: Sequence[int]) -> str:
+    """Name uploads: `upload 3`, `uploads 3 and 5`, `uploads 3, 5, 7 and 9 more`."""
+    if len(uploads) == 1:
+        return f"upload {uploads[0]}"
+    if len(uploads) > _NAMED:
+        names = ", ".join(map(str, uploads[:_NAMED]))
+        return f"uploads {names} and {len(uploads) - _NAMED} more"
+    return f"uploads {', '.join(map(str, uploads[:-1]))} and {uploads[-1]}"
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration as people say it: `9 h 35 min`."""
+    minutes = round(seconds / 60)
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
