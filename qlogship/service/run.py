@@ -22,6 +22,7 @@ from qlogship.service.shipper import POLL, Shipper
 from qlogship.service.wakeups import Wakeups
 from qlogship.service.worker import UploadThread
 from qlogship.store.lock import holder
+from qlogship.store.requests import waits_for_handover
 from qlogship.store.store import Store
 
 if TYPE_CHECKING:
@@ -257,10 +258,11 @@ class Service:
             if word is Word.STOP:
                 self._systemd.stopping()
                 return None
-            if not lent and holder(directory) is None and self._clocks.monotonic() < until:
-                continue  # the command is about to take it
-            lent = True
             with suppress(StateError, LockedError):
+                lent = lent or holder(directory) is not None or not waits_for_handover(directory)
+                if not lent and self._clocks.monotonic() < until:
+                    continue  # the command is about to take it
+                lent = True
                 back = Store(directory)
                 with back.transaction():
                     back.requests.forget()

@@ -41,6 +41,15 @@ def ask_for_handover(directory: Path, *, pid: int, at: float) -> None:
         connection.execute("INSERT OR REPLACE INTO handover VALUES (?, ?)", (pid, at))
 
 
+def waits_for_handover(directory: Path) -> bool:
+    """Tell whether a command still waits; the one that took the directory does not any more.
+
+    Raises `StateError`.
+    """
+    with _transaction(directory) as connection:
+        return Requests(connection).any()
+
+
 def ask_for_resync(directory: Path, *, accepted_loss: Collection[int], at: float) -> Resync:
     """Ask for a resync, with or without a service; return it, or the one under way already.
 

@@ -1,0 +1,137 @@
+"""`qlogship resync`, and a service that lends its state to a command: real processes, real HTTP."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from qlogship.errors import ExitCode
+from tests.support.arrivals import lines_of
+from tests.support.calls import call
+from tests.support.installation import Installation, environment
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from qlogship.sandbox.server import Sandbox
+
+NOON: Final = 1_795_411_800
+CALLS: Final = 60
+
+
+@pytest.fixture
+def shipped(installation: Installation) -> Installation:
+    """Return an installation that shipped some uploads, without a service."""
+    installation.configure(batch={"max_bytes": 1_000})
+    installation.write(b"".join(call(number, NOON + number) for number in range(CALLS)))
+    assert installation.once("--flush").returncode == ExitCode.DONE
+    return installation
+
+
+def assert_once(dashboard: Sandbox, installation: Installation) -> None:
+    """The dashboard holds each record of the archive once."""
+    arrived = Counter(line for body in dashboard.bodies() for line in lines_of(body))
+    assert arrived == Counter(lines_of(installation.archived()))
+
+
+def result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return what the command printed as JSON."""
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_without_a_service(shipped: Installation, dashboard: Sandbox) -> None:
+    """The command clears, ships all again, compares the counts and says so; history stays."""
+    before = len(shipped.ledger())
+    done = shipped.call("resync", "--yes", "--json")
+    assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
+    found = result(done)
+    assert found["complete"]
+    assert found["plan"]["holding"]["calls"] == found["resync"]["calls"] == CALLS
+    assert found["resync"]["reported_calls"] == CALLS
+    assert_once(dashboard, shipped)
+    generations = Counter(upload.generation for upload in shipped.ledger())
+    assert generations[1] == before
+    assert generations[2] == found["resync"]["uploads"]
+
+
+def test_with_a_service(shipped: Installation, dashboard: Sandbox) -> None:
+    """The running service does the work, and goes on with new calls afterwards."""
+    with shipped.start() as service:
+        service.wait_for("service_started")
+        done = shipped.call("resync", "--yes")
+        assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
+        assert f"holds {CALLS:,} calls" in done.stdout
+        service.wait_for("resync_done")
+        shipped.write(call(CALLS, NOON + CALLS))
+        assert dashboard.wait_for(lambda: len(dashboard.calls()) == CALLS + 1, within=30)
+        assert service.stop() == 0
+    assert_once(dashboard, shipped)
+
+
+def test_dry_run_and_nobody_to_ask(shipped: Installation, dashboard: Sandbox) -> None:
+    """The plan alone changes nothing, and without an answer nothing is cleared."""
+    dry = shipped.call("resync", "--dry-run", "--json")
+    assert dry.returncode == ExitCode.DONE
+    assert result(dry)["plan"]["restorable"]["calls"] == CALLS
+    silent = shipped.call("resync")
+    assert silent.returncode == ExitCode.USAGE
+    assert "--yes" in silent.stderr
+    shipped.set_password("wrong")
+    assert shipped.call("resync", "--yes").returncode == ExitCode.CREDENTIALS
+    assert not [request for request in dashboard.requests() if request.path.endswith("/clear")]
+    assert shipped.figures().resync == "idle"
+
+
+def test_killed_again_and_again(shipped: Installation, dashboard: Sandbox) -> None:
+    """Killed at the clear and between uploads, it goes on when called again and ends complete."""
+    for script in (
+        [{"on": "clear", "do": "lose_reply"}, {"on": "clear", "do": "hang"}],
+        [{"on": "upload", "do": "pass"}, {"on": "upload", "do": "hang"}],
+        [{"on": "upload", "times": 5, "do": "pass"}, {"on": "upload", "do": "hang"}],
+    ):
+        dashboard.script(script)
+        process = subprocess.Popen(
+            shipped.command("resync", "--yes"),
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        until(lambda: not dashboard.faults_left(), 30)
+        process.kill()
+        process.wait()
+    dashboard.script([])
+    done = shipped.call("resync", "--json")
+    assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
+    assert result(done)["resync"]["restarts"] >= 2
+    assert_once(dashboard, shipped)
+
+
+def test_a_lost_upload_is_named_before_the_dashboard_is_cleared(
+    shipped: Installation, dashboard: Sandbox
+) -> None:
+    """What the archive cannot restore is refused, until its loss is accepted by name."""
+    with sqlite3.connect(shipped.state / "qlogship.db") as database:
+        database.execute("DELETE FROM chunk WHERE first_seq = 1")
+    database.close()
+    refused = shipped.call("resync", "--yes")
+    assert refused.returncode == ExitCode.FAILED
+    assert "--accept-loss 1" in refused.stderr
+    assert not [request for request in dashboard.requests() if request.path.endswith("/clear")]
+
+
+def test_a_service_lends_its_state_to_a_command(shipped: Installation, tmp_path: Any) -> None:  # noqa: ANN401
+    """An import works beside the service, which has its state back at once."""
+    older = tmp_path / "older"
+    older.write_bytes(b"".join(call(900 + number, NOON - 90_000) for number in range(5)))
+    with shipped.start() as service:
+        service.wait_for("service_started")
+        done = shipped.call("import", str(older), "--ship", "now")
+        assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
+        until(lambda: shipped.figures().shipped_calls == CALLS + 5, 30)
+        assert service.stop() == 0
