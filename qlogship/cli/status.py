@@ -148,6 +148,8 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
         ("last accepted", _ago(found["last_accepted_at"], now)),
         ("waiting", count(uploads["pending"], "upload") if uploads["pending"] else "none"),
     ]
+    if found["resync"]["state"] != "idle":
+        rows.append(("RESYNC", f"{found['resync']['state']}; type `qlogship resync` to watch it"))
     if uploads["unknown"]:
         rows.append(("IN DOUBT", f"{count(uploads['unknown'], 'upload')} without a known outcome"))
     if uploads["possible_duplicates"]:

@@ -91,6 +91,8 @@ def lead_resync(
 ) -> None:
     """Lead the resync that is open in `store` to its end, then close the store.
 
+    A call that has just ended is given the seconds of `batch.settle`, too.
+
     `tick` is called every so many seconds. An outage of any length is waited
     for; credentials that are refused, or a wrong address, are raised. When
     interrupted, the upload under way has a moment to end.
@@ -109,6 +111,10 @@ def lead_resync(
                 if wait > 0.0:
                     with suppress(Empty):
                         mailbox.get(timeout=min(wait, every))
+            until = time.monotonic() + settings.batch.settle
+            while (rest := until - time.monotonic()) > 0 and shipper.unsettled:
+                time.sleep(min(rest, every))
+                _drain(shipper, mailbox, flush=False)
         except KeyboardInterrupt:
             if worker.wait(_GRACE):
                 shipper.settle_answer()

@@ -159,6 +159,9 @@ def test_the_far_end_ends_with_the_archive_once() -> None:
     run_state_machine_as_test(
         Resyncing,
         settings=hypothesis_settings(
-            hypothesis_settings(), stateful_step_count=40, report_multiple_bugs=False
+            hypothesis_settings(),
+            stateful_step_count=40,
+            report_multiple_bugs=False,
+            max_examples=hypothesis_settings().max_examples * 3 // 5,
         ),
     )

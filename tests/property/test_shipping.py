@@ -1088,6 +1088,9 @@ def test_nothing_is_lost_and_nothing_is_sent_twice_without_a_word() -> None:
     run_state_machine_as_test(
         Shipping,
         settings=hypothesis_settings(
-            hypothesis_settings(), stateful_step_count=40, report_multiple_bugs=False
+            hypothesis_settings(),
+            stateful_step_count=40,
+            report_multiple_bugs=False,
+            max_examples=hypothesis_settings().max_examples * 3 // 5,
         ),
     )
