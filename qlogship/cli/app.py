@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "qlogship"
 _COMPLETION_VARIABLE = "_QLOGSHIP_COMPLETE"
+_KNOWN = "commands"
 
 # What typer raises for a wrong command line. It exports only the heir, and
 # importing the parent would mean to know which click it carries.
@@ -126,7 +127,7 @@ def main(
 def _run(given: list[str], commands: Mapping[str, Command]) -> int:
     try:
         program = get_command(app)
-        code = program.main(given, prog_name=PROGRAM, standalone_mode=False, obj=commands)
+        code = program.main(given, prog_name=PROGRAM, standalone_mode=False, obj={_KNOWN: commands})
     except SystemExit as end:
         # Typer ends this way after a shell's completion, and when nobody reads any more.
         code = end.code
@@ -170,7 +171,7 @@ class _Unforeseen(QlogshipError):
 class _Commands(TyperGroup):
     """A group that imports a command when it is asked for it by name.
 
-    The commands are the object of typer's context. The classes of contexts and
+    The commands are in the object of typer's context. The classes of contexts and
     commands are typer's own affair: some versions use click, others carry a
     copy. Hence Any.
     """
@@ -204,7 +205,8 @@ class _Commands(TyperGroup):
 
 
 def _known(context: Any) -> Mapping[str, Command]:  # noqa: ANN401
-    commands: Mapping[str, Command] = context.obj or COMMANDS
+    # Typer writes something of its own into the context's object.
+    commands: Mapping[str, Command] = (context.obj or {}).get(_KNOWN, COMMANDS)
     return commands
 
 

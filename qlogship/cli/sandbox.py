@@ -30,7 +30,9 @@ def sandbox(
     ] = 8642,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     email: Annotated[str, typer.Option(help="E-mail that is let in.")] = _DEFAULT.email,
-    password: Annotated[str, typer.Option(help="Password that is let in.")] = _DEFAULT.password,
+    password: Annotated[
+        str, typer.Option(help="Password that is let in; `ps` shows it, so never a real one.")
+    ] = _DEFAULT.password,
     data: Annotated[
         Path | None, typer.Option(help="File to keep uploads in; in memory when left out.")
     ] = None,
