@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qlogship.cli import output
 from qlogship.errors import UsageError
 from qlogship.sandbox.options import AnswerForm, Options, Repeats
 
@@ -54,6 +55,8 @@ def sandbox(
     Nothing leaves this machine. Ctrl-C ends it.
     """
     server = load_server()
+    if password != _DEFAULT.password:
+        output.print_note("note: `ps` and the shell's history show --password; never a real one")
     options = Options(
         email=email,
         password=password,

@@ -668,7 +668,7 @@ def test_script_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_command(number: signal.Signals) -> None:
-    """The command prints where it listens and whom it lets in, serves, and ends cleanly."""
+    """It prints where it listens and whom it lets in, warns of --password, serves, ends cleanly."""
     code = "import typer; from qlogship.cli.sandbox import sandbox; typer.run(sandbox)"
     arguments = [sys.executable, "-c", code, "--port", "0", "--password", "open sesame"]
     with subprocess.Popen(
@@ -689,7 +689,10 @@ def test_command(number: signal.Signals) -> None:
         process.send_signal(number)
         _, talk = process.communicate(timeout=WAIT)
         assert process.returncode == 0
-        assert talk == "The sandbox has ended.\n"
+        warning, end = talk.splitlines()
+        assert "--password" in warning
+        assert "open sesame" not in warning
+        assert end == "The sandbox has ended."
 
 
 # -- the live queue_log
