@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
-    from qlogship.core.batching import Run
     from qlogship.core.days import Days
+    from qlogship.core.runs import Run
 
 _DRAWER: Final = 4096
 

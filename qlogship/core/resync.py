@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
 
 RESTARTS_MAX = 20
 

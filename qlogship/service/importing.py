@@ -27,13 +27,14 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from qlogship.core.alignment import Loose, align, ends
 from qlogship.core.records import parse, time_of
 from qlogship.core.rotation import Kin, Stream, identify
-from qlogship.core.timeline import SLACK, Item, extend, merge, weave, without
+from qlogship.core.runs import extend
+from qlogship.core.timeline import SLACK, Item, merge, weave, without
 from qlogship.errors import SourceUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
     from qlogship.core.timeline import Stretch
     from qlogship.source.files import OpenFile
     from qlogship.store.store import Store

@@ -30,9 +30,9 @@ from qlogship.core.resync import (
 
 if TYPE_CHECKING:
     from qlogship.config.model import Delivery
-    from qlogship.core.batching import Run
     from qlogship.core.delivery import OnUnknown
     from qlogship.core.outcome import Outcome
+    from qlogship.core.runs import Run
     from qlogship.service.clocks import Clocks
     from qlogship.service.troubles import Notices
     from qlogship.store.ledger import Upload

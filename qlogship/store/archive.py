@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
 
 FOLD_BYTES: Final = 256 * 1024
 

@@ -13,11 +13,13 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qlogship.core.batching import Batch, Run, decode_runs, encode_runs
 from qlogship.core.resync import Holding
+from qlogship.core.runs import Run, decode_runs, encode_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from qlogship.core.batching import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
     from qlogship.store.resyncs import Resync
 
 _PAST = 50

@@ -86,7 +86,7 @@ CREATE TABLE upload (
     answered_at        REAL,
     not_before         REAL,                -- when the next attempt is due
     sha256             TEXT    NOT NULL,
-    runs               BLOB    NOT NULL,    -- which records (core/batching.py, encode_runs)
+    runs               BLOB    NOT NULL,    -- which records (core/runs.py, encode_runs)
     detail             TEXT,
     answer             TEXT,                -- the raw answer, capped
     parent             INTEGER REFERENCES upload (id)   -- the upload it was a part of

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.core.batching import decode_runs
 from qlogship.core.census import Census, Place, Shipment
 from qlogship.core.reconcile import OUTAGE_SECONDS, Outage, Repeated, Standing, held_calls
+from qlogship.core.runs import decode_runs
 from qlogship.store.archive import Archive
 from qlogship.store.ledger import Ledger
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from qlogship.core.batching import Run
     from qlogship.core.days import Days
+    from qlogship.core.runs import Run
 
 _PLACES: Final = {
     "accepted": Place.SHIPPED,

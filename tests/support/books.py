@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
 
 ZONE: Final = ZoneInfo("Europe/Berlin")
 HOUR: Final = 3600

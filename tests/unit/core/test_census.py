@@ -8,10 +8,10 @@ from datetime import UTC, date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qlogship.core.batching import runs_of
 from qlogship.core.census import Census, Place, Shipment
 from qlogship.core.days import Days
 from qlogship.core.records import parse
+from qlogship.core.runs import runs_of
 from tests.support.censuses import DAY, NOON, archives, end, enter, shipped, take
 
 FIRST, SECOND = date(2026, 11, 23), date(2026, 11, 24)
