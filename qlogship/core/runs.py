@@ -6,10 +6,11 @@ order that means something to whoever made it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Run = tuple[int, int]
 
@@ -28,6 +29,46 @@ def runs_of(seqs: Iterable[int]) -> list[Run]:
     for seq in seqs:
         extend(runs, (seq, seq))
     return runs
+
+
+def merged(runs: Iterable[Run]) -> list[Run]:
+    """Return the same records as ascending runs that do not touch."""
+    found: list[Run] = []
+    for first, last in sorted(runs):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
+
+
+def overlap(runs: Iterable[Run], others: Sequence[Run]) -> list[Run]:
+    """Return the parts of the runs that lie in `others`, which are ascending and disjoint."""
+    found = []
+    for first, last in runs:
+        index = bisect_right(others, (first, first))
+        if index and others[index - 1][1] >= first:
+            index -= 1
+        while index < len(others) and others[index][0] <= last:
+            found.append((max(first, others[index][0]), min(last, others[index][1])))
+            index += 1
+    return found
+
+
+def without(runs: Iterable[Run], lost: Sequence[Run]) -> list[Run]:
+    """Return the runs without the records of `lost`, which are ascending."""
+    left = []
+    for first, last in runs:
+        start = first
+        for lost_first, lost_last in lost:
+            if lost_last < start or lost_first > last:
+                continue
+            if lost_first > start:
+                left.append((start, lost_first - 1))
+            start = lost_last + 1
+        if start <= last:
+            left.append((start, last))
+    return left
 
 
 def encode_runs(runs: Iterable[Run]) -> bytes:

@@ -25,8 +25,8 @@ from qlogship.core.resync import (
     may_begin,
     may_clear,
     not_restorable,
-    without,
 )
+from qlogship.core.runs import without
 
 if TYPE_CHECKING:
     from qlogship.config.model import Delivery

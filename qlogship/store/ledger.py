@@ -246,11 +246,14 @@ class Ledger:
             parent = self._one(parent).parent
         return ids[::-1]
 
-    def on_the_dashboard(self) -> Iterator[tuple[int, tuple[Run, ...]]]:
+    def on_the_dashboard(
+        self, *, unknown_too: bool = True
+    ) -> Iterator[tuple[int, tuple[Run, ...]]]:
         """Yield id and runs of the uploads that the dashboard holds, or may hold."""
         for number, runs in self._db.execute(
-            "SELECT id, runs FROM upload WHERE state IN ('accepted', 'unknown')"
-            " AND generation = (SELECT generation FROM shipping) ORDER BY id"
+            "SELECT id, runs FROM upload WHERE state IN ('accepted', ?)"
+            " AND generation = (SELECT generation FROM shipping) ORDER BY id",
+            ("unknown" if unknown_too else "accepted",),
         ):
             yield number, tuple(decode_runs(runs))
 
