@@ -27,6 +27,7 @@ from qlogship.core.resync import (
     not_restorable,
 )
 from qlogship.core.runs import without
+from qlogship.core.words import count, named
 
 if TYPE_CHECKING:
     from qlogship.config.model import Delivery
@@ -219,10 +220,9 @@ class Resyncing:
         lost = [*self._lost, (end, most)] if most >= end else self._lost
         missing, lines = not_restorable(uploads, lost)
         if resync.clears == 0 and not may_clear(missing, resync.accepted_loss):
-            detail = (
-                f"{lines} records of uploads {', '.join(map(str, missing))}"
-                " are not in the archive any more"
-            )
+            verb = "is" if lines == 1 else "are"
+            gone = f"{count(lines, 'record')} of {named(missing)}"
+            detail = f"{gone} {verb} not in the archive any more"
             self._store.resyncs.end(Phase.REFUSED, at=self._clocks.wall(), detail=detail)
             self._log.error("resync_refused", detail=detail)
             self._notices.begin(

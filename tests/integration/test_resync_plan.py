@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.core.resync import Plan
 from qlogship.store.archive import FOLD_BYTES
 from qlogship.store.reader import Reader
 from tests.support.books import Books, whole
@@ -12,6 +11,8 @@ from tests.support.importing import Importing
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from qlogship.core.resync import Plan
 
 T: Final = 1_795_411_800
 MANY: Final = 1_500

@@ -137,8 +137,7 @@ class Books:
     def damage(self, seq: int) -> Run:
         """Spoil the packed chunk that a record is in; return its run."""
         with self.store.transaction():
-            found = damage(self.store._db, seq)
-        return found
+            return damage(self.store._db, seq)
 
 
 def damage(connection: sqlite3.Connection, seq: int) -> Run:

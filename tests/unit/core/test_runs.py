@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.core.runs import Run, decode_runs, encode_runs, runs_of
+from qlogship.core.runs import Run, decode_runs, encode_runs, merged, overlap, runs_of, without
 
 if TYPE_CHECKING:
     from random import Random
@@ -78,3 +78,32 @@ def test_runs_are_the_numbers(numbers: set[int]) -> None:
     runs = runs_of(sorted(numbers))
     assert [seq for first, last in runs for seq in range(first, last + 1)] == sorted(numbers)
     assert all(one[1] + 1 < other[0] for one, other in pairwise(runs))
+
+
+numbers = st.sets(st.integers(1, 30))
+
+
+def of(runs: list[Run]) -> list[int]:
+    """Return the numbers of runs, in their order."""
+    return [seq for first, last in runs for seq in range(first, last + 1)]
+
+
+@given(st.lists(st.sets(st.integers(1, 30), min_size=1)), st.randoms())
+def test_merging(sets: list[set[int]], random: Random) -> None:
+    """Runs that overlap, touch, and stand in any order become the fewest ascending ones."""
+    runs = [run for one in sets for run in runs_of(sorted(one))]
+    random.shuffle(runs)
+    assert merged(runs) == runs_of(sorted(set().union(*sets)))
+
+
+@given(numbers, numbers, st.randoms())
+def test_cutting_by_others(ours: set[int], others: set[int], random: Random) -> None:
+    """What lies in other runs and what does not are parted, each in the order it had."""
+    runs = runs_of(sorted(ours))
+    random.shuffle(runs)
+    borders = runs_of(sorted(others))
+    assert of(overlap(runs, borders)) == [seq for seq in of(runs) if seq in others]
+    assert of(without(runs, borders)) == [seq for seq in of(runs) if seq not in others]
+    touching = [(seq, seq) for seq in sorted(others)]
+    assert of(overlap(runs, touching)) == [seq for seq in of(runs) if seq in others]
+    assert of(without(runs, touching)) == [seq for seq in of(runs) if seq not in others]
