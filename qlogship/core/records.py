@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 ENTERQUEUE = b"ENTERQUEUE"
 CONNECT = b"CONNECT"
-QUEUESTART = b"QUEUESTART"
 
 # The events that end a leg (Asterisk, apps/app_queue.c). AGENTDUMP and
 # SYSCOMPAT are not among them: the caller goes on waiting, or an ABANDON follows.

@@ -114,10 +114,7 @@ class Resyncing:
         if upload.generation != resync.generation or resync.restarts >= RESTARTS_MAX:
             return
         self._log.warning("resync_begins_again", upload=upload.id, detail=upload.detail)
-        self._store.resyncs.restart(
-            until=self._clocks.wall() + delay,
-            detail=f"the answer to upload {upload.id} was lost",
-        )
+        self._store.resyncs.restart(f"the answer to upload {upload.id} was lost")
         self._due = self._clocks.monotonic() + delay
         self._forget_the_proof()
         self._resync = self._store.resyncs.open()
@@ -145,7 +142,6 @@ class Resyncing:
         resync = self._resync
         if resync is None or not self._proved:
             return False  # what was found of the archive was forgotten: once more
-        now = self._clocks.wall()
         if outcome.verdict is not Verdict.ACCEPTED:
             slow = outcome.verdict in {
                 Verdict.UNAUTHORIZED,
@@ -159,7 +155,7 @@ class Resyncing:
                 retry_after=outcome.retry_after,
                 slow=slow,
             )
-            self._store.resyncs.postpone_clear(now + delay, outcome.detail)
+            self._store.resyncs.clear_failed(outcome.detail)
             self._due = self._clocks.monotonic() + delay
             self.failures += 1
             self._notices.begin(
@@ -176,7 +172,9 @@ class Resyncing:
         order = without(archive.order(), self._lost)
         generation = self._store.ledger.begin_generation(ahead=order, frontier=archive.next_seq)
         lines = sum(last - first + 1 for first, last in order)
-        self._store.resyncs.cleared(generation=generation, lines=lines, size=archive.size(), at=now)
+        self._store.resyncs.cleared(
+            generation=generation, lines=lines, size=archive.size(), at=self._clocks.wall()
+        )
         self._any_unknown = False
         self._resync = self._store.resyncs.open()
         self._log.info("dashboard_cleared", generation=generation, lines=lines)

@@ -54,8 +54,7 @@ class Position:
 
     First the runs `ahead`, in their order, then everything from `frontier` on.
     Each other record is in an upload or in `held`. `clock` is the records' own
-    time there; `odd` counts the lines taken in that are no record. `max_bytes`
-    is the size of a body that was learnt, None when none was.
+    time there; `odd` counts the lines taken in that are no record.
     """
 
     generation: int
@@ -64,7 +63,6 @@ class Position:
     held: tuple[Run, ...]
     clock: int | None
     odd: int
-    max_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +107,11 @@ class Ledger:
 
     def position(self) -> Position:
         """Return where shipping stands."""
-        generation, ahead, frontier, held, clock, odd, max_bytes = self._db.execute(
-            "SELECT generation, ahead, frontier, held, clock, odd, max_bytes FROM shipping"
+        generation, ahead, frontier, held, clock, odd = self._db.execute(
+            "SELECT generation, ahead, frontier, held, clock, odd FROM shipping"
         ).fetchone()
         runs = tuple((first, last) for first, last in json.loads(ahead))
-        return Position(generation, runs, frontier, tuple(decode_runs(held)), clock, odd, max_bytes)
+        return Position(generation, runs, frontier, tuple(decode_runs(held)), clock, odd)
 
     def save_position(
         self,

@@ -138,7 +138,6 @@ CREATE TABLE resync (
     accepted_loss  TEXT    NOT NULL DEFAULT '[]',  -- ids of uploads whose loss was accepted, JSON
     asked_at       REAL    NOT NULL,
     clears         INTEGER NOT NULL DEFAULT 0,     -- how often a clear was sent
-    not_before     REAL,                           -- when the next clear is due
     cleared_at     REAL,                           -- when the last one was acknowledged
     restarts       INTEGER NOT NULL DEFAULT 0,     -- clears that became necessary again
     generation     INTEGER,                        -- the one that it ships
