@@ -155,7 +155,7 @@ class Importer:
             and _agrees(file, stream)
         ]
         if live and not followed:
-            return _whole_end(file)  # the rest of an unfinished line is still to come
+            return file.end_of_lines()  # the rest of an unfinished line is still to come
         return max(followed, default=None)
 
 
@@ -577,18 +577,6 @@ def _agrees(file: OpenFile, stream: Stream) -> bool:
         file.start(len(stream.head)) == stream.head
         and file.read_at(stream.offset - len(tail), len(tail)) == tail
     )
-
-
-def _whole_end(file: OpenFile) -> int:
-    """Return the offset behind the last whole line of a plain file."""
-    end = file.status.st_size
-    while end > 0:
-        start = max(0, end - _SAMPLE_BYTES)
-        newline = file.read_at(start, end - start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
 
 
 def _time_range(lines: Sequence[bytes]) -> tuple[int, int] | None:
