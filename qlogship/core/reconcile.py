@@ -170,7 +170,8 @@ class Standing:
     """All that is known: the counted archive, and what else the store says.
 
     `resync` is the state of the resync under way, None when there is none.
-    `superseded` counts the uploads of earlier generations.
+    `superseded` counts the uploads of earlier generations. `gone` are the records
+    that the archive no longer has, of which `given_up` by somebody, by name.
     """
 
     counted: Counted
@@ -178,6 +179,8 @@ class Standing:
     resync: str | None = None
     accepted: int = 0
     superseded: int = 0
+    gone: int = 0
+    given_up: int = 0
     held: tuple[HeldCall, ...] = ()
     outages: tuple[Outage, ...] = ()
     repeated: tuple[Repeated, ...] = ()
@@ -581,8 +584,9 @@ def _faults(standing: Standing, total: Sums, findings: Sequence[Finding]) -> lis
         )
     if total.lost_records:
         faults.append(f"{count(total.lost_records, 'record')} of the archive in no upload")
-    if standing.counted.absent:
-        faults.append(f"{count(standing.counted.absent, 'record')} gone from the archive")
+    if standing.gone > standing.given_up:
+        gone = count(standing.gone - standing.given_up, "record")
+        faults.append(f"{gone} gone from the archive")
     return faults
 
 
@@ -596,6 +600,9 @@ def _remarks(
     remarks = []
     if standing.resync is not None:
         remarks.append(f"a resync is under way ({standing.resync})")
+    if standing.given_up:
+        given_up = count(standing.given_up, "record")
+        remarks.append(f"{given_up} gone from the archive, and given up in a resync")
     for calls, text in (
         (total.waiting, "waiting to be shipped"),
         (total.held or len(held), "held back: not over yet"),

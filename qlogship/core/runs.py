@@ -23,6 +23,11 @@ def extend(runs: list[Run], run: Run) -> None:
         runs.append(run)
 
 
+def records_in(runs: Iterable[Run]) -> int:
+    """Return how many records runs have."""
+    return sum(last - first + 1 for first, last in runs)
+
+
 def runs_of(seqs: Iterable[int]) -> list[Run]:
     """Fold numbers into runs, in their order."""
     runs: list[Run] = []

@@ -217,7 +217,8 @@ class Resyncing:
         most = max((last for _, runs in uploads for _, last in runs), default=0)
         lost = [*self._lost, (end, most)] if most >= end else self._lost
         missing, lines = not_restorable(uploads, lost)
-        if resync.clears == 0 and not may_clear(missing, resync.accepted_loss):
+        accepted = may_clear(missing, resync.accepted_loss)
+        if resync.clears == 0 and not accepted:
             verb = "is" if lines == 1 else "are"
             gone = f"{count(lines, 'record')} of {named(missing)}"
             detail = f"{gone} {verb} not in the archive any more"
@@ -233,6 +234,8 @@ class Resyncing:
             return
         if missing:
             self._log.warning("resync_loses", uploads=missing, lines=lines)
+            if accepted:
+                self._store.resyncs.give_up(lost)
         self._notices.end("resync_refused")
         self._store.resyncs.to(Phase.CLEARING)
         self._proved = True

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qlogship.core.resync import Phase
+from qlogship.core.runs import merged
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+
+    from qlogship.core.runs import Run
 
 _COLUMNS = (
     "id, state, reason, accepted_loss, asked_at, clears, cleared_at, restarts,"
@@ -75,6 +78,15 @@ class Resyncs:
     def to(self, phase: Phase, *, detail: str | None = None) -> None:
         """Write down the phase of the open resync, one before its end."""
         self._set("state = ?, detail = ?", phase, detail)
+
+    def give_up(self, runs: Sequence[Run]) -> None:
+        """Write which records are lost, as somebody accepted."""
+        self._set("given_up = ?", json.dumps(runs))
+
+    def given_up(self) -> list[Run]:
+        """Return the records that were given up in resyncs that went on to clear, ascending."""
+        rows = self._db.execute("SELECT given_up FROM resync WHERE cleared_at IS NOT NULL")
+        return merged((first, last) for (runs,) in rows for first, last in json.loads(runs))
 
     def begin_clear(self) -> None:
         """Write that a clear is about to be sent, before it is."""

@@ -138,6 +138,7 @@ CREATE TABLE resync (
     accepted_loss  TEXT    NOT NULL DEFAULT '[]',  -- ids of uploads whose loss was accepted, JSON
     asked_at       REAL    NOT NULL,
     clears         INTEGER NOT NULL DEFAULT 0,     -- how often a clear was sent
+    given_up       TEXT    NOT NULL DEFAULT '[]',  -- their records that were lost: runs, JSON
     cleared_at     REAL,                           -- when the last one was acknowledged
     restarts       INTEGER NOT NULL DEFAULT 0,     -- clears that became necessary again
     generation     INTEGER,                        -- the one that it ships
