@@ -12,6 +12,7 @@ import pytest
 
 from qlogship.errors import ExitCode
 from tests.support.arrivals import lines_of
+from tests.support.books import damage
 from tests.support.calls import call
 from tests.support.installation import Installation, environment
 from tests.support.waiting import until
@@ -115,7 +116,7 @@ def test_killed_again_and_again(shipped: Installation, dashboard: Sandbox) -> No
 def test_a_lost_upload_is_named_before_the_dashboard_is_cleared(
     shipped: Installation, dashboard: Sandbox
 ) -> None:
-    """What the archive cannot restore is refused, until its loss is accepted by name."""
+    """What the archive cannot restore is refused, and nothing is cleared."""
     with sqlite3.connect(shipped.state / "qlogship.db") as database:
         database.execute("DELETE FROM chunk WHERE first_seq = 1")
     database.close()
@@ -123,6 +124,53 @@ def test_a_lost_upload_is_named_before_the_dashboard_is_cleared(
     assert refused.returncode == ExitCode.FAILED
     assert "--accept-loss 1" in refused.stderr
     assert not [request for request in dashboard.requests() if request.path.endswith("/clear")]
+
+
+@pytest.fixture
+def damaged(installation: Installation) -> Installation:
+    """Return an installation of which the first 1,500 calls were shipped, and are not readable."""
+    installation.configure(batch={"max_bytes": 100_000})
+    installation.write(b"".join(call(number, NOON + number) for number in range(1_500)))
+    assert installation.once("--flush").returncode == ExitCode.DONE
+    installation.write(b"".join(call(number, NOON + number) for number in range(1_500, 1_560)))
+    assert installation.once("--flush").returncode == ExitCode.DONE
+    with sqlite3.connect(installation.state / "qlogship.db") as database:
+        assert damage(database, 1) == (1, 4_500)
+    database.close()
+    return installation
+
+
+def test_a_loss_that_is_accepted(damaged: Installation, dashboard: Sandbox) -> None:
+    """What is lost is given up once, by name; all else is shipped, and then it adds up."""
+    refused = damaged.call("resync", "--yes", "--json")
+    assert refused.returncode == ExitCode.FAILED
+    lost = [upload.id for upload in damaged.ledger() if (upload.first_time or 0) < NOON + 1_500]
+    ids = ",".join(map(str, lost))
+    assert f"--accept-loss {ids}`" in result(refused)["error"]["hint"]
+    for too_few in (ids[2:], "99"):
+        assert damaged.call("resync", "--yes", "--accept-loss", too_few).returncode == 1
+    assert damaged.call("reconcile").returncode == ExitCode.IN_DOUBT
+    assert not [request for request in dashboard.requests() if request.path.endswith("/clear")]
+
+    done = damaged.call("resync", "--yes", "--accept-loss", ids)
+    assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
+    assert (
+        f"4,500 records of uploads {', '.join(map(str, lost[:-1]))} and {lost[-1]}" in done.stdout
+    )
+    assert "holds 60 calls in 180 records again" in done.stdout
+    rest = b"".join(call(number, NOON + number) for number in range(1_500, 1_560))
+    arrived = [line for body in dashboard.bodies() for line in lines_of(body)]
+    assert Counter(arrived) == Counter(lines_of(rest))
+
+    damaged.write(call(1_560, NOON + 1_560))
+    assert damaged.once("--flush").returncode == ExitCode.DONE
+    for _ in range(2):
+        reconciled = damaged.call("reconcile", "--json")
+        assert reconciled.returncode == ExitCode.DONE
+        assert result(reconciled)["given_up_records"] == 4_500
+        assert any("given up" in remark for remark in result(reconciled)["remarks"])
+        assert damaged.call("resync", "--yes").returncode == ExitCode.DONE
+    assert len(dashboard.calls()) == 61
 
 
 def test_a_service_lends_its_state_to_a_command(shipped: Installation, tmp_path: Any) -> None:  # noqa: ANN401
