@@ -14,7 +14,7 @@ from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.config import load
 from qlogship.source.follower import QueueLog
-from qlogship.store.lock import holder
+from qlogship.store.lock import complaint, holder
 from qlogship.store.reader import Reader
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def report(settings: Settings) -> dict[str, Any]:
     with Reader(settings.state.directory) as reader:
         pid = holder(settings.state.directory)
         now = reader.figures()
-        troubles = reader.troubles()
+        complains = complaint(settings.state.directory)
+        troubles = [*([complains] if complains else []), *reader.troubles()]
         lag, source_trouble = _look_at_source(settings, reader)
     return {
         "service": {"running": pid is not None, "pid": pid},
