@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qlogship.config import Settings
+    from qlogship.core.restarts import Start
 
 _GRACE: Final = 3.0
 """Seconds an upload under way may take to end when the service is told to stop."""
@@ -41,6 +42,9 @@ _STATE_RETRY: Final = 5.0
 
 _TAKEN_WITHIN: Final = 5.0
 """Seconds a command has to take the state directory that it asked for."""
+
+_START_WITHIN: Final = 90.0
+"""Seconds that systemd gives a start once it has waited: its own default."""
 
 _LENT_LOOK: Final = 0.1
 """Seconds between two looks whether it is back."""
@@ -93,6 +97,31 @@ class Service:
     def tell(self, word: Word) -> None:
         """Put a word into the mailbox; from any thread, or a signal handler."""
         self._mailbox.put(word)
+
+    def hold_off(self, start: Start) -> bool:
+        """Wait as a start after failures must, before anything is opened; False when told to stop.
+
+        The settings are read again afterwards: perhaps they were the cause, and are mended.
+        """
+        self._systemd.more_time(start.wait + _START_WITHIN)
+        self._systemd.status(
+            f"waiting {start.wait:.0f} s, because the last {start.failures} runs failed"
+            f"{f' ({start.reason})' if start.reason else ''}; "
+            "`systemctl restart` does not wait"
+        )
+        self._log.warning(
+            "start_delayed", seconds=start.wait, failures=start.failures, reason=start.reason
+        )
+        until = self._clocks.monotonic() + start.wait
+        # No sign of life meanwhile: the first one would start the watchdog, and the first step
+        # may take longer than it allows.
+        while (rest := until - self._clocks.monotonic()) > 0:
+            with suppress(Empty):
+                if self._mailbox.get(timeout=rest) is Word.STOP:
+                    self._systemd.stopping()
+                    return False
+        self._settings = self._load()
+        return True
 
     def run(self) -> ExitCode:
         """Work until told to stop. Raises what keeps the service from starting."""
