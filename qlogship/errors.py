@@ -7,11 +7,15 @@ type next.
 
     QlogshipError             1
     +-- UsageError            2
+    |   +-- InvalidUser       2
     +-- SettingsError        10
     +-- LockedError          11
     +-- CredentialsRefused   12
     +-- DashboardUnreachable 13
+    +-- DashboardRefused      1
+    +-- OutcomeUnknown        3
     +-- SourceUnreadable     14
+    +-- FileNotWritten        1
     +-- StateError            1
     +-- ResyncRefused         1
 """
@@ -76,6 +80,18 @@ class UsageError(QlogshipError):
     exit_code = ExitCode.USAGE
 
 
+class InvalidUser(UsageError):
+    """A user who cannot be made; `faults` names every field and what is wrong with it."""
+
+    def __init__(self, who: str, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__(
+            f"the user {who} cannot be made: "
+            + "; ".join(f"{name}: {problem}" for name, problem in faults),
+            hint="Mend these fields and try again.",
+        )
+        self.faults = tuple(faults)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is wrong with the settings: where, what, what to do."""
@@ -119,6 +135,41 @@ class DashboardUnreachable(QlogshipError):
     """No connection to the dashboard, or no useful answer from it."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class DashboardRefused(QlogshipError):
+    """The dashboard answered a request with an error: what was asked for was not done.
+
+    `status` is that of the answer, `answer` its text without secrets, cut to a
+    length that can be shown, `retry_after` how many seconds it asks to wait, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        answer: str = "",
+        retry_after: float | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.answer = answer
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(QlogshipError):
+    """A change was asked for, and no answer proves what became of it.
+
+    It must be looked up before it is asked for again.
+    """
+
+    exit_code = ExitCode.IN_DOUBT
+
+
+class FileNotWritten(QlogshipError):
+    """What was downloaded cannot be written to where it was to go."""
 
 
 class SourceUnreadable(QlogshipError):

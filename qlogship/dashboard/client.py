@@ -1,45 +1,26 @@
-"""The client of the Team Dashboard.
+"""The door of the Team Dashboard: all that can be asked of it.
 
-Here lives what is asked of the dashboard, in which order: log in when there is
-no live token, ask, and once more after a new login when the token is refused.
-What an answer means is said by `core.outcome` and `auth`; the sockets are
-`wire`'s. Nothing is logged here, and no secret gets into what is returned.
+Here lives what each wish is called and what it returns. Requests and answers are
+made and read by `users`, `reports` and `core.outcome`; `session` sends them.
+Nothing is logged here, and no secret gets into what is returned or raised.
 """
 
 from __future__ import annotations
 
-import html
-import json
+import itertools
 import secrets
-import ssl
-import threading
 import time
-from dataclasses import dataclass, field, replace
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Self
-from urllib.parse import quote
 
-import httpx
-
-from qlogship import __version__
-from qlogship.core.outcome import Answer, Outcome, Verdict, judge
-from qlogship.dashboard.auth import (
-    LOGIN_PATH,
-    EmailPassword,
-    GivenToken,
-    Token,
-    TokenFile,
-    judge_login,
-    login_request,
-    token_in,
-    token_of,
-)
-from qlogship.dashboard.transport import Transport
-from qlogship.dashboard.wire import Wire
-from qlogship.errors import Fault, SettingsError
+from qlogship.core.outcome import Outcome, judge
+from qlogship.dashboard import users
+from qlogship.dashboard.exchange import Request
+from qlogship.dashboard.failures import failure_of, unclear
+from qlogship.dashboard.session import Session
+from qlogship.errors import InvalidUser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -48,29 +29,28 @@ if TYPE_CHECKING:
 UPLOAD_PATH = "/api/reports/asterisk/upload"
 CLEAR_PATH = "/api/reports/asterisk/clear"
 
-# How much of an answer is read. An answer to an upload is a line; what is
-# longer is a page, and its beginning shows that.
-ANSWER_MAX = 64 * 1024
+# A page may show nothing new because users were added in front while the pages were
+# read. So many of them in a row are another matter: page numbers mean nothing there.
+_STALE_MAX = 3
+# No tenant has more pages of users; a list that goes on has no end.
+_PAGES_MAX = 100_000
 
-# A token file is read up to here.
-_TOKEN_FILE_MAX = 64 * 1024
-
-# A shorter secret is no secret, and blotting it out would eat numbers.
-_SECRET_MIN = 4
-
-# All that httpx raises for what may happen to a request.
-FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
+# How many ids fit into a sentence.
+_SHOWN_MAX = 10
 
 
 class TeamDashboard:
     """A Team Dashboard at `url`, used by one thread.
 
-    `timeout` bounds each whole request, from the first look-up to the last byte
-    of the answer; an upload takes up to four of them, when its token is refused.
-    `ca_file` holds certificates (PEM) to trust besides the system's. Only
+    `timeout` bounds each whole request in seconds, from the first look-up to the
+    last byte of the answer; a wish takes up to four of them, when its token is
+    refused. A report may take `download_timeout`, but stand still for no longer than
+    `timeout`. `ca_file` holds certificates (PEM) to trust besides the system's. Only
     `abort` may be called from another thread.
 
-    Raises SettingsError when `url` or `ca_file` cannot be used.
+    Raises SettingsError when `url` or `ca_file` cannot be used. What is asked of
+    users and reports raises CredentialsRefused and DashboardUnreachable when it
+    cannot be asked, DashboardRefused when the answer is an error.
     """
 
     def __init__(
@@ -78,32 +58,21 @@ class TeamDashboard:
         *,
         url: str,
         credentials: Credentials,
-        timeout: float,
+        timeout: float = 60.0,
+        download_timeout: float = 3600.0,
         ca_file: Path | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._base = _checked(url)
-        self._credentials = credentials
-        self._timeout = timeout
         self._wall_clock = wall_clock
-        self._token: Token | None = None
         # The same for every upload: nobody who writes into the body knows it.
         self._boundary = secrets.token_hex(16)
-        self._wire = Wire()
-        self._busy = threading.Lock()
-        context = trust(ca_file) if self._base.startswith("https:") else None
-        self._client = httpx.Client(
-            transport=Transport(backend=self._wire, ssl_context=context),
-            headers={
-                "User-Agent": f"qlogship/{__version__}",
-                "Accept": "*/*",
-                "Accept-Encoding": "identity",
-            },
-            # The token travels as the vendor's page has it, and only so.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            timeout=None,  # noqa: S113 -- the wire keeps the deadline
-            follow_redirects=False,
-            trust_env=False,
+        self._session = Session(
+            url=url,
+            credentials=credentials,
+            timeout=timeout,
+            download_timeout=download_timeout,
+            ca_file=ca_file,
+            wall_clock=wall_clock,
         )
 
     def __enter__(self) -> Self:
@@ -122,8 +91,21 @@ class TeamDashboard:
 
         A token from a file is read, which asks nothing of the dashboard.
         """
-        _, outcome = self._new_token()
-        return outcome
+        return self._session.log_in()
+
+    def abort(self) -> None:
+        """End the request under way within a second, and refuse all later ones.
+
+        There is no way back: an abort that came between two requests would
+        otherwise be lost on the second.
+        """
+        self._session.abort()
+
+    def close(self) -> None:
+        """Close the connection. The client is of no use afterwards."""
+        self._session.close()
+
+    # The queue_log
 
     def upload(self, filename: str, body: bytes) -> Outcome:
         """Send the records of one batch as a queue_log; say what became of them.
@@ -137,148 +119,109 @@ class TeamDashboard:
         ).encode()
         tail = f"\r\n--{self._boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={self._boundary}"}
-        return self._ask(UPLOAD_PATH, headers, (head, body, tail))
+        return self._outcome(UPLOAD_PATH, headers, (head, body, tail))
 
     def clear(self) -> Outcome:
         """Remove all uploaded queue_log data of the tenant, whoever uploaded it."""
-        return self._ask(CLEAR_PATH, {}, ())
+        return self._outcome(CLEAR_PATH, {}, ())
 
-    def abort(self) -> None:
-        """End the request under way within a second, and refuse all later ones.
+    # Users
 
-        There is no way back: an abort that came between two requests would
-        otherwise be lost on the second.
+    def create_user(self, user: users.NewUser) -> int:
+        """Make a user and return the id.
+
+        Raises InvalidUser, with all faults at once and before anything is sent, and
+        OutcomeUnknown when the user may have been made and no id was told: then
+        `list_users` shows it.
         """
-        self._wire.stop()
+        faults = user.faults()
+        if faults:
+            raise InvalidUser(user.email.strip() or "without an e-mail address", faults)
+        deed = f"create the user {user.email}"
+        body = self._answer(users.save_request(user), deed, changes=True)
+        number = users.read_id(body)
+        if number is None:
+            raise unclear(deed, "the answer tells no id of a new user", changes=True)
+        return number
 
-    def close(self) -> None:
-        """Close the connection. The client is of no use afterwards."""
-        self._client.close()
+    def delete_users(self, ids: Sequence[int]) -> None:
+        """Remove users, all with one request.
 
-    def _ask(self, path: str, headers: Mapping[str, str], content: tuple[bytes, ...]) -> Outcome:
-        """Post with a token; when it is refused, once more with a new one."""
-        token = self._token
-        if token is None or not token.is_live(now=self._wall_clock()):
-            token, login = self._new_token()
-            if token is None:
-                return login
-        outcome = self._post_with(token, path, headers, content)
-        if outcome.verdict is not Verdict.UNAUTHORIZED:
-            return outcome
-        renewed, login = self._new_token()
-        if renewed is None:
-            return login
-        if renewed.text != token.text or isinstance(self._credentials, EmailPassword):
-            outcome = self._post_with(renewed, path, headers, content)
-        if outcome.verdict is Verdict.UNAUTHORIZED:
-            self._token = None
-        return outcome
+        Raises UsageError when an id can be none, and OutcomeUnknown when no answer
+        says whether they are gone.
+        """
+        shown = ", ".join(map(str, ids[:_SHOWN_MAX])) + (", …" if len(ids) > _SHOWN_MAX else "")
+        deed = f"delete the {'user' if len(ids) == 1 else 'users'} {shown}"
+        self._answer(users.delete_request(ids), deed, changes=True)
 
-    def _new_token(self) -> tuple[Token | None, Outcome]:
-        self._token = None
-        now = self._wall_clock()
-        match self._credentials:
-            case EmailPassword() as account:
-                headers, body = login_request(self._base, account)
-                reply = self._post(LOGIN_PATH, headers, (body,))
-                now = self._wall_clock()
-                self._token = token_in(reply.set_cookie, now=now) if reply.is_success else None
-                outcome = judge_login(self._masked(reply.answer), self._token, now=now)
-                return self._token, outcome
-            case TokenFile(path):
-                text, problem = _read_token(path)
-            case GivenToken(text):
-                problem = ""
-        self._token = token_of(text, now=now)
-        if self._token is not None:
-            return self._token, Outcome(Verdict.ACCEPTED, None, None, None, "there is a token", "")
-        detail = f"login: {problem or 'what was given is no token'}"
-        return None, Outcome(Verdict.UNAUTHORIZED, None, None, None, detail, "")
+    def list_users(
+        self, *, sort: str = "id", descending: bool = True, page_size: int = 20
+    ) -> Iterator[users.User]:
+        """Yield all users, page by page, each once.
 
-    def _post_with(
-        self, token: Token, path: str, headers: Mapping[str, str], content: tuple[bytes, ...]
-    ) -> Outcome:
-        authorized = {**headers, "Authorization": f"Bearer {token.text}"}
-        reply = self._post(path, authorized, content)
-        return judge(self._masked(reply.answer), now=self._wall_clock())
-
-    def _post(self, path: str, headers: Mapping[str, str], content: tuple[bytes, ...]) -> _Reply:
-        """Post the pieces of a body; return what came back, as far as it came."""
-        length = {"Content-Length": str(sum(map(len, content)))}
-        # httpx ties request and response into a circle, which lives until the
-        # collector comes: it must not keep the body alive.
-        pieces = (piece for piece in content)
-        answer = Answer(sent=False)
-        cookies: list[str] = []
-        body = bytearray()
-        with self._busy:
-            self._wire.begin(self._timeout)
-            try:
-                with self._client.stream(
-                    "POST", self._base + path, headers={**headers, **length}, content=pieces
-                ) as response:
-                    answer = _head(response)
-                    cookies = response.headers.get_list("set-cookie")
-                    for piece in response.iter_raw():
-                        body += piece
-                        if len(body) >= ANSWER_MAX:
-                            break
-                answer = replace(answer, complete=True)
-            except FAILURES as exc:
-                answer = replace(answer, detail=str(exc) or type(exc).__name__)
-            finally:
-                pieces.close()
-            answer = replace(answer, sent=self._wire.sent, body=bytes(body[:ANSWER_MAX]))
-        return _Reply(answer, cookies)
-
-    def _masked(self, answer: Answer) -> Answer:
-        """Blot out the secrets that the other side may have repeated."""
-        body, location, detail = answer.body, answer.location, answer.detail
-        for form in self._secret_forms():
-            body = body.replace(form.encode(), b"***")
-            location = location.replace(form, "***")
-            detail = detail.replace(form, "***")
-        return replace(answer, body=body, location=location, detail=detail)
-
-    def _secret_forms(self) -> set[str]:
-        """Return password and token, as they are and as answers may spell them."""
-        known = [self._token.text] if self._token is not None else []
-        if isinstance(self._credentials, EmailPassword):
-            known.append(self._credentials.password)
-        return {
-            form
-            for secret in known
-            if len(secret) >= _SECRET_MIN
-            for form in (
-                secret,
-                json.dumps(secret)[1:-1],
-                json.dumps(secret, ensure_ascii=False)[1:-1],
-                quote(secret, safe=""),
-                html.escape(secret),
+        Users who come or go meanwhile move the others from page to page: then one
+        can be missed. `all_users` has them all at one moment.
+        """
+        seen: set[object] = set()
+        stale = 0
+        for number in itertools.count(1):
+            page = self.users_page(
+                sort=sort, descending=descending, page_size=page_size, page_number=number
             )
-        }
+            known = len(seen)
+            for user in page.users:
+                identity = user.id or user
+                if identity not in seen:
+                    seen.add(identity)
+                    yield user
+            stale = 0 if len(seen) > known else stale + 1
+            whole = page.total is not None and len(seen) >= page.total
+            if not page.users or whole or stale == _STALE_MAX or number == _PAGES_MAX:
+                return
 
+    def all_users(self, *, sort: str = "id", descending: bool = True) -> list[users.User]:
+        """Return all users, with one request."""
+        return list(self.users_page(sort=sort, descending=descending, all_users=True).users)
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """An answer with the cookies that came along, which are nobody else's business."""
+    def users_page(
+        self,
+        *,
+        sort: str = "id",
+        descending: bool = True,
+        page_size: int = 20,
+        page_number: int = 1,
+        all_users: bool = False,
+    ) -> users.UserPage:
+        """Return one page of users, the first one is 1; with `all_users` all of them.
 
-    answer: Answer
-    set_cookie: list[str] = field(repr=False)
+        The defaults are the dashboard's. Raises UsageError for what it cannot sort by.
+        """
+        request = users.list_request(
+            sort=sort,
+            descending=descending,
+            page_size=page_size,
+            page_number=page_number,
+            all_users=all_users,
+        )
+        deed = "list the users"
+        page = users.read_page(self._answer(request, deed, changes=False))
+        if page is None:
+            raise unclear(deed, "the answer is no list of users", changes=False)
+        return page
 
-    @property
-    def is_success(self) -> bool:
-        return self.answer.status is not None and 200 <= self.answer.status < 300
+    def _outcome(self, path: str, headers: dict[str, str], content: tuple[bytes, ...]) -> Outcome:
+        reply = self._session.ask(
+            Request(method="POST", path=path, headers=headers, content=content)
+        )
+        return reply.login or judge(reply.answer, now=self._wall_clock())
 
-
-def _head(response: httpx.Response) -> Answer:
-    return Answer(
-        sent=True,
-        status=response.status_code,
-        content_type=response.headers.get("content-type", ""),
-        retry_after=response.headers.get("retry-after"),
-        location=response.headers.get("location", ""),
-    )
+    def _answer(self, request: Request, deed: str, *, changes: bool) -> bytes:
+        """Return the body of a good answer; raise what any other one stands for."""
+        reply = self._session.ask(request)
+        failure = failure_of(reply, deed=deed, changes=changes, now=self._wall_clock())
+        if failure is not None:
+            raise failure
+        return reply.body
 
 
 def _quoted(filename: str) -> str:
@@ -287,62 +230,3 @@ def _quoted(filename: str) -> str:
 
 
 _QUOTED = {'"': "%22", "\r": "%0D", "\n": "%0A"}
-
-
-def _checked(url: str) -> str:
-    """Return the address without a slash at its end; never repeat what may hold a secret."""
-    try:
-        parts = httpx.URL(url)
-    except httpx.InvalidURL:
-        parts = httpx.URL()
-    if (
-        parts.scheme not in {"http", "https"}
-        or not parts.host
-        or parts.userinfo
-        or parts.query
-        or parts.fragment
-    ):
-        raise SettingsError(
-            [
-                Fault(
-                    "dashboard.url",
-                    "this is no address of a dashboard",
-                    "Give scheme and host only, such as https://company.softphone.pro.",
-                )
-            ]
-        )
-    return str(parts).rstrip("/")
-
-
-def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """Return what checks the dashboard's certificate: the system's store, and `ca_file`."""
-    context = ssl.create_default_context()
-    # Python before 3.11.3 takes a connection that was cut for one that was ended
-    # (CPython's issue 95494): half an answer would pass for a whole one.
-    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except OSError as exc:
-            problem = (
-                "no certificates in PEM form" if isinstance(exc, ssl.SSLError) else exc.strerror
-            )
-            raise SettingsError(
-                [
-                    Fault(
-                        "dashboard.ca_file",
-                        f"{ca_file}: {problem}",
-                        "Give a file that can be read and holds certificates in PEM form.",
-                    )
-                ]
-            ) from exc
-    return context
-
-
-def _read_token(path: Path) -> tuple[str, str]:
-    """Return what a token file holds, and what is wrong with it."""
-    try:
-        with path.open("rb") as file:
-            return file.read(_TOKEN_FILE_MAX).decode("ascii", errors="replace"), ""
-    except OSError as exc:
-        return "", f"the token file {path} cannot be read: {exc.strerror}"

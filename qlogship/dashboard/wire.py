@@ -63,22 +63,36 @@ _TimedOut = type[httpcore.TimeoutException]
 class Wire(httpcore.NetworkBackend):
     """Open connections for one request at a time, under the deadline of that request.
 
-    `sent` is True once a byte of the request under way has left. `stop` may be
-    called from any thread; all else belongs to the one that makes the requests.
+    `sent` is True once a byte of the request under way has left, `connected` once
+    it needed a new connection. `stop` may be called from any thread; all else
+    belongs to the one that makes the requests.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seconds = 0.0
         self._deadline = 0.0
+        self._idle: float | None = None
+        self._heard = 0.0
         self._stopped = False
         self.sent = False
+        self.connected = False
 
-    def begin(self, seconds: float) -> None:
-        """Start the clock for the next request, of which nothing has been sent yet."""
+    def begin(self, seconds: float, *, idle: float | None = None) -> None:
+        """Start the clock for the next request, of which nothing has been sent yet.
+
+        It ends after `seconds`, and after `idle` seconds without `progressed`.
+        """
         self._seconds = seconds
-        self._deadline = self._clock() + seconds
+        self._heard = self._clock()
+        self._deadline = self._heard + seconds
+        self._idle = idle
         self.sent = False
+        self.connected = False
+
+    def progressed(self) -> None:
+        """Say that the request under way is getting on: its idle time starts anew."""
+        self._heard = self._clock()
 
     def stop(self) -> None:
         """End the request under way within a slice, and every later one at once."""
@@ -88,10 +102,16 @@ class Wire(httpcore.NetworkBackend):
         """Return how long the next wait may be; raise `timed_out` when it is too late."""
         if self._stopped:
             raise timed_out("stopped on request")
-        left = self._deadline - self._clock()
+        now = self._clock()
+        left = self._deadline - now
         if left <= 0:
             raise timed_out(f"not done within {self._seconds:g} s")
-        return min(left, SLICE)
+        if self._idle is None:
+            return min(left, SLICE)
+        idle_left = self._heard + self._idle - now
+        if idle_left <= 0:
+            raise timed_out(f"nothing came for {self._idle:g} s")
+        return min(left, idle_left, SLICE)
 
     def wait(self, poll: select.poll, timed_out: _TimedOut) -> int:
         """Wait for the one socket in `poll`, and return what it is ready for."""
@@ -112,6 +132,7 @@ class Wire(httpcore.NetworkBackend):
 
         Raises ConnectTimeout at the deadline, ConnectError otherwise.
         """
+        self.connected = True
         addresses = self.resolve(host, port)
         problem: Exception | None = None
         for number, address in enumerate(addresses, start=1):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
+import qlogship.dashboard
 from qlogship.dashboard.auth import EmailPassword
 from qlogship.dashboard.client import TeamDashboard
 from qlogship.errors import SettingsError
@@ -40,3 +44,25 @@ def test_a_client_does_not_tell_its_secrets() -> None:
     """Nor does anything that hangs on it and might be printed with it."""
     with TeamDashboard(url="http://127.0.0.1:9", credentials=ACCOUNT, timeout=1.0) as dashboard:
         assert "s3cret" not in repr(dashboard) + repr(vars(dashboard))
+
+
+def test_the_package_brings_no_http_until_the_client_is_asked_for() -> None:
+    """httpx takes a tenth of a second, which a command without network shall not pay."""
+    program = (
+        "import sys\n"
+        "from qlogship.dashboard import EmailPassword, NewUser, Role, User\n"
+        "assert 'httpx' not in sys.modules\n"
+        "from qlogship.dashboard import TeamDashboard\n"
+        "assert 'httpx' in sys.modules\n"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_package_names_all_that_can_be_imported_from_it() -> None:
+    """And nothing else."""
+    for name in qlogship.dashboard.__all__:
+        assert getattr(qlogship.dashboard, name).__name__ == name
+        assert name in dir(qlogship.dashboard)
+    with pytest.raises(AttributeError, match="no attribute 'Nobody'"):
+        qlogship.dashboard.Nobody  # noqa: B018 -- to ask is the test

@@ -9,7 +9,7 @@ import httpcore
 import httpx
 import pytest
 
-from qlogship.dashboard.client import FAILURES
+from qlogship.dashboard.session import FAILURES
 from qlogship.dashboard.transport import TRANSLATIONS, Transport, translated
 
 if TYPE_CHECKING:

@@ -46,6 +46,27 @@ def test_each_request_has_its_own_deadline() -> None:
     assert not wire.sent
 
 
+def test_a_download_may_take_long_but_not_stand_still() -> None:
+    """Its idle time starts anew with each progress, and the whole time does not."""
+    clock = Clock()
+    wire = Wire(clock=clock)
+    wire.begin(10.0, idle=1.0)
+    for _ in range(19):
+        clock.now += 0.5
+        wire.progressed()
+    assert wire.wait_at_most(httpcore.ReadTimeout) == SLICE
+    clock.now += 0.5
+    with pytest.raises(httpcore.ReadTimeout, match="not done within 10 s"):
+        wire.wait_at_most(httpcore.ReadTimeout)
+
+    wire.begin(10.0, idle=1.0)
+    clock.now += 0.9
+    assert wire.wait_at_most(httpcore.ReadTimeout) == pytest.approx(0.1)
+    clock.now += 0.2
+    with pytest.raises(httpcore.ReadTimeout, match="nothing came for 1 s"):
+        wire.wait_at_most(httpcore.ReadTimeout)
+
+
 def test_a_stop_is_for_good() -> None:
     """It ends the request under way and every one that comes later."""
     wire = Wire(clock=Clock())

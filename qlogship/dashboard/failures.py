@@ -1,0 +1,116 @@
+"""What an answer means to a caller who waits for it: which error, in which words.
+
+Uploads have outcomes, because the ledger remembers them (`core.outcome`). All else
+that is asked of the dashboard either works or raises, and this says what. A request
+that changes something and whose answer is not proof raises OutcomeUnknown: done
+twice, a user would exist twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from qlogship.core.outcome import Answer, Outcome, Verdict, judge
+from qlogship.dashboard.exchange import ANSWER_MAX
+from qlogship.errors import (
+    CredentialsRefused,
+    DashboardRefused,
+    DashboardUnreachable,
+    OutcomeUnknown,
+    QlogshipError,
+)
+
+if TYPE_CHECKING:
+    from qlogship.dashboard.exchange import Reply
+
+# Said by what stands before the dashboard, which may have passed the request on:
+# a gateway that got no answer in time, or half of one (RFC 9110, 15.6; 520 to 524
+# are Cloudflare's).
+_GATEWAY = frozenset({502, 504, 520, 521, 522, 523, 524})
+
+# How much of an answer fits into a sentence.
+_QUOTE_MAX = 200
+
+_LOOK_FIRST = "Run `qlogship users list` to see what was done before you try again."
+_CHECK_ADDRESS = "Check `dashboard.url` in the settings and the network."
+
+
+def failure_of(reply: Reply, *, deed: str, changes: bool, now: float) -> QlogshipError | None:
+    """Return the error that a reply stands for; None when it is a whole answer 2xx.
+
+    To a change, a web page is no such answer, nor is one that speaks of a failure.
+
+    `deed` is what was asked for, behind "to"; `changes` says whether it leaves
+    something behind. `now` is in epoch seconds.
+    """
+    if reply.login is not None:
+        return _login_failure(reply.login, deed)
+    answer = reply.answer
+    outcome = judge(replace(answer, body=answer.body[:ANSWER_MAX]), now=now)
+    status = answer.status
+    if status is None:
+        return _no_answer(answer, outcome, deed, changes=changes)
+    if 200 <= status < 300:
+        if not answer.complete:
+            problem = f"the answer {status} was cut short: {answer.detail}"
+            return unclear(deed, problem, changes=changes)
+        if changes and outcome.verdict is not Verdict.ACCEPTED:
+            return unclear(deed, outcome.detail, changes=True)
+        return None
+    if status in {401, 403}:
+        return CredentialsRefused(
+            f"cannot {deed}: the dashboard answered {status}, with a new token too",
+            hint="Use the e-mail and password of a Team administrator.",
+        )
+    if 300 <= status < 400:
+        return DashboardUnreachable(f"cannot {deed}: {outcome.detail}", hint=_CHECK_ADDRESS)
+    if status in _GATEWAY and changes:
+        return unclear(deed, f"a gateway answered {status}", changes=True)
+    if 400 <= status < 600:
+        return _refusal(status, outcome, deed)
+    return unclear(deed, f"the answer is {status}, which means nothing here", changes=changes)
+
+
+def unclear(deed: str, problem: str, *, changes: bool) -> QlogshipError:
+    """Return the error for an answer that proves nothing; `problem` says what it is."""
+    if changes:
+        return OutcomeUnknown(
+            f"it is unknown whether the dashboard did {deed}: {problem}", hint=_LOOK_FIRST
+        )
+    return DashboardUnreachable(f"cannot {deed}: {problem}", hint="Try again in a while.")
+
+
+def _login_failure(outcome: Outcome, deed: str) -> QlogshipError:
+    """Nothing was asked for, so nothing was refused and nothing is unknown."""
+    message = f"cannot {deed}: {outcome.detail}"
+    if outcome.verdict is Verdict.UNAUTHORIZED:
+        return CredentialsRefused(
+            message, hint="Check the e-mail and password of the Team administrator."
+        )
+    return DashboardUnreachable(message, hint=_CHECK_ADDRESS)
+
+
+def _no_answer(answer: Answer, outcome: Outcome, deed: str, *, changes: bool) -> QlogshipError:
+    if answer.sent and changes:
+        return unclear(deed, outcome.detail, changes=True)
+    return DashboardUnreachable(f"cannot {deed}: {outcome.detail}", hint=_CHECK_ADDRESS)
+
+
+def _refusal(status: int, outcome: Outcome, deed: str) -> DashboardRefused:
+    said = " ".join(outcome.answer.split())
+    if len(said) > _QUOTE_MAX:
+        said = f"{said[:_QUOTE_MAX]}…"
+    if status in {404, 405, 410}:
+        hint = _CHECK_ADDRESS
+    elif status in {408, 425, 429, 503}:
+        hint = "Try again in a while."
+    else:
+        hint = "Look at what it says, and at what was sent."
+    return DashboardRefused(
+        f"the dashboard answered {status} when asked to {deed}" + (f": {said}" if said else ""),
+        status=status,
+        answer=outcome.answer,
+        retry_after=outcome.retry_after,
+        hint=hint,
+    )

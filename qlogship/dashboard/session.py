@@ -1,0 +1,311 @@
+"""Requests to the dashboard, each with a token that opens it.
+
+Here lives how a request is made: log in when there is no live token, ask, and
+once more after a new login when the token is refused. What is asked, and what an
+answer means, is the business of the door, `client`; the sockets are `wire`'s.
+Nothing is logged here, and no secret gets into the answer of a `Reply`.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import threading
+from dataclasses import dataclass, replace
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import httpx
+
+from qlogship import __version__
+from qlogship.core.outcome import Answer, Outcome, Verdict
+from qlogship.dashboard.address import checked_address, trust
+from qlogship.dashboard.auth import (
+    COOKIE,
+    LOGIN_PATH,
+    EmailPassword,
+    GivenToken,
+    Token,
+    TokenFile,
+    judge_login,
+    login_request,
+    token_in,
+    token_of,
+)
+from qlogship.dashboard.exchange import Reply, Request
+from qlogship.dashboard.transport import Transport
+from qlogship.dashboard.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from qlogship.dashboard.auth import Credentials
+    from qlogship.dashboard.exchange import Sink
+
+# A token file is read up to here.
+_TOKEN_FILE_MAX = 64 * 1024
+
+# A shorter secret is no secret, and blotting it out would eat numbers.
+_SECRET_MIN = 4
+
+# All that httpx raises for what may happen to a request.
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """An answer with the cookies that came along, and how it failed, if it did."""
+
+    answer: Answer
+    set_cookie: list[str]
+    failure: Exception | None
+
+    @property
+    def is_success(self) -> bool:
+        return is_success(self.answer.status)
+
+
+class Session:
+    """One connection and one token; used by one thread, but for `abort`.
+
+    `timeout` bounds each whole request in seconds, from the first look-up to the
+    last byte of the answer. A download may take `download_timeout` instead, but
+    may not stand still for longer than `timeout`.
+
+    Raises SettingsError when `url` or `ca_file` cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        credentials: Credentials,
+        timeout: float,
+        download_timeout: float,
+        ca_file: Path | None,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._base = checked_address(url)
+        self._credentials = credentials
+        self._timeout = timeout
+        self._download_timeout = download_timeout
+        self._wall_clock = wall_clock
+        self._token: Token | None = None
+        self._wire = Wire()
+        self._busy = threading.Lock()
+        context = trust(ca_file) if self._base.startswith("https:") else None
+        self._client = httpx.Client(
+            transport=Transport(backend=self._wire, ssl_context=context),
+            headers={
+                "User-Agent": f"qlogship/{__version__}",
+                "Accept": "*/*",
+                "Accept-Encoding": "identity",
+            },
+            # The token travels as the vendor's page has it, and only so.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            timeout=None,  # noqa: S113 -- the wire keeps the deadline
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def log_in(self) -> Outcome:
+        """Get a new token, whether or not there is one, and say how that went."""
+        _, outcome = self._new_token()
+        return outcome
+
+    def ask(self, request: Request, sink: Sink | None = None) -> Reply:
+        """Make a request with a token; when it is refused, once more with a new one.
+
+        The body of a success goes to `sink`, if there is one; what a sink raises
+        comes out of here.
+        """
+        token = self._token
+        if token is None or not token.is_live(now=self._wall_clock()):
+            token, login = self._new_token()
+            if token is None:
+                return Reply(Answer(sent=False), login=login)
+        reply = self._ask_with(token, request, sink)
+        if not is_unauthorized(reply.answer):
+            return reply
+        renewed, login = self._new_token()
+        if renewed is None:
+            return Reply(Answer(sent=False), login=login)
+        if renewed.text != token.text or isinstance(self._credentials, EmailPassword):
+            reply = self._ask_with(renewed, request, sink)
+        if is_unauthorized(reply.answer):
+            self._token = None
+        return reply
+
+    def abort(self) -> None:
+        """End the request under way within a second, and refuse all later ones."""
+        self._wire.stop()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _new_token(self) -> tuple[Token | None, Outcome]:
+        self._token = None
+        now = self._wall_clock()
+        match self._credentials:
+            case EmailPassword() as account:
+                headers, body = login_request(self._base, account)
+                login = Request(method="POST", path=LOGIN_PATH, headers=headers, content=(body,))
+                exchange = self._exchange(login, {}, None)
+                now = self._wall_clock()
+                if exchange.is_success:
+                    self._token = token_in(exchange.set_cookie, now=now)
+                outcome = judge_login(self._masked(exchange.answer), self._token, now=now)
+                return self._token, outcome
+            case TokenFile(path):
+                text, problem = _read_token(path)
+            case GivenToken(text):
+                problem = ""
+        self._token = token_of(text, now=now)
+        if self._token is not None:
+            return self._token, Outcome(Verdict.ACCEPTED, None, None, None, "there is a token", "")
+        detail = f"login: {problem or 'what was given is no token'}"
+        return None, Outcome(Verdict.UNAUTHORIZED, None, None, None, detail, "")
+
+    def _ask_with(self, token: Token, request: Request, sink: Sink | None) -> Reply:
+        if request.by_cookie:
+            proof = {"Cookie": f"{COOKIE}={token.text}"}
+        else:
+            proof = {"Authorization": f"Bearer {token.text}"}
+        exchange = self._exchange(request, proof, sink)
+        if self._died_idle(request, exchange):
+            exchange = self._exchange(request, proof, sink)
+        answer = exchange.answer
+        return Reply(self._masked(answer, request.secrets), answer.body)
+
+    def _died_idle(self, request: Request, exchange: _Exchange) -> bool:
+        """Tell whether a kept connection was over before it brought anything.
+
+        What changes nothing may be asked for again; and only once, because the
+        next connection is a new one.
+        """
+        return (
+            request.method == "GET"
+            and exchange.answer.status is None
+            and not self._wire.connected
+            and not isinstance(exchange.failure, httpx.TimeoutException)
+        )
+
+    def _exchange(self, request: Request, proof: Mapping[str, str], sink: Sink | None) -> _Exchange:
+        """Make one request; return what came back, as far as it came."""
+        headers = {**request.headers, **proof}
+        content = request.content
+        if content is not None:
+            headers["Content-Length"] = str(sum(map(len, content)))
+        # httpx ties request and response into a circle, which lives until the
+        # collector comes: it must not keep the body alive.
+        pieces = (piece for piece in content or ())
+        url = f"{self._base}{request.path}" + (f"?{request.query}" if request.query else "")
+        answer = Answer(sent=False)
+        cookies: list[str] = []
+        body = bytearray()
+        failure: Exception | None = None
+        with self._busy:
+            self._begin(endless=sink is not None)
+            try:
+                with self._client.stream(
+                    request.method,
+                    url,
+                    headers=headers,
+                    content=None if content is None else pieces,
+                ) as response:
+                    answer = _head(response)
+                    cookies = response.headers.get_list("set-cookie")
+                    if sink is not None and is_success(answer.status):
+                        self._pour(response, sink)
+                    else:
+                        _collect(response, body, request.answer_max)
+                answer = replace(answer, complete=True)
+            except FAILURES as exc:
+                failure = exc
+                answer = replace(answer, detail=str(exc) or type(exc).__name__)
+            finally:
+                pieces.close()
+            answer = replace(answer, sent=self._wire.sent, body=bytes(body[: request.answer_max]))
+        return _Exchange(answer, cookies, failure)
+
+    def _begin(self, *, endless: bool) -> None:
+        if endless:
+            self._wire.begin(self._download_timeout, idle=self._timeout)
+        else:
+            self._wire.begin(self._timeout)
+
+    def _pour(self, response: httpx.Response, sink: Sink) -> None:
+        """Hand a body on; the time that the sink takes is not the dashboard's."""
+        sink.begin({name.lower(): value for name, value in response.headers.items()})
+        for piece in response.iter_raw():
+            sink.write(piece)
+            self._wire.progressed()
+
+    def _masked(self, answer: Answer, secrets: Iterable[str] = ()) -> Answer:
+        """Blot out password, token and `secrets`, which the other side may have repeated."""
+        body, location, detail = answer.body, answer.location, answer.detail
+        for form in self._secret_forms(secrets):
+            body = body.replace(form.encode(errors="surrogatepass"), b"***")
+            location = location.replace(form, "***")
+            detail = detail.replace(form, "***")
+        return replace(answer, body=body, location=location, detail=detail)
+
+    def _secret_forms(self, secrets: Iterable[str]) -> list[str]:
+        """Return what is secret as it is and as answers may spell it, the longest first."""
+        known = [*secrets]
+        if self._token is not None:
+            known.append(self._token.text)
+        if isinstance(self._credentials, EmailPassword):
+            known.append(self._credentials.password)
+        forms = {
+            form
+            for secret in known
+            if len(secret) >= _SECRET_MIN
+            for form in (
+                secret,
+                json.dumps(secret)[1:-1],
+                json.dumps(secret, ensure_ascii=False)[1:-1],
+                quote(secret, safe="", errors="surrogatepass"),
+                html.escape(secret),
+            )
+        }
+        return sorted(forms, key=len, reverse=True)
+
+
+def is_success(status: int | None) -> bool:
+    """Tell whether a status says that it went well."""
+    return status is not None and 200 <= status < 300
+
+
+def is_unauthorized(answer: Answer) -> bool:
+    """Tell whether an answer refuses the token."""
+    return answer.status in {401, 403}
+
+
+def _collect(response: httpx.Response, body: bytearray, limit: int) -> None:
+    for piece in response.iter_raw():
+        body += piece
+        if len(body) >= limit:
+            break
+
+
+def _head(response: httpx.Response) -> Answer:
+    return Answer(
+        sent=True,
+        status=response.status_code,
+        content_type=response.headers.get("content-type", ""),
+        retry_after=response.headers.get("retry-after"),
+        location=response.headers.get("location", ""),
+    )
+
+
+def _read_token(path: Path) -> tuple[str, str]:
+    """Return what a token file holds, and what is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_TOKEN_FILE_MAX).decode("ascii", errors="replace"), ""
+    except OSError as exc:
+        return "", f"the token file {path} cannot be read: {exc.strerror}"

@@ -1,0 +1,275 @@
+"""The vendor's limits on users, and how its answers about them are read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
+import pytest
+
+from qlogship.dashboard.users import (
+    SORT_COLUMNS,
+    NewUser,
+    Role,
+    User,
+    delete_request,
+    list_request,
+    read_id,
+    read_page,
+    save_request,
+)
+from qlogship.errors import UsageError
+
+JOHN = NewUser(
+    uses_softphone=True,
+    name="John",
+    surname="Doe",
+    email="user@company.com",
+    password="123456",
+    role=Role.EMPLOYEE,
+    groups=(1, 2),
+)
+CONFIG = '{% include "_Account1" %}\nlogin = sip101\nSipPassword = "sip-secret"\n'
+
+
+def test_a_user_within_the_limits_has_no_faults() -> None:
+    """The outermost lengths are allowed, and so is every script."""
+    largest = replace(
+        JOHN,
+        name="Ж" * 256,
+        surname="O'Brien-Łódź",
+        password="p" * 256,
+        role=Role.MANAGER,
+        manage_groups=(3,),
+        config=CONFIG,
+    )
+    assert JOHN.faults() == []
+    assert largest.faults() == []
+    assert replace(largest, role=Role.RESTRICTED_ADMIN).faults() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("uses_softphone", "yes", "must be true or false, not 'yes'"),
+        ("name", "", "must not be empty"),
+        ("name", " \t", "must not be empty"),
+        ("name", "x" * 257, "must have 256 characters at most; it has 257"),
+        ("name", "two\nlines", "must be one line without control characters"),
+        ("surname", "", "must not be empty"),
+        ("surname", "\ud83d", "must be one line without control characters"),
+        ("email", "", "must not be empty"),
+        ("email", "user", "must be an e-mail address, not 'user'"),
+        ("email", "a@b@c", "must be an e-mail address, not 'a@b@c'"),
+        ("email", "a b@c.d", "must be an e-mail address, not 'a b@c.d'"),
+        ("email", "@c.d", "must be an e-mail address, not '@c.d'"),
+        ("password", "", "must have 6 to 256 characters; it is empty"),
+        ("password", "12345", "must have 6 to 256 characters; it has 5"),
+        ("password", "x" * 257, "must have 6 to 256 characters; it has 257"),
+        ("password", "12345\udc00", "holds a character that cannot be sent"),
+        (
+            "role",
+            Role.ADMIN,
+            "must be one of EMPLOYEE, MANAGER, RESTRICTED_ADMIN, not 'ADMIN'",
+        ),
+        ("role", "agent", "must be one of EMPLOYEE, MANAGER, RESTRICTED_ADMIN, not 'agent'"),
+        ("groups", (), "must name one team at least, by its id"),
+        ("groups", (1, 0), "the id of a team is a whole number above 0, not 0"),
+        ("groups", ("1",), "the id of a team is a whole number above 0, not '1'"),
+        ("groups", (True,), "the id of a team is a whole number above 0, not True"),
+        ("manage_groups", (1,), "only MANAGER and RESTRICTED_ADMIN supervise teams"),
+        ("config", "\udc00", "holds a character that cannot be sent"),
+    ],
+)
+def test_what_the_vendor_does_not_take_is_a_fault(field: str, value: object, problem: str) -> None:
+    """Each fault names its field and says what is wrong, and a good field has none."""
+    assert replace(JOHN, **{field: value}).faults() == [(field, problem)]  # type: ignore[arg-type]
+
+
+def test_all_faults_are_told_at_once() -> None:
+    """Who mends a file wants to see everything that is wrong with it, and no password."""
+    wrong = replace(JOHN, name="", surname="", email="?", password="s3cre", groups=())
+
+    faults = wrong.faults()
+
+    assert [field for field, _ in faults] == ["name", "surname", "email", "password", "groups"]
+    assert "s3cre" not in repr(faults)
+
+
+def test_a_user_does_not_tell_the_password() -> None:
+    """Nor the configuration, which may hold another one."""
+    shown = repr(replace(JOHN, password="s3cret-word", config=CONFIG))
+
+    assert "s3cret-word" not in shown
+    assert "sip-secret" not in shown
+
+
+def test_what_is_secret_in_a_configuration_is_known() -> None:
+    """Whatever the far end repeats of it, whole, by lines or by values, can be blotted out."""
+    known = replace(JOHN, config=CONFIG).secrets
+
+    assert {JOHN.password, CONFIG, 'SipPassword = "sip-secret"', "sip-secret"} <= set(known)
+
+
+def test_a_user_is_sent_as_the_vendor_writes_one() -> None:
+    """True booleans, lists of numbers, real newlines, and manageGroups only when there are some."""
+    (body,) = save_request(replace(JOHN, config="a\nb")).content or ()
+    (managers,) = save_request(replace(JOHN, role=Role.MANAGER, manage_groups=(4, 7))).content or ()
+
+    assert json.loads(body) == {
+        "usesSoftphone": True,
+        "name": "John",
+        "surname": "Doe",
+        "email": "user@company.com",
+        "password": "123456",
+        "role": "EMPLOYEE",
+        "groups": [1, 2],
+        "config": "a\nb",
+    }
+    assert json.loads(managers)["manageGroups"] == [4, 7]
+    assert "config" not in json.loads(managers)
+
+
+def test_ids_are_sent_as_a_list() -> None:
+    """One id is a list too."""
+    assert delete_request([2, 4, 7]).content == (b"[2, 4, 7]",)
+    assert delete_request([1]).content == (b"[1]",)
+
+
+@pytest.mark.parametrize("ids", [[], [0], [-1], [True], ["1"], [1.0], [2, None]])
+def test_what_is_no_id_is_not_sent(ids: list[int]) -> None:
+    """An empty list too: nobody knows what the dashboard makes of it."""
+    with pytest.raises(UsageError):
+        delete_request(ids)
+
+
+@pytest.mark.parametrize("sort", SORT_COLUMNS)
+def test_a_page_is_asked_for_by_the_vendors_names(sort: str) -> None:
+    """All five parameters are sent, in the order of the vendor's page."""
+    request = list_request(sort=sort, descending=True, page_size=5, page_number=3, all_users=False)
+
+    assert parse_qsl(request.query) == [
+        ("sortColumn", sort),
+        ("sortDirection", "desc"),
+        ("pageSize", "5"),
+        ("pageNumber", "3"),
+        ("allUsers", "false"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sort", "size", "number"), [("role", 20, 1), ("id", 0, 1), ("id", 20, 0), ("", 1, 1)]
+)
+def test_a_page_that_cannot_be_is_not_asked_for(sort: str, size: int, number: int) -> None:
+    """The API's own words for columns are the only ones; pages and sizes start at 1."""
+    with pytest.raises(UsageError):
+        list_request(
+            sort=sort, descending=True, page_size=size, page_number=number, all_users=False
+        )
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        ("7", 7),
+        (" 7\n", 7),
+        ('"7"', 7),
+        ("\ufeff7", 7),
+        ("[7]", 7),
+        ('{"id": 7}', 7),
+        ('{"ID": "7"}', 7),
+        ('{"userId": 7, "status": "ok"}', 7),
+        ('{"status": "ok", "result": 7}', 7),
+        ('{"success": true, "data": {"user": {"id": 7, "name": "5"}}}', 7),
+        ('{"id": 7, "groups": [1, 2]}', 7),
+        ("", None),
+        ("0", None),
+        ("-7", None),
+        ("7.5", None),
+        ("true", None),
+        ("null", None),
+        ("ok", None),
+        ("[1, 2]", None),
+        ('{"code": 7}', None),
+        ('{"status": "ok"}', None),
+        ('{"id": 7, "userId": 8}', None),
+        ('{"success": false, "id": 7}', None),
+        ('{"error": "duplicate", "id": 7}', None),
+        ("<html>7</html>", None),
+        ("[" * 100_000, None),
+        ("9" * 5_000, None),
+    ],
+)
+def test_the_id_of_a_new_user_is_read_in_any_form(answer: str, number: int | None) -> None:
+    """The vendor promises an ID and not its form; what is not clearly one is none."""
+    assert read_id(answer.encode()) == number
+
+
+def test_bytes_that_are_no_text_hold_no_id() -> None:
+    """Reading never fails."""
+    assert read_id(b"\xff\xfe7") is None
+    assert read_page(b"\xff\xfe[]") is None
+
+
+def test_a_list_of_users_is_read() -> None:
+    """All that the vendor names, with states and roles kept as they come."""
+    page = read_page(
+        json.dumps(
+            {
+                "totalCount": 41,
+                "users": [
+                    {
+                        "id": 5,
+                        "name": "Ольга",
+                        "surname": "Doe",
+                        "email": "o@c.ru",
+                        "state": "active.unconfirm",
+                        "role": "EMPLOYEE",
+                        "groups": ["Sales", "Support"],
+                        "sfversion": "7.1",
+                    }
+                ],
+            }
+        ).encode()
+    )
+
+    assert page is not None
+    assert page.total == 41
+    assert page.users == (
+        User(
+            id=5,
+            name="Ольга",
+            surname="Doe",
+            email="o@c.ru",
+            state="active.unconfirm",
+            role="EMPLOYEE",
+            groups=("Sales", "Support"),
+            softphone_version="7.1",
+        ),
+    )
+
+
+def test_what_is_odd_in_a_list_is_kept_or_left_empty() -> None:
+    """A dashboard that is newer than this program must not make it stumble."""
+    page = read_page(
+        b'{"users": [{}, 7, null, {"id": "8", "name": null, "groups": null, "state": "asleep",'
+        b' "role": "OWNER", "sfversion": 7}, {"id": [], "groups": [3, {"name": "A"}, null]}]}'
+    )
+
+    assert page is not None
+    assert page.total is None
+    assert page.users == (
+        User(id=0),
+        User(id=8, state="asleep", role="OWNER", softphone_version="7"),
+        User(id=0, groups=("3", "A", "")),
+    )
+
+
+@pytest.mark.parametrize("answer", ["", "7", "null", "{}", '{"users": {}}', "<html>", '"users"'])
+def test_what_is_no_list_of_users_is_none(answer: str) -> None:
+    """An empty list and no list are two answers."""
+    assert read_page(answer.encode()) is None
+    empty = read_page(b'{"totalCount": 0, "users": []}')
+    assert empty is not None
+    assert empty.users == ()
