@@ -77,6 +77,12 @@ def print_note(text: str) -> None:
     sys.stderr.write(f"{printable(text)}\n")
 
 
+def end_line() -> None:
+    """Go to a new line on a terminal, which shows ^C where somebody pressed it."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+
+
 def print_warnings(warnings: Iterable[Fault]) -> None:
     """Say what works and should be looked at."""
     for warning in warnings:

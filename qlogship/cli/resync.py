@@ -105,6 +105,7 @@ def resync(  # noqa: PLR0917  # a command's options
     try:
         end = _follow(settings, found, quiet=as_json)
     except KeyboardInterrupt:
+        output.end_line()
         output.print_note(_how_to_go_on(_holder(directory)))
         raise
     return _report(end, plan, as_json=as_json)
@@ -325,12 +326,10 @@ def _words(progress: Progress, *, served: bool) -> str:
 def _how_to_go_on(running: int | None) -> str:
     if running is not None:
         return (
-            "\nThe service goes on with the resync. Type `qlogship resync` to watch it again,"
+            "The service goes on with the resync. Type `qlogship resync` to watch it again,"
             " or `qlogship status`."
         )
-    return (
-        "\nThe resync is not over; it goes on when the service starts, or with `qlogship resync`."
-    )
+    return "The resync is not over; it goes on when the service starts, or with `qlogship resync`."
 
 
 def _say_detached(number: int, running: int | None, *, as_json: bool) -> None:
