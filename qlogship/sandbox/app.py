@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from qlogship.sandbox import faults, faults_json, page
 from qlogship.sandbox.administration import CreateUser, DeleteUsers, ListUsers
+from qlogship.sandbox.downloads import AgentStatusLog, CallLog
 from qlogship.sandbox.operations import (
     BadRequest,
     Clear,
@@ -29,6 +30,7 @@ from qlogship.sandbox.replies import (
     Cut,
     Half,
     Silence,
+    Slowly,
     Trickle,
     as_json,
     error,
@@ -83,6 +85,8 @@ class Emulator:
             Route("/api/settings/users", self._serve(ListUsers), methods=["GET"]),
             Route("/api/settings/users/save", self._serve(CreateUser), methods=["POST"]),
             Route("/api/settings/users/delete", self._serve(DeleteUsers), methods=["POST"]),
+            Route("/api/reports/agents/worktime/raw", self._serve(AgentStatusLog), methods=["GET"]),
+            Route("/api/history/calls/export", self._serve(CallLog), methods=["GET"]),
             Route("/", self._page),
             Route("/login/", lambda _: login_page()),
             Route("/sandbox/summary", self._summary),
@@ -155,12 +159,15 @@ class Emulator:
         return Response(page.render(view), media_type="text/html", headers=page.HEADERS)
 
     def _view(self, address: str) -> page.View:
+        people, count = self.people.page(size=_SHOWN)
         return page.View(
             now=self._clock(),
             address=address,
             email=self.options.email,
             summary=self.storage.summary(),
             latest=tuple(self.storage.latest(_SHOWN)),
+            people=tuple(people),
+            people_count=count,
             faults=tuple(faults_json.dump(self.script)),
         )
 
@@ -213,6 +220,8 @@ def _reply(action: faults.Action, usual: Response | None) -> ASGIApp:
                 return Half(usual, reset)
             case faults.Trickle(every):
                 return Trickle(every)
+            case faults.Slow(piece, every):
+                return Slowly(usual, piece, every)
             case faults.Pass() | faults.Delay() | faults.ExpireTokens():
                 return usual
     return _wrong_reply(action)

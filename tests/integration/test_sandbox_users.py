@@ -52,13 +52,13 @@ class Client:
         wish = {name: value for name, value in {**JOHN, **changes}.items() if value is not None}
         return self.post(SAVE, wish)
 
-    def list(self, query: str = "") -> Any:  # noqa: ANN401 -- JSON
+    def listed(self, query: str = "") -> Any:  # noqa: ANN401 -- JSON
         """Return a list of users."""
         return HTTP.get(f"{self.url}{USERS}?{query}", headers=self.headers).json()
 
     def names(self, query: str) -> list[str]:
         """Return the first names of a list."""
-        return [user["name"] for user in self.list(query)["users"]]
+        return [user["name"] for user in self.listed(query)["users"]]
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_user_is_made_and_listed(sandbox: Sandbox, client: Client) -> None:
     assert client.create().json() == 2
     assert client.create(email="other@company.com").json() == 3
 
-    listed = client.list("sortColumn=id&sortDirection=asc")
+    listed = client.listed("sortColumn=id&sortDirection=asc")
     assert listed["totalCount"] == 3
     assert listed["users"][0] == {
         "id": 1,
@@ -118,7 +118,7 @@ def test_an_email_is_taken_once(sandbox: Sandbox, client: Client, email: str) ->
 
     assert client.create(email=email).status_code == 500
     assert client.create(email=sandbox.email).status_code == 500
-    assert client.list()["totalCount"] == 2
+    assert client.listed()["totalCount"] == 2
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_field_beyond_the_limits_is_refused(client: Client, changes: dict[str,
     assert reply.status_code == 400
     assert next(iter(changes)) in reply.json()["error"]
     assert "x" * 257 not in reply.text
-    assert client.list()["totalCount"] == 1
+    assert client.listed()["totalCount"] == 1
 
 
 @pytest.mark.parametrize("role", ["MANAGER", "RESTRICTED_ADMIN"])
@@ -174,7 +174,7 @@ def test_what_cannot_be_removed_leaves_all_in_place(client: Client, body: object
     client.create()
 
     assert client.post(DELETE, body).status_code == 400
-    assert client.list()["totalCount"] == 2
+    assert client.listed()["totalCount"] == 2
 
 
 def test_ids_of_nobody_are_passed_over(client: Client) -> None:
@@ -183,7 +183,7 @@ def test_ids_of_nobody_are_passed_over(client: Client) -> None:
 
     assert client.post(DELETE, [2, 99]).status_code == 200
     assert client.post(DELETE, [2, 99]).status_code == 200
-    assert client.list()["totalCount"] == 1
+    assert client.listed()["totalCount"] == 1
 
 
 def test_pages_and_orders(client: Client) -> None:
@@ -244,7 +244,7 @@ def test_a_clear_leaves_the_users(client: Client) -> None:
     """It removes uploaded queue_log data and nothing else."""
     client.create()
     HTTP.post(f"{client.url}/api/reports/asterisk/clear", headers=client.headers)
-    assert client.list()["totalCount"] == 2
+    assert client.listed()["totalCount"] == 2
 
 
 def test_a_lost_answer_leaves_the_user_behind(sandbox: Sandbox, client: Client) -> None:
@@ -257,7 +257,7 @@ def test_a_lost_answer_leaves_the_user_behind(sandbox: Sandbox, client: Client) 
     sandbox.script([{"on": "create_user", "do": "lose_reply"}])
     with pytest.raises(httpx.RemoteProtocolError):
         client.create(email="nobody")
-    assert client.list()["totalCount"] == 2
+    assert client.listed()["totalCount"] == 2
 
 
 def test_the_users_can_be_looked_at(client: Client) -> None:
