@@ -15,13 +15,14 @@ _LINE_EVERY: Final = 60.0
 
 
 class Meter:
-    """Show how many records of all are done, with rate and time left; use it in a `with`.
+    """Show how many of all are done, with rate and time left; use it in a `with`.
 
-    `quiet` shows nothing, for output that a program reads.
+    `quiet` shows nothing, for output that a program reads. `unit` is what is counted.
     """
 
-    def __init__(self, title: str, *, quiet: bool = False) -> None:
+    def __init__(self, title: str, *, quiet: bool = False, unit: str = "records") -> None:
         self._title = title
+        self._unit = unit
         self._bar: Any = None
         self._task: Any = None
         self._quiet = quiet
@@ -48,6 +49,7 @@ class Meter:
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
+                redirect_stdout=False,  # what goes there is a result, perhaps into a file
             )
             self._bar.start()
             self._task = self._bar.add_task(self._title, total=None, rate="")
@@ -58,21 +60,21 @@ class Meter:
             self._bar.stop()
 
     def show(self, done: int, total: int) -> None:
-        """Show that `done` of `total` records are done."""
+        """Show that `done` of `total` are done."""
         now = time.monotonic()
         if self._began is None or done < self._began[1]:
             self._began = now, done
         seconds, records = now - self._began[0], done - self._began[1]
         rate = records / seconds if seconds > 0 else 0.0
         if self._bar is not None:
-            shown = f"{rate:,.0f} records/s" if rate else ""
+            shown = f"{rate:,.0f} {self._unit}/s" if rate else ""
             self._bar.update(
                 self._task, description=self._title, completed=done, total=total, rate=shown
             )
             return
         left = f", {_span((total - done) / rate)} left" if rate and done < total else ""
         speed = f", {rate:,.0f} a second" if rate else ""
-        self._line(f"{self._title}: {done:,} of {total:,} records{speed}{left}", now)
+        self._line(f"{self._title}: {done:,} of {total:,} {self._unit}{speed}{left}", now)
 
     def say(self, text: str) -> None:
         """Show what is being done when there is nothing to count."""
