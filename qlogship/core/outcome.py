@@ -187,7 +187,7 @@ def _success(answer: Answer, text: str) -> _Judgement:
         verdict = Verdict.UNKNOWN if answer.sent else Verdict.UNREACHABLE
         return verdict, None, f"the dashboard answered {status}, then was cut short: {reason}"
     declared = "html" in answer.content_type.lower()
-    page = _is_page(text, declared=declared)
+    page = is_page(text, declared=declared)
     failed, calls = (False, None) if page else read_answer(text)
     if page or (declared and text.strip() and calls is None and not failed):
         return (
@@ -214,7 +214,7 @@ _PAGE = re.compile(
 )
 
 
-def _is_page(text: str, *, declared: bool) -> bool:
+def is_page(text: str, *, declared: bool) -> bool:
     """Tell whether this is a document for a browser; `declared`: its type says HTML.
 
     Some servers call everything HTML, a bare number too, so the type alone is

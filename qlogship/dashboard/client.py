@@ -10,10 +10,11 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from qlogship.core.outcome import Outcome, judge
-from qlogship.dashboard import users
+from qlogship.dashboard import reports, users
+from qlogship.dashboard.destination import destination
 from qlogship.dashboard.exchange import Request
 from qlogship.dashboard.failures import failure_of, unclear
 from qlogship.dashboard.session import Session
@@ -21,6 +22,7 @@ from qlogship.errors import InvalidUser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
@@ -208,6 +210,68 @@ class TeamDashboard:
         if page is None:
             raise unclear(deed, "the answer is no list of users", changes=False)
         return page
+
+    # Reports
+
+    def agent_status_log(
+        self,
+        *,
+        since: datetime,
+        until: datetime,
+        format: Literal["csv", "tsv"] | None = None,  # noqa: A002 -- the vendor's word
+        to: Path | BinaryIO,
+        progress: reports.Progress | None = None,
+    ) -> int:
+        """Download the agents' status log from `since` until `until`; return its bytes.
+
+        A file gets its name when it is whole. `progress` is told the bytes so far, and
+        how many there will be, or None. Raises UsageError for times without a zone and
+        for formats that there are not, FileNotWritten when `to` cannot be written.
+        """
+        request = reports.status_log_request(since=since, until=until, wanted=format)
+        return self._download(request, "download the agents' status log", format, to, progress)
+
+    def call_log(
+        self,
+        *,
+        since: datetime,
+        until: datetime,
+        utc_offset: int,
+        lang: Literal["en", "ru"] | None = None,
+        format: Literal["csv", "xlsx"] | None = None,  # noqa: A002 -- the vendor's word
+        to: Path | BinaryIO,
+        progress: reports.Progress | None = None,
+    ) -> int:
+        """Download the call log from `since` until `until`; return its bytes.
+
+        `utc_offset`, in minutes, is the zone of the times in the file. Without a format
+        the dashboard sends xlsx, without a language English. All else is as with
+        `agent_status_log`.
+        """
+        request = reports.call_log_request(
+            since=since, until=until, utc_offset=utc_offset, lang=lang, wanted=format
+        )
+        return self._download(request, "download the call log", format, to, progress)
+
+    def _download(
+        self,
+        request: Request,
+        deed: str,
+        wanted: str | None,
+        to: Path | BinaryIO,
+        progress: reports.Progress | None,
+    ) -> int:
+        with destination(to) as out:
+            sink = reports.ReportFilter(out, reports.kind_of(wanted), progress)
+            try:
+                reply = self._session.ask(request, sink)
+                failure = failure_of(reply, deed=deed, changes=False, now=self._wall_clock())
+                if failure is not None:
+                    raise failure
+                sink.finish()
+            except reports.NoReport as problem:
+                raise unclear(deed, str(problem), changes=False) from problem
+        return sink.count
 
     def _outcome(self, path: str, headers: dict[str, str], content: tuple[bytes, ...]) -> Outcome:
         reply = self._session.ask(

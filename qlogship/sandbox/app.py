@@ -13,7 +13,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from qlogship.sandbox import faults, faults_json, page
-from qlogship.sandbox.operations import BadRequest, Clear, Login, Operation, Premises, Upload, drain
+from qlogship.sandbox.administration import CreateUser, DeleteUsers, ListUsers
+from qlogship.sandbox.operations import (
+    BadRequest,
+    Clear,
+    Gate,
+    Login,
+    Operation,
+    Premises,
+    Upload,
+    drain,
+)
+from qlogship.sandbox.people import People, Rejected
 from qlogship.sandbox.replies import (
     Cut,
     Half,
@@ -25,6 +36,7 @@ from qlogship.sandbox.replies import (
     redirect,
     scripted,
 )
+from qlogship.sandbox.storage import Storage
 from qlogship.sandbox.tokens import Tokens
 from qlogship.sandbox.traffic import Traffic
 
@@ -34,8 +46,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
+    from qlogship.sandbox.database import Database
     from qlogship.sandbox.options import Options
-    from qlogship.sandbox.storage import Storage
 
 _SHOWN = 20
 _LISTED = 1000
@@ -47,19 +59,20 @@ class Emulator:
     def __init__(
         self,
         options: Options,
-        storage: Storage,
+        database: Database,
         *,
         script: faults.Script | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.options = options
-        self.storage = storage
+        self.storage = Storage(database)
+        self.people = People(database, options.email)
         self.tokens = Tokens(options.token_lifetime, clock)
         self.traffic = Traffic(clock)
         # Replaced as a whole, never changed in place: tests set it from their own thread.
         self.script = script or faults.Script()
         self._clock = clock
-        self._premises = Premises(options, storage, self.tokens, clock)
+        self._premises = Premises(options, self.storage, self.people, self.tokens, clock)
         self.asgi: ASGIApp = self.traffic.watch(Starlette(routes=self._routes()))
 
     def _routes(self) -> list[Route]:
@@ -67,10 +80,14 @@ class Emulator:
             Route("/login/api/auth", self._serve(Login), methods=["POST"]),
             Route("/api/reports/asterisk/upload", self._serve(Upload), methods=["POST"]),
             Route("/api/reports/asterisk/clear", self._serve(Clear), methods=["POST"]),
+            Route("/api/settings/users", self._serve(ListUsers), methods=["GET"]),
+            Route("/api/settings/users/save", self._serve(CreateUser), methods=["POST"]),
+            Route("/api/settings/users/delete", self._serve(DeleteUsers), methods=["POST"]),
             Route("/", self._page),
             Route("/login/", lambda _: login_page()),
             Route("/sandbox/summary", self._summary),
             Route("/sandbox/uploads", self._uploads),
+            Route("/sandbox/users", self._users),
             Route("/sandbox/uploads/{upload_id:int}/body", self._body),
             Route("/sandbox/faults", self._faults, methods=["GET", "PUT"]),
         ]
@@ -90,7 +107,7 @@ class Emulator:
 
     async def _perform(self, operation: Operation, request: Request) -> ASGIApp:
         """Let the fault script have its say, but only about requests that were let in."""
-        if operation.guarded and not self._lets_in(request):
+        if not self._lets_in(operation.gate, request):
             await drain(request)
             return _stranger()
         if faults.looks_inside(self.script, operation.name):
@@ -106,7 +123,7 @@ class Emulator:
     async def _act(self, action: faults.Action, operation: Operation) -> ASGIApp:
         if isinstance(action, faults.ExpireTokens):
             self.tokens.expire_all()
-            if operation.guarded:
+            if operation.gate is not Gate.OPEN:
                 return _stranger()
         if isinstance(action, faults.Delay):
             await asyncio.sleep(action.seconds)
@@ -114,13 +131,20 @@ class Emulator:
         usual: Response | None = None
         if faults.applies(action):
             form = action.form if isinstance(action, faults.Pass) else None
-            usual = await operation.carry_out(answer, form)
+            try:
+                usual = await operation.carry_out(answer, form)
+            except (BadRequest, Rejected) as problem:
+                usual = error(problem.status, str(problem))
         else:
             await operation.decline(answer)
         return _reply(action, usual)
 
-    def _lets_in(self, request: Request) -> bool:
-        """Look at the Bearer token; blanks around it are in the vendor's own examples."""
+    def _lets_in(self, gate: Gate, request: Request) -> bool:
+        """Look at the token; blanks around a Bearer token are in the vendor's own examples."""
+        if gate is Gate.OPEN:
+            return True
+        if gate is Gate.COOKIE:
+            return self.tokens.valid(request.cookies.get("jwt", ""))
         scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
         return scheme.lower() == "bearer" and self.tokens.valid(token.strip())
 
@@ -146,6 +170,10 @@ class Emulator:
     async def _uploads(self, _: Request) -> Response:
         latest = await asyncio.to_thread(self.storage.latest, _LISTED)
         return as_json([asdict(upload) for upload in latest])
+
+    async def _users(self, _: Request) -> Response:
+        people, _count = await asyncio.to_thread(self.people.page)
+        return as_json([asdict(person) for person in people])
 
     async def _body(self, request: Request) -> Response:
         body = await asyncio.to_thread(self.storage.body, request.path_params["upload_id"])

@@ -26,7 +26,21 @@ if TYPE_CHECKING:
 LOGIN = "login"
 UPLOAD = "upload"
 CLEAR = "clear"
-OPERATIONS = (LOGIN, UPLOAD, CLEAR)
+CREATE_USER = "create_user"
+DELETE_USERS = "delete_users"
+LIST_USERS = "list_users"
+AGENT_STATUS_LOG = "agent_status_log"
+CALL_LOG = "call_log"
+OPERATIONS = (
+    LOGIN,
+    UPLOAD,
+    CLEAR,
+    CREATE_USER,
+    DELETE_USERS,
+    LIST_USERS,
+    AGENT_STATUS_LOG,
+    CALL_LOG,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The fault script's JSON form: reading it, with every mistake named, and writing it.
 
-Pure. The keys of a step are `on` (login, upload, clear or any; upload when left
-out), `times` (null: for ever), `do` (the action's name) and the action's fields.
+Pure. The keys of a step are `on` (one of OPERATIONS, or any; upload when left out),
+`times` (null: for ever), `do` (the action's name) and the action's fields.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The three operations of the vendor's API, each as it goes when nothing goes wrong.
+"""Logging in, uploading and clearing, each as it goes when nothing goes wrong.
 
-An operation reads its request, and can then be carried out or declined; which
-of the two, and what the client gets to see of it, is `app`'s business.
+The other operations of the vendor's API are in `administration` and `downloads`. An
+operation reads its request, and can then be carried out or declined; which of the two,
+and what the client gets to see of it, is `app`'s business.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hmac
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 from starlette.datastructures import UploadFile
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from qlogship.sandbox.options import Options
+    from qlogship.sandbox.people import People
     from qlogship.sandbox.storage import Storage
     from qlogship.sandbox.tokens import Tokens
 
@@ -42,21 +45,30 @@ class BadRequest(Exception):
         self.status = status
 
 
+class Gate(Enum):
+    """Where an operation wants its token: as strict as the vendor's page, to prove a client."""
+
+    OPEN = "no token"
+    BEARER = "the Authorization header"
+    COOKIE = "the cookie jwt"
+
+
 @dataclass(frozen=True, slots=True)
 class Premises:
     """What every operation works with."""
 
     options: Options
     storage: Storage
+    people: People
     tokens: Tokens
     clock: Callable[[], float]
 
 
 class Operation(ABC):
-    """One request; `guarded` says whether it needs a token."""
+    """One request; `gate` says where its token is."""
 
     name: ClassVar[str]
-    guarded: ClassVar[bool] = True
+    gate: ClassVar[Gate] = Gate.BEARER
 
     def __init__(self, premises: Premises) -> None:
         self.premises = premises
@@ -88,7 +100,7 @@ class Login(Operation):
     """E-mail and password in, a token in a cookie out."""
 
     name = faults.LOGIN
-    guarded = False
+    gate = Gate.OPEN
 
     def __init__(self, premises: Premises) -> None:
         super().__init__(premises)

@@ -23,8 +23,8 @@ from qlogship.errors import UsageError
 from qlogship.sandbox import faults_json
 from qlogship.sandbox.app import Emulator
 from qlogship.sandbox.connection import ConnectionProtocol
+from qlogship.sandbox.database import Database
 from qlogship.sandbox.options import Options
-from qlogship.sandbox.storage import Storage, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from qlogship.sandbox.faults import Script
+    from qlogship.sandbox.people import Person
+    from qlogship.sandbox.storage import Upload
     from qlogship.sandbox.traffic import RequestSeen
 
 _BACKLOG = 128
@@ -53,12 +55,12 @@ def serve(
     Call it in the main thread. Raises UsageError when the address cannot be
     had, StateError when the data file cannot be used.
     """
-    storage = Storage(data)
+    database = Database(data)
     try:
         listener = _listen(host, port)
-        asyncio.run(_until_signal(Emulator(options, storage, script=script), listener, started))
+        asyncio.run(_until_signal(Emulator(options, database, script=script), listener, started))
     finally:
-        storage.close()
+        database.close()
 
 
 class Sandbox:
@@ -79,10 +81,11 @@ class Sandbox:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.options = options or Options()
-        self._storage = Storage(data)
+        self._database = Database(data)
         self._emulator = Emulator(
-            self.options, self._storage, script=faults_json.parse(faults), clock=clock
+            self.options, self._database, script=faults_json.parse(faults), clock=clock
         )
+        self._storage = self._emulator.storage
         self._host = host
         self.port = port
         self._thread: threading.Thread | None = None
@@ -102,7 +105,7 @@ class Sandbox:
     ) -> None:
         """Stop, and let the data go."""
         self.stop()
-        self._storage.close()
+        self._database.close()
 
     @property
     def url(self) -> str:
@@ -154,8 +157,9 @@ class Sandbox:
         self._emulator.tokens.expire_all()
 
     def clear(self) -> None:
-        """Forget uploads, requests and faults; tokens live on."""
+        """Forget uploads, users, requests and faults; tokens live on."""
         self._storage.clear()
+        self._emulator.people.forget()
         self._emulator.traffic.forget()
         self.script([])
 
@@ -170,6 +174,11 @@ class Sandbox:
     def uploads(self) -> list[Upload]:
         """Return the kept uploads, in order of arrival."""
         return self._storage.uploads()
+
+    def people(self) -> list[Person]:
+        """Return the users in the order of their ids, the administrator first."""
+        found, _ = self._emulator.people.page(descending=False)
+        return found
 
     def arrivals(self, limit: int = 1000) -> list[Upload]:
         """Return the newest arrivals first, those that were refused or dropped among them."""

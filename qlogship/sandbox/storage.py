@@ -1,31 +1,26 @@
-"""Everything the emulator remembers, in one SQLite database; every SQL statement is here.
+"""What the emulator remembers of uploads; every SQL statement about them is here.
 
 What the page shows is kept as running sums, so drawing it costs the same
 after ten uploads and after a million. Bodies are stored compressed and read
 one at a time.
-
-The methods may be called from any thread: one lock guards the one connection.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-import threading
 import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qlogship.errors import StateError
 from qlogship.sandbox.options import Repeats
 from qlogship.sandbox.tally import FileTally, QueueTally, tally_of
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
-    from pathlib import Path
 
-_APPLICATION_ID = 0x716C7362
+    from qlogship.sandbox.database import Database
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS upload (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -108,28 +103,11 @@ class Summary:
 
 
 class Storage:
-    """Keep uploads and what was counted in them; `path` None keeps them in memory.
+    """Keep uploads and what was counted in them."""
 
-    Raises StateError when the file cannot be used, or belongs to another program.
-    """
-
-    def __init__(self, path: Path | None = None) -> None:
-        self._lock = threading.Lock()
-        try:
-            self._connection = sqlite3.connect(
-                ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
-            )
-            self._prepare()
-        except sqlite3.Error as error:
-            raise StateError(
-                f"the sandbox cannot keep its data in {path}: {error}",
-                hint="Name a file that can be written, and that the sandbox itself made.",
-            ) from error
-
-    def close(self) -> None:
-        """Give the database back."""
-        with self._lock:
-            self._connection.close()
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.make(_SCHEMA)
 
     def keep(self, arrival: Arrival, *, answer: str, repeats: Repeats = Repeats.KEEP) -> int:
         """Store a file and return how many calls are counted in it: what the client is told.
@@ -138,7 +116,7 @@ class Storage:
         """
         tally = tally_of(arrival.body)
         digest = hashlib.sha256(arrival.body).hexdigest()
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             if repeats is Repeats.DROP and _holds(database, digest):
                 _insert(database, arrival, tally, digest, f"{answer}, repeat", kept=False)
                 return 0
@@ -150,26 +128,26 @@ class Storage:
         """Put on record a file that came whole and was not taken."""
         tally = tally_of(arrival.body)
         digest = hashlib.sha256(arrival.body).hexdigest()
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             _insert(database, arrival, tally, digest, answer, kept=False)
 
     def clear(self) -> None:
         """Forget everything that was uploaded; the numbers of later uploads go on counting."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             for table in ("upload", "call", "queue", "total"):
                 database.execute(f"DELETE FROM {table}")  # noqa: S608 -- four fixed names
             database.execute("INSERT INTO total VALUES (1, 0, 0, 0, 0, 0, 0)")
 
     def summary(self, *, queues: int = 24) -> Summary:
         """Return the sums, with the `queues` busiest queues."""
-        with self._lock:
-            uploads, refused, lines, size, calls, distinct = self._connection.execute(
+        with self._database.reading() as database:
+            uploads, refused, lines, size, calls, distinct = database.execute(
                 "SELECT uploads, refused, lines, bytes, calls, distinct_calls FROM total"
             ).fetchone()
-            count, answered, abandoned, other = self._connection.execute(
+            count, answered, abandoned, other = database.execute(
                 "SELECT count(*), total(answered), total(abandoned), total(other) FROM queue"
             ).fetchone()
-            busiest = self._connection.execute(
+            busiest = database.execute(
                 "SELECT name, answered, abandoned, other FROM queue"
                 " ORDER BY answered + abandoned + other DESC, key LIMIT ?",
                 (queues,),
@@ -198,49 +176,27 @@ class Storage:
 
     def body(self, upload_id: int) -> bytes | None:
         """Return the bytes of one upload, or None when they are not kept."""
-        with self._lock:
-            row = self._connection.execute(
-                "SELECT body FROM upload WHERE id = ? AND kept", (upload_id,)
-            ).fetchone()
-        return zlib.decompress(row[0]) if row else None
+        rows = self._database.rows("SELECT body FROM upload WHERE id = ? AND kept", upload_id)
+        return zlib.decompress(rows[0][0]) if rows else None
+
+    def each_body(self) -> Iterator[bytes]:
+        """Yield the bytes of every kept upload, in order of arrival, one at a time."""
+        for (number,) in self._database.rows("SELECT id FROM upload WHERE kept ORDER BY id"):
+            body = self.body(number)
+            # It may have been cleared meanwhile.
+            if body is not None:
+                yield body
 
     def bodies(self) -> list[bytes]:
         """Return the bytes of every kept upload, in order of arrival; all at once, so for tests."""
-        with self._lock:
-            rows = self._connection.execute(
-                "SELECT body FROM upload WHERE kept ORDER BY id"
-            ).fetchall()
-        return [zlib.decompress(packed) for (packed,) in rows]
+        return list(self.each_body())
 
     def calls(self) -> set[bytes]:
         """Return every callid that entered a queue in what is kept."""
-        with self._lock:
-            return {callid for (callid,) in self._connection.execute("SELECT callid FROM call")}
-
-    def _prepare(self) -> None:
-        (owner,) = self._connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and owner != _APPLICATION_ID:
-            raise sqlite3.DatabaseError("it is the database of another program")
-        self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(_SCHEMA)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        return {callid for (callid,) in self._database.rows("SELECT callid FROM call")}
 
     def _rows(self, query: str, *values: int) -> list[Upload]:
-        with self._lock:
-            rows = self._connection.execute(query, values).fetchall()
+        rows = self._database.rows(query, *values)
         return [
             Upload(number, at, filename, digest, size, lines, calls, bool(kept), answer)
             for number, at, filename, digest, size, lines, calls, kept, answer in rows

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qlogship.sandbox.database import Database
 from qlogship.sandbox.options import Repeats
 from qlogship.sandbox.storage import Arrival, Storage
 from qlogship.sandbox.tally import QueueTally
@@ -25,9 +26,9 @@ TWO = (
 @pytest.fixture
 def storage() -> Iterator[Storage]:
     """An empty storage in memory."""
-    storage = Storage()
-    yield storage
-    storage.close()
+    database = Database()
+    yield Storage(database)
+    database.close()
 
 
 def _arrival(body: bytes, name: str = "queue_log") -> Arrival:

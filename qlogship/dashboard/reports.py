@@ -1,0 +1,207 @@
+"""The dashboard's own logs: how each is asked for, and what an answer must be to be one.
+
+Here live requests as values and a filter that bytes pass on their way; where they
+end up is `destination`'s business. Names, order and form of the parameters are those
+of the vendor's page, "Get Agents Status Log" and "Get Call Log". What is in the files
+the vendor does not say, so they are handed on as they come.
+
+An answer is a report when its end can be told from a cut, and its beginning from a
+page, from an error in JSON, and from a file of another kind.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Literal
+
+from qlogship.core.outcome import is_page
+from qlogship.dashboard.exchange import Request
+from qlogship.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import BinaryIO
+
+    Progress = Callable[[int, int | None], None]
+
+STATUS_LOG_PATH = "/api/reports/agents/worktime/raw"
+CALL_LOG_PATH = "/api/history/calls/export"
+
+STATUS_LOG_FORMATS = ("csv", "tsv")
+CALL_LOG_FORMATS = ("csv", "xlsx")
+LANGUAGES = ("en", "ru")
+
+# The zones that there are, in minutes east of Greenwich.
+OFFSET_MIN = -12 * 60
+OFFSET_MAX = 14 * 60
+
+# How much of a beginning shows what it is.
+_HEAD = 4096
+# A workbook is a zip file, which begins with a local file header (APPNOTE, 4.3.7).
+_ZIP = b"PK\x03\x04"
+
+Kind = Literal["text", "workbook", "any"]
+
+
+class NoReport(Exception):
+    """What came is no report, in words that fit behind "cannot download it"."""
+
+
+def status_log_request(*, since: datetime, until: datetime, wanted: str | None) -> Request:
+    """Return the request for the agents' status log; raises UsageError.
+
+    Times are sent in UTC, as the page wants them, without parts of a second.
+    """
+    _check_span(since, until)
+    _check_choice("format", wanted, STATUS_LOG_FORMATS)
+    query = f"from={_utc(since)}&to={_utc(until)}"
+    if wanted is not None:
+        query += f"&format={wanted}"
+    return Request(method="GET", path=STATUS_LOG_PATH, query=query, by_cookie=True)
+
+
+def call_log_request(
+    *, since: datetime, until: datetime, utc_offset: int, lang: str | None, wanted: str | None
+) -> Request:
+    """Return the request for the call log; raises UsageError.
+
+    Times are sent with `utc_offset`, in minutes: it is the zone of the times in the
+    file too.
+    """
+    _check_span(since, until)
+    _check_choice("language", lang, LANGUAGES)
+    _check_choice("format", wanted, CALL_LOG_FORMATS)
+    if not OFFSET_MIN <= utc_offset <= OFFSET_MAX:
+        raise UsageError(
+            f"there is no time zone {utc_offset} minutes from UTC",
+            hint=f"Give minutes from {OFFSET_MIN} to {OFFSET_MAX}.",
+        )
+    zone = timezone(timedelta(minutes=utc_offset))
+    parts = [
+        f"dateFrom={_zoned(since, zone)}",
+        f"dateTo={_zoned(until, zone)}",
+        f"localTimeZoneOffset={_plus_coded(f'{utc_offset:+d}')}",
+    ]
+    if lang is not None:
+        parts.append(f"lang={lang}")
+    if wanted is not None:
+        parts.append(f"typeFile={wanted}")
+    return Request(method="GET", path=CALL_LOG_PATH, query="&".join(parts), by_cookie=True)
+
+
+def kind_of(wanted: str | None) -> Kind:
+    """Return what a file of a format looks like; without one the dashboard may choose."""
+    if wanted is None:
+        return "any"
+    return "workbook" if wanted == "xlsx" else "text"
+
+
+class ReportFilter:
+    """Write the body of an answer to `out` as long as it is a report; `count` bytes so far.
+
+    Its methods raise NoReport. `finish` belongs behind a whole answer: a short one is
+    looked at only then.
+    """
+
+    def __init__(self, out: BinaryIO, kind: Kind, progress: Progress | None) -> None:
+        self._out = out
+        self._kind = kind
+        self._progress = progress
+        self._content_type = ""
+        self._total: int | None = None
+        self._head: bytes | None = b""
+        self.count = 0
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Look at the head of the answer."""
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding not in {"", "identity"}:
+            raise NoReport(f"the answer is packed with {coding}, which was not asked for")
+        length = headers.get("content-length", "")
+        self._total = int(length) if length.isdecimal() else None
+        if self._total is None and "chunked" not in headers.get("transfer-encoding", "").lower():
+            raise NoReport("the answer does not say where it ends, so a cut would not be seen")
+        self._content_type = headers.get("content-type", "").lower()
+
+    def write(self, piece: bytes) -> None:
+        """Pass a piece on; the first ones wait until there are enough of them to look at."""
+        if self._head is not None:
+            self._head += piece
+            if len(self._head) < _HEAD:
+                return
+            piece = self._checked_head(self._head)
+        self._pass_on(piece)
+
+    def finish(self) -> None:
+        """Say that the answer is whole."""
+        if self._head is not None:
+            self._pass_on(self._checked_head(self._head))
+        self._out.flush()
+
+    def _checked_head(self, head: bytes) -> bytes:
+        """Return the beginning when it is that of a report; it is not looked at again."""
+        is_workbook = head.startswith(_ZIP)
+        if not is_workbook:
+            problem = self._problem_of_text(head)
+            if problem:
+                raise NoReport(problem)
+        if self._kind == "workbook" and not is_workbook:
+            raise NoReport("the answer is no xlsx file")
+        if self._kind == "text" and is_workbook:
+            raise NoReport("the answer is an xlsx file, which was not asked for")
+        self._head = None
+        return head
+
+    def _problem_of_text(self, head: bytes) -> str:
+        text = head.decode("utf-8-sig", errors="replace")
+        if is_page(text, declared="html" in self._content_type):
+            return "the answer is a web page, such as a login page"
+        if text.lstrip()[:1] == "{" or "json" in self._content_type:
+            # Not quoted: it may repeat the token, and is not blotted out here.
+            return "the answer is JSON, which may tell of an error, and no report"
+        return ""
+
+    def _pass_on(self, piece: bytes) -> None:
+        self._out.write(piece)
+        self.count += len(piece)
+        if self._progress is not None:
+            self._progress(self.count, self._total)
+
+
+def _check_span(since: datetime, until: datetime) -> None:
+    for moment in (since, until):
+        if moment.tzinfo is None or moment.utcoffset() is None:
+            raise UsageError(
+                f"{moment.isoformat()} may be any moment: it has no time zone",
+                hint="Give a time with an offset, such as 2026-11-01T00:00:00+03:00.",
+            )
+    if since >= until:
+        raise UsageError(
+            f"there is nothing between {since.isoformat()} and {until.isoformat()}",
+            hint="Give a beginning that is before the end.",
+        )
+
+
+def _check_choice(what: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise UsageError(
+            f"there is no {what} {value!r} of this report",
+            hint=f"Choose {' or '.join(choices)}.",
+        )
+
+
+def _utc(moment: datetime) -> str:
+    return _text(moment.astimezone(UTC).replace(tzinfo=None))
+
+
+def _zoned(moment: datetime, zone: timezone) -> str:
+    return _plus_coded(_text(moment.astimezone(zone)))
+
+
+def _text(moment: datetime) -> str:
+    return moment.replace(microsecond=0).isoformat()
+
+
+def _plus_coded(text: str) -> str:
+    """Write a plus as it stands in a query, where a bare one means a blank."""
+    return text.replace("+", "%2B")

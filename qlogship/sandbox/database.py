@@ -1,0 +1,81 @@
+"""The emulator's one SQLite file: opening it, its tables, transactions.
+
+The methods may be called from any thread: one lock guards the one connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from qlogship.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_APPLICATION_ID = 0x716C7362
+
+
+class Database:
+    """The file at `path`, or memory when it is None.
+
+    Raises StateError when the file cannot be used, or belongs to another program.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._lock = threading.Lock()
+        try:
+            self._connection = sqlite3.connect(
+                ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
+            )
+            self._prepare()
+        except sqlite3.Error as error:
+            raise StateError(
+                f"the sandbox cannot keep its data in {path}: {error}",
+                hint="Name a file that can be written, and that the sandbox itself made.",
+            ) from error
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._lock:
+            self._connection.close()
+
+    def make(self, schema: str) -> None:
+        """Make the tables that are not there yet."""
+        with self._lock:
+            self._connection.executescript(schema)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for changes that are made together or not at all."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for questions that must see the same state."""
+        with self._lock:
+            yield self._connection
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows that a question finds."""
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def _prepare(self) -> None:
+        (owner,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and owner != _APPLICATION_ID:
+            raise sqlite3.DatabaseError("it is the database of another program")
+        self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
