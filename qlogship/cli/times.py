@@ -60,6 +60,14 @@ def moment(
     return found
 
 
+def offset_in(text: str) -> tzinfo | None:
+    """Return the offset that a time is written with, such as +03:00 or Z; None for none."""
+    try:
+        return datetime.fromisoformat(text.strip()).tzinfo
+    except ValueError:
+        return None
+
+
 def zone_named(option: str, name: str | None) -> ZoneInfo | None:
     """Return the time zone of a name such as Europe/Berlin; None for none."""
     if name is None:
