@@ -224,4 +224,6 @@ class Maker:
 
 
 def _no_proof(error: OutcomeUnknown) -> DashboardUnreachable:
-    return DashboardUnreachable(error.message, hint="Try again in a while.")
+    return DashboardUnreachable(
+        error.message, hint="Look at `qlogship users list` before you try again."
+    )

@@ -83,9 +83,6 @@ def add(  # noqa: PLR0917 -- typer calls it by name
             show_default=False,
         ),
     ] = None,
-    password: Annotated[
-        str | None, typer.Option("--password", hidden=True, show_default=False)
-    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -98,7 +95,6 @@ def add(  # noqa: PLR0917 -- typer calls it by name
     The answer of a lost connection is looked up: a user is never added twice. An
     address that somebody has already is an error.
     """
-    passwords.refuse_in_arguments(password)
     _not_both("--generate-password", generate_password, "--password-file", password_file)
     _not_both("--config-file", config_file, "--config-template", config_template)
     settings = load(config, environ=os.environ).settings

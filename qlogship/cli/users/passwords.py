@@ -9,16 +9,21 @@ import secrets
 import string
 import sys
 from getpass import getpass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+from typer.core import TyperCommand
 
 from qlogship.cli import output
 from qlogship.errors import QlogshipError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OTHER_WAYS: Final = (
     "Leave it out to be asked for it; or use --generate-password, or --password-file FILE."
 )
 
+_OPTION: Final = "--password"
 _LENGTH: Final = 20
 # Without what looks like another: 0 and O, 1, l and I.
 _LETTERS: Final = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1lI")))
@@ -26,13 +31,21 @@ _SIZE_MAX: Final = 4096
 _TRIES: Final = 3
 
 
-def refuse_in_arguments(value: str | None) -> None:
-    """Refuse a password that was typed as an argument, and say what to do; never repeat it."""
-    if value is not None:
-        raise UsageError(
-            "a password does not belong on the command line: ps and the shell's history show it",
-            hint=f"{OTHER_WAYS} If the one you typed is in use, change it.",
-        )
+class AddCommand(TyperCommand):
+    """A command that explains where passwords come from when one is typed behind it.
+
+    Before anything else is read: what stands beside a password that was not quoted
+    would be repeated in a complaint.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 -- see cli.app
+        """Refuse `--password`, with a value or without."""
+        if any(word == _OPTION or word.startswith(f"{_OPTION}=") for word in args):
+            raise UsageError(
+                "a password does not belong on the command line: ps and the history show it",
+                hint=f"{OTHER_WAYS} Change one that you typed here and that is in use.",
+            )
+        return super().parse_args(ctx, args)
 
 
 def of(who: str, *, generate: bool, file: Path | None) -> str:
