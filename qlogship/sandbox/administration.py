@@ -83,15 +83,16 @@ class ListUsers(Operation):
 
     async def _read(self, request: Request) -> None:
         query = request.query_params
-        self._sort = _choice(query, "sortColumn", tuple(SORTS), "id")
-        self._descending = _choice(query, "sortDirection", ("asc", "desc"), "desc") == "desc"
+        self._sort = choice(query, "sortColumn", tuple(SORTS), "id")
+        self._descending = choice(query, "sortDirection", ("asc", "desc"), "desc") == "desc"
         size = _whole(query, "pageSize", 20)
         self._number = _whole(query, "pageNumber", 1)
-        everybody = _choice(query, "allUsers", ("true", "false"), "false") == "true"
+        everybody = choice(query, "allUsers", ("true", "false"), "false") == "true"
         self._size = None if everybody else size
 
 
-def _choice(query: QueryParams, name: str, choices: tuple[str, ...], default: str) -> str:
+def choice(query: QueryParams, name: str, choices: tuple[str, ...], default: str) -> str:
+    """Return a parameter that has a few values only; raises BadRequest."""
     value = query.get(name, default)
     if value not in choices:
         raise BadRequest(f"{name}: one of {', '.join(choices)} is expected")

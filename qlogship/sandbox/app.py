@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from qlogship.sandbox import faults, faults_json, page
 from qlogship.sandbox.administration import CreateUser, DeleteUsers, ListUsers
+from qlogship.sandbox.downloads import AgentStatusLog, CallLog
 from qlogship.sandbox.operations import (
     BadRequest,
     Clear,
@@ -29,6 +30,7 @@ from qlogship.sandbox.replies import (
     Cut,
     Half,
     Silence,
+    Slowly,
     Trickle,
     as_json,
     error,
@@ -83,6 +85,8 @@ class Emulator:
             Route("/api/settings/users", self._serve(ListUsers), methods=["GET"]),
             Route("/api/settings/users/save", self._serve(CreateUser), methods=["POST"]),
             Route("/api/settings/users/delete", self._serve(DeleteUsers), methods=["POST"]),
+            Route("/api/reports/agents/worktime/raw", self._serve(AgentStatusLog), methods=["GET"]),
+            Route("/api/history/calls/export", self._serve(CallLog), methods=["GET"]),
             Route("/", self._page),
             Route("/login/", lambda _: login_page()),
             Route("/sandbox/summary", self._summary),
@@ -213,6 +217,8 @@ def _reply(action: faults.Action, usual: Response | None) -> ASGIApp:
                 return Half(usual, reset)
             case faults.Trickle(every):
                 return Trickle(every)
+            case faults.Slow(piece, every):
+                return Slowly(usual, piece, every)
             case faults.Pass() | faults.Delay() | faults.ExpireTokens():
                 return usual
     return _wrong_reply(action)

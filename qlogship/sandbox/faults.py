@@ -118,6 +118,15 @@ class Trickle:
 
 
 @dataclass(frozen=True, slots=True)
+class Slow:
+    """Do the work, then send the answer `piece` bytes at a time, one every `every` seconds."""
+
+    name: ClassVar[str] = "slow"
+    piece: int = 1024
+    every: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
 class Hang:
     """Never answer: after the whole body, or reading no more than `after` bytes of it."""
 
@@ -168,6 +177,7 @@ Action = (
     | Drop
     | HalfReply
     | Trickle
+    | Slow
     | Hang
     | ExpireTokens
     | Delay
@@ -180,12 +190,13 @@ ACTIONS: dict[str, type[Action]] = {action.name: action for action in get_args(A
 # a mishap, so they stand for ever unless the step says otherwise.
 CONDITIONAL = (TooLarge, RefuseContaining)
 
-_APPLYING = (Pass, Delay, ExpireTokens, LoseReply, HalfReply, Trickle)
+_APPLYING = (Pass, Delay, ExpireTokens, LoseReply, HalfReply, Trickle, Slow)
 _ON_RECORD: dict[type[Action], str] = {
     LoseReply: "reply lost",
     Drop: "cut off",
     HalfReply: "half a reply",
     Trickle: "trickled reply",
+    Slow: "slow reply",
     Hang: "no answer",
     Html: "login page",
 }

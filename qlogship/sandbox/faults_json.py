@@ -155,6 +155,10 @@ def _is_size(value: object) -> bool:
     return _is_whole(value, least=0)
 
 
+def _is_piece(value: object) -> bool:
+    return _is_whole(value, least=1)
+
+
 def _is_size_or_none(value: object) -> bool:
     return value is None or _is_whole(value, least=0)
 
@@ -193,6 +197,7 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "headers": (_is_headers, "an object of header names and texts"),
     "limit": (_is_size, "a whole number of bytes"),
     "location": (_is_header_value, "text on one line"),
+    "piece": (_is_piece, "a whole number of bytes above 0"),
     "reset": (_is_flag, "true or false"),
     "seconds": (_is_seconds, "a number of seconds above 0"),
     "status": (_is_status, "a number from 200 to 599"),

@@ -119,6 +119,37 @@ class Half:
 
 
 @dataclass(frozen=True, slots=True)
+class Slowly:
+    """The whole answer, `piece` bytes every `every` seconds."""
+
+    whole: Response
+    piece: int
+    every: float
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send piece after piece, until the client has it all or has left."""
+        body = bytes(self.whole.body)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.whole.status_code,
+                "headers": self.whole.raw_headers,
+            }
+        )
+        leaving = asyncio.ensure_future(client_left(receive))
+        try:
+            for start in range(0, len(body), self.piece):
+                await asyncio.wait([leaving], timeout=self.every)
+                if leaving.done():
+                    return
+                piece = body[start : start + self.piece]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            leaving.cancel()
+
+
+@dataclass(frozen=True, slots=True)
 class Trickle:
     """The headers of a long answer, then a blank every `every` seconds until the client leaves."""
 

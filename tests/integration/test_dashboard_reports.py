@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pytest
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 2, tzinfo=UTC)
 REPORT = b"time;agent\n" + b"2026-11-01T00:00:00;Anna\n" * 40_000
-CSV = {"Content_Type": "text/csv"}
+CSV: dict[str, Any] = {"Content_Type": "text/csv"}
 ACCOUNT = EmailPassword("admin@company.ru", "admin-s3cret")
 
 
