@@ -72,6 +72,8 @@ COMMANDS: dict[str, Command] = {
     "reconcile": Command(
         "qlogship.cli.reconcile", "Compare archive, ledger and the dashboard's counts, per day."
     ),
+    "users": Command("qlogship.cli.users", "The dashboard's users: list, add, import, delete."),
+    "report": Command("qlogship.cli.report", "Download the agents' status log or the call log."),
     "config": Command("qlogship.cli.config", "Check, show and explain the settings."),
     "sandbox": Command(
         "qlogship.cli.sandbox", "A local Team Dashboard to try things on.", "sandbox"

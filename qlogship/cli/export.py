@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -81,7 +80,7 @@ def export(
             try:
                 write(wanted)
             except BrokenPipeError:
-                _stop_writing()  # a reader that went away, as in `| head`, wants no more
+                output.stop_writing()  # a reader that went away wants no more
                 return
     if as_json:
         output.print_json({"ok": True, "path": str(out), "records": records, "bytes": length})
@@ -126,8 +125,3 @@ def _said(path: Path) -> Iterator[None]:
             f"{path} cannot be written: {error.strerror or error}",
             hint="Name a file that you may write, on a disk with room for it.",
         ) from error
-
-
-def _stop_writing() -> None:
-    """Let the program end in peace although nobody reads what it wrote."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -89,7 +89,7 @@ def import_(
         become_owner(settings.state.directory)
         rows: list[dict[str, Any]] = []
         importer: Importer | None = None
-        meter = Meter(quiet=as_json, in_bytes=True, patient=True)
+        meter = Meter(quiet=as_json, unit="bytes", patient=True)
         for path, file in zip(files, opened, strict=True):
             done: Imported | SourceUnreadable
             if isinstance(file, SourceUnreadable):

@@ -69,7 +69,12 @@ def print_bytes(data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _lost(error) from None
+        raise lost(error) from None
+
+
+def stop_writing() -> None:
+    """Let the program end in peace although nobody reads what it wrote, as in `| head`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_note(text: str) -> None:
@@ -156,7 +161,7 @@ def flush() -> None:
         # Python flushes once more when it ends; let that succeed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            raise _lost(error) from None
+            raise lost(error) from None
 
 
 def _write(text: str) -> None:
@@ -165,10 +170,11 @@ def _write(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _lost(error) from None
+        raise lost(error) from None
 
 
-def _lost(error: OSError) -> ResultLost:
+def lost(error: OSError) -> ResultLost:
+    """Return the error for a result that cannot be written to stdout."""
     return ResultLost(
         f"the result cannot be written: {error.strerror}",
         hint="Look at what stdout leads to; is its disk full?",

@@ -18,7 +18,7 @@ _LINE_EVERY: Final = 60.0
 class Meter:
     """Show how much of all is done, with rate and time left; use it in a `with`, or in several.
 
-    It counts records, or bytes when they are `in_bytes`. `quiet` shows nothing, for
+    `unit` is what is counted; "bytes" are shown as sizes. `quiet` shows nothing, for
     output that a program reads. Without a terminal the first line comes at once, or
     after a minute when `patient`: for work that is mostly short.
     """
@@ -28,13 +28,13 @@ class Meter:
         title: str = "",
         *,
         quiet: bool = False,
-        in_bytes: bool = False,
+        unit: str = "records",
         patient: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.title = title
         self._quiet = quiet
-        self._in_bytes = in_bytes
+        self._unit = unit
         self._clock = clock
         self._bar: Any = None
         self._task: Any = None
@@ -77,12 +77,12 @@ class Meter:
         self._said = text
 
     def _amount(self, done: int, total: int | None) -> str:
-        if self._in_bytes:
+        if self._unit == "bytes":
             return output.size(done) + (f" of {output.size(total)}" if total is not None else "")
-        return f"{done:,} of {total:,} records" if total is not None else f"{done:,} records"
+        return f"{done:,}{f' of {total:,}' if total is not None else ''} {self._unit}"
 
     def _speed(self, rate: float) -> str:
-        return f"{output.size(int(rate))}/s" if self._in_bytes else f"{rate:,.0f} a second"
+        return f"{output.size(int(rate))}/s" if self._unit == "bytes" else f"{rate:,.0f} a second"
 
     def _shows_a_bar(self) -> bool:
         """Tell whether there is a terminal to draw on; make the bar at its first use."""

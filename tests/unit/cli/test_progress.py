@@ -45,7 +45,7 @@ def test_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
 def test_patience(capsys: pytest.CaptureFixture[str]) -> None:
     """A patient meter says nothing of what takes less than a minute, file after file."""
     clock = Clock()
-    meter = Meter(in_bytes=True, patient=True, clock=clock)
+    meter = Meter(unit="bytes", patient=True, clock=clock)
     for name, total in (("old.1", 50 << 20), ("old.2.gz", None), ("old.3", 80 << 20)):
         meter.title = name
         with meter:

@@ -1,0 +1,100 @@
+"""Passwords for new users: asked for, read from a file, or made.
+
+None comes from the command line, which `ps` and the shell's history show to others.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import sys
+from getpass import getpass
+from typing import TYPE_CHECKING, Any, Final
+
+from typer.core import TyperCommand
+
+from qlogship.cli import output
+from qlogship.errors import QlogshipError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OTHER_WAYS: Final = (
+    "Leave it out to be asked for it; or use --generate-password, or --password-file FILE."
+)
+
+_OPTION: Final = "--password"
+_LENGTH: Final = 20
+# Without what looks like another: 0 and O, 1, l and I.
+_LETTERS: Final = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1lI")))
+_SIZE_MAX: Final = 4096
+_TRIES: Final = 3
+
+
+class AddCommand(TyperCommand):
+    """A command that explains where passwords come from when one is typed behind it.
+
+    Before anything else is read: what stands beside a password that was not quoted
+    would be repeated in a complaint.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 -- see cli.app
+        """Refuse `--password`, with a value or without."""
+        if any(word == _OPTION or word.startswith(f"{_OPTION}=") for word in args):
+            raise UsageError(
+                "a password does not belong on the command line: ps and the history show it",
+                hint=f"{OTHER_WAYS} Change one that you typed here and that is in use.",
+            )
+        return super().parse_args(ctx, args)
+
+
+def of(who: str, *, generate: bool, file: Path | None) -> str:
+    """Return the password of a new user: a made one, that in the file, or what is typed."""
+    if generate:
+        return _made()
+    return read_file(file) if file is not None else ask(who)
+
+
+def _made() -> str:
+    """Return a new password of 20 letters and digits, about 115 bits of chance."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+
+
+def read_file(path: Path) -> str:
+    """Return the password in a file, or on stdin for `-`: one line."""
+    try:
+        if str(path) == "-":
+            data = sys.stdin.buffer.read(_SIZE_MAX)
+        else:
+            with path.open("rb") as file:
+                data = file.read(_SIZE_MAX)
+        text = data.decode()
+    except OSError as error:
+        raise QlogshipError(
+            f"the password file {path} cannot be read: {error.strerror}",
+            hint="Name a file that you may read.",
+        ) from error
+    except UnicodeDecodeError:
+        text = ""
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text or "\n" in text:
+        raise QlogshipError(
+            f"{path} does not hold a password: one line of text, in UTF-8",
+            hint="Write the password into it, and nothing else.",
+        ) from None
+    return text
+
+
+def ask(who: str) -> str:
+    """Ask twice for a password on the terminal, which does not show it."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "there is no password, and nobody to ask for it: stdin is no terminal",
+            hint="Use --generate-password, or --password-file FILE.",
+        )
+    for _ in range(_TRIES):
+        first = getpass(f"Password for {output.printable(who)}: ", stream=sys.stderr)
+        if first == getpass("The same once more: ", stream=sys.stderr):
+            return first
+        output.print_note("These were two different passwords.")
+    raise UsageError("no password was given", hint="Run this again.")

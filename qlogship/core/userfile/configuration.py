@@ -1,0 +1,96 @@
+"""The softphone's configuration, made from a template and the values of one user.
+
+`{% … %}` and `{{ … }}` in a configuration belong to the Team Dashboard. So ours are
+written `@siplogin@`: a word in small letters between two at signs; `@@` is an at
+sign. A line in which every placeholder has nothing to show is left out.
+
+A value is somebody's text and becomes nothing but text: what would begin a new
+line, or a mark of the dashboard's own template language, is refused.
+
+The vendor's page gives the includes, and their order, in its example of creating a
+user; it does not say how an account is written. The lines with the SIP columns are
+therefore qlogship's own guess, meant to be replaced by a template of one's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PLACEHOLDERS: Final = (
+    "siplogin",
+    "sippassword",
+    "sipdisplayname",
+    "sipauthname",
+    "ext",
+    "name",
+    "surname",
+    "email",
+)
+
+INCLUDES: Final = "\n".join(
+    f'{{% include "{part}" %}}'
+    for part in (
+        "_Restrictions",
+        "_SipSettings",
+        "_Account1",
+        "_ACW",
+        "_Statuses",
+        "_Camera",
+        "_ScreenRecording",
+        "Default",
+    )
+)
+"""The configuration of the vendor's example, word for word."""
+
+DEFAULT: Final = f"""\
+{INCLUDES}
+Account1.Login=@siplogin@
+Account1.Password=@sippassword@
+Account1.DisplayName=@sipdisplayname@
+Account1.AuthName=@sipauthname@
+Account1.Extension=@ext@
+"""
+
+_PLACEHOLDER: Final = re.compile(r"@([a-z]*)@")
+_MARK: Final = re.compile(r"\{[{%#]|[}%#]\}")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def unknown_placeholders(template: str) -> list[str]:
+    """Return the words between at signs that stand for nothing, each once."""
+    found = dict.fromkeys(_PLACEHOLDER.findall(template))
+    return [word for word in found if word and word not in PLACEHOLDERS]
+
+
+def render(template: str, values: Mapping[str, str]) -> str:
+    """Return the configuration; a value that is missing is empty. No newline at its end.
+
+    Raises ValueError when a value would make more of it than text: a line of its own,
+    or a mark of the dashboard's template language, alone or with what stands beside it.
+    """
+    lines = []
+    for line in template.splitlines():
+        wanted = [word for word in _PLACEHOLDER.findall(line) if word]
+        if wanted and not any(values.get(word) for word in wanted):
+            continue
+        filled = _PLACEHOLDER.sub(lambda found: _value(found[1], values), line)
+        if _CONTROL.search("".join(values.get(word, "") for word in wanted)):
+            raise ValueError("a value holds a line end or another control character")
+        if Counter(_MARK.findall(filled)) != Counter(_MARK.findall(line)):
+            raise ValueError("a value makes a mark of the template language")
+        lines.append(filled)
+    return "\n".join(lines)
+
+
+def is_plain(value: str) -> bool:
+    """Tell whether a value can stand in a configuration: one line, and no template's mark."""
+    return not _CONTROL.search(value) and not _MARK.search(value)
+
+
+def _value(word: str, values: Mapping[str, str]) -> str:
+    return values.get(word, "") if word else "@"
