@@ -144,6 +144,16 @@ class Shipper:
         return self._notices.kinds
 
     @property
+    def notices(self) -> Notices:
+        """Where trouble is told of; what is told is written down by the next step."""
+        return self._notices
+
+    @property
+    def lag(self) -> int | None:
+        """The bytes that are not archived yet; None when the queue_log cannot be read."""
+        return self._source.lag() if self._source.trouble is None else None
+
+    @property
     def waiting(self) -> list[Upload]:
         """The uploads that are decided and to be sent, oldest first."""
         return self._waiting
