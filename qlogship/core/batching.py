@@ -151,15 +151,17 @@ class Window:
         """What was held back at the last cut."""
         return runs_of(entry.seq for entry in self._held)
 
-    def add(self, first_seq: int, text: bytes, *, silence: float = 0.0) -> int:
+    def add(
+        self, first_seq: int, text: bytes, *, silence: float = 0.0, written: float | None = None
+    ) -> int:
         """Take in records, each with its newline; return how many there are.
 
-        `silence` is the seconds that passed since the records before.
+        `silence` and `written` are for the clock; see `RecordClock.observe`.
         """
         block = _Block(first_seq, text, self._tracker.observe(text))
         self._blocks.append(block)
         self._new_bytes += len(text)
-        self._clock.observe(text, silence=silence)
+        self._clock.observe(text, silence=silence, written=written)
         return len(block.owners)
 
     def restore(self, records: Iterable[tuple[int, bytes]]) -> None:

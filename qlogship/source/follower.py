@@ -178,6 +178,16 @@ class QueueLog:
             return None
         return max(0.0, self._wall_clock() - self._live.file.status.st_mtime)
 
+    @property
+    def written_at(self) -> float | None:
+        """When the live file was written to, by its mtime, in epoch seconds.
+
+        None without one, and when that is still to come by the machine's clock.
+        """
+        if self._live is None or self._live.file.status.st_mtime > self._wall_clock() + 1.0:
+            return None
+        return self._live.file.status.st_mtime
+
     def scan(self) -> None:
         """Look at the whole family at the next `read`."""
         self._scan_due = True

@@ -130,6 +130,11 @@ class Archive:
         """The number the next record will get."""
         return self._next_seq
 
+    @property
+    def all_counted(self) -> bool:
+        """Whether there is no chunk left whose calls are to be counted."""
+        return self._counted
+
     def order(self) -> list[Run]:
         """Return the runs of all records in the order of time."""
         rows = self._db.execute("SELECT first_seq, last_seq FROM span ORDER BY rank")

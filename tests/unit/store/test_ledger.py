@@ -348,6 +348,7 @@ def test_figures(db: sqlite3.Connection, ledger: Ledger) -> None:
     now = figures(db)
 
     assert (now.accepted, now.unknown, now.quarantined, now.pending) == (3, 1, 1, 2)
+    assert now.superseded == 1
     assert (now.shipped_calls, now.shipped_lines, now.reported_calls) == (12, 30, 6)
     assert (now.possible_duplicates, now.generation, now.resync) == (1, 2, "idle")
     assert (now.held_calls, now.held_lines, now.odd_lines) == (5, 17, 6)
