@@ -57,7 +57,7 @@ build: $(FOR_WORK) ## the wheel, into dist/
 	@ls dist/*.whl
 
 .PHONY: packages
-packages: $(FOR_USE) ## the .deb and the .rpm, into dist/; VERSION=0.2.0rc1
+packages: $(VENV)/pyvenv.cfg ## the .deb and the .rpm, into dist/; VERSION=0.2.0rc1
 	@$(PYTHON) -m tools.packages.build $(if $(VERSION),--version '$(VERSION)')
 
 .PHONY: lock

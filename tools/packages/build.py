@@ -45,6 +45,7 @@ LEFT_OUT: Final = (
     "**/__pycache__",
     "**/tests",
     "**/*.pyi",
+    "**/.agents",
     "*.dist-info/RECORD",
     "*.dist-info/INSTALLER",
     "*.dist-info/REQUESTED",
@@ -140,7 +141,7 @@ def _program(tree: Path, version: str, wanted: str) -> None:
     target = [f"--target={site}", "--no-compile", "--no-deps", "--implementation=cp"]
     target += ["--python-version=" + ".".join(map(str, PYTHON))]
     target += [f"--platform={platform}" for platform in PLATFORMS]
-    _pip(*target, "--no-build-isolation", "--requirement", REQUIREMENTS)
+    _pip(*target, "--no-build-isolation", "--use-pep517", "--requirement", REQUIREMENTS)
 
     source = PLACE / "source"
     without = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -158,9 +159,12 @@ def _program(tree: Path, version: str, wanted: str) -> None:
     for pattern in LEFT_OUT:
         for path in list(site.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for folder in sorted(site.rglob("*/"), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
     home = tree / HOME
     (home / "bin").mkdir()
-    (home / "bin" / "python").symlink_to(f"/usr/bin/python{PYTHON[0]}.{PYTHON[1]}")
+    (home / "bin" / "python").symlink_to(f"../../../bin/python{PYTHON[0]}.{PYTHON[1]}")
     shutil.copy(PACKAGING / "qlogship", home / "bin")
     shutil.copy(PACKAGING / "pyvenv.cfg", home)
     (tree / "usr/bin").mkdir()

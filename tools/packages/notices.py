@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Texts that every Debian has, and that its policy wants to be pointed at.
 _ON_EVERY_DEBIAN: Final = {"Apache-2.0", "MPL-2.0"}
+_FULL_APACHE: Final = re.compile(r"Apache License\s+Version 2\.0, January 2004")
 _NAMES: Final = {
     "License :: OSI Approved :: MIT License": "MIT",
     "MIT License": "MIT",
@@ -50,7 +51,11 @@ def copyright_file(own: str, site: Path, place: Path) -> str:
         licence = _licence(metadata)
         if not texts or not licence:
             raise NoLicenceError(f"{info.name} does not tell its licence")
-        text = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in texts)
+        text = "\n\n".join(
+            text
+            for path in texts
+            if not _FULL_APACHE.search(text := path.read_text(encoding="utf-8").strip())
+        )
         files = " ".join(
             f"{place}/{path.name}{'/*' if path.is_dir() else ''}" for path in _parts(site, info)
         )
