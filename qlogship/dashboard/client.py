@@ -143,6 +143,10 @@ class TeamDashboard:
         """Remove all uploaded queue_log data of the tenant, whoever uploaded it."""
         return self._ask(CLEAR_PATH, {}, ())
 
+    def knock(self) -> Answer:
+        """Ask for an upload without a token and without a file; a dashboard refuses that."""
+        return self._post(UPLOAD_PATH, {}, ()).answer
+
     def abort(self) -> None:
         """End the request under way within a second, and refuse all later ones.
 
