@@ -36,10 +36,15 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What `history` "all" and "current" mean here; `unread` names what cannot be read whole."""
+    """What `history` "all" and "current" mean here.
+
+    `files` are the rotated ones, oldest first; `unread` names what could not be read
+    to its end.
+    """
 
     everything: Share
     current: Share
+    files: tuple[Path, ...] = ()
     unread: tuple[Path, ...] = ()
 
 
@@ -69,7 +74,7 @@ def take_census(path: Path, archives: Iterable[str]) -> Census:
         current = _count(path, CallCounter(), unread, progress.show)
         # A call that goes on in the live file is counted once in the whole.
         whole = _sum([*parts, _count(path, counter, unread, progress.show)])
-    return Census(whole, current, tuple(dict.fromkeys(unread)))
+    return Census(whole, current, tuple(files), tuple(dict.fromkeys(unread)))
 
 
 def _start(path: Path, unread: list[Path]) -> bytes:

@@ -93,6 +93,7 @@ def conduct(wishes: Wishes, course: Course, *, quiet: bool) -> dict[str, Any]:
     where = places(wishes.config, wishes.instance)
     owner = find_owner()
     present = look(where)
+    writing.check_writable(where.config)
     dialogue = Dialogue() if can_ask() and not wishes.yes else None
     draft = _draft(wishes, present)
     voice = None if quiet and dialogue is None else Dialogue()
@@ -106,11 +107,12 @@ def conduct(wishes: Wishes, course: Course, *, quiet: bool) -> dict[str, Any]:
         if plan.changes or plan.content.password is not None:
             _agree(plan, given, wishes, steps, where)
     except KeyboardInterrupt:
-        output.print_note("\nNothing was written.")
+        output.print_note("")
+        output.print_note("Nothing was written.")
         raise
     written = writing.put_in_place(plan.content, where, owner, password=password)
     mended = _mend_modes(where, owner, written)
-    course.more += _prove_settings(where, owner)
+    course.more += _prove_files(where, owner, given.ca_file)
     if not quiet:
         _tell(where, written, mended, course.more, owner)
     service = attend(
@@ -122,7 +124,7 @@ def conduct(wishes: Wishes, course: Course, *, quiet: bool) -> dict[str, Any]:
         restart=plan.content.password is not None,
     )
     return {
-        "ok": service["ok"] is not False,
+        "ok": service["ok"] is not False and all(proof.ok for proof in course.more),
         "changed": bool(written or mended),
         "settings": where.config,
         "credential": where.password,
@@ -220,7 +222,10 @@ def _agree(plan: Plan, given: Answers, wishes: Wishes, steps: Steps, where: Plac
     """Show what will be written and ask; without a dialogue only --yes overwrites."""
     dialogue = steps.dialogue
     if plan.overwrites:
-        output.print_note(f"\n{where.config} changes:" if dialogue else f"{where.config} changes:")
+        if dialogue is not None:
+            dialogue.head(f"{where.config} changes:")
+        else:
+            output.print_note(f"{where.config} changes:")
         for name, before, after in plan.differences:
             output.print_note(f"  {name}: {before} -> {after}")
     if dialogue is None:
@@ -263,10 +268,13 @@ def _mend_modes(where: Places, owner: Owner, written: list[Path]) -> list[Path]:
     return mended
 
 
-def _prove_settings(where: Places, owner: Owner) -> list[Proof]:
+def _prove_files(where: Places, owner: Owner, ca_file: Path | None) -> list[Proof]:
     """See whether the service's user can read what is in place now."""
     proofs = []
-    for what, path in (("settings", where.config), ("credential", where.password)):
+    files = [("settings", where.config), ("credential", where.password)]
+    if ca_file is not None:
+        files.append(("ca_file", ca_file))
+    for what, path in files:
         barrier = can_read_as(owner.user, path)
         if barrier is None:
             proofs.append(Proof(what, True, f"{owner.user} can read {path}"))

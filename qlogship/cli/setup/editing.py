@@ -147,9 +147,13 @@ def _comment_of(line: str) -> str:
 
 
 def _anew(wanted: dict[str, Any]) -> str:
-    parts = []
-    for section, keys in wanted.items():
-        if isinstance(keys, dict) and keys:
-            lines = [f"{key} = {as_toml(value)}" for key, value in keys.items()]
-            parts.append("\n".join([f"[{section}]", *lines, ""]))
+    """Return the text of a whole file. Only sections of values: no settings have more."""
+    top = {key: value for key, value in wanted.items() if not isinstance(value, dict)}
+    sections = {key: value for key, value in wanted.items() if isinstance(value, dict) and value}
+    parts = [_lines(top)] if top else []
+    parts += [f"[{name}]\n{_lines(keys)}" for name, keys in sections.items()]
     return "\n".join(parts)
+
+
+def _lines(keys: dict[str, Any]) -> str:
+    return "".join(f"{key} = {as_toml(value)}\n" for key, value in keys.items())

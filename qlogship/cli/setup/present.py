@@ -43,14 +43,16 @@ class Present:
 
 def look(places: Places) -> Present:
     """Look at the files of an installation. Raises SettingsError when they are at fault."""
+    text: str | None = None
+    wrong = False
     try:
-        text: str | None = places.config.read_bytes().decode()
+        text = places.config.read_bytes().decode()
     except (FileNotFoundError, NotADirectoryError):
-        text = None
+        pass
     except (OSError, UnicodeDecodeError):
-        text = ""  # what is wrong with it is said below
+        wrong = True  # how, is said by those who load it
     settings = None
-    if text is not None and not _is_blank(text):
+    if wrong or (text is not None and not _is_blank(text)):
         found = examine(places.config, environ={}, secrets=False)
         if found.loaded is None:
             raise SettingsError(found.faults)
@@ -114,7 +116,7 @@ def _is_blank(text: str) -> bool:
 
 
 def _secret(path: Path | None) -> str | None:
-    if path is None or not path.exists():
+    if path is None:
         return None
     place = str(path)
     # How open it is does not matter here: it is written anew, or its mode is mended.

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from qlogship.cli.identity import can_read_as
-from qlogship.config.model import Dashboard, Settings, Source, is_loopback
+from qlogship.config.model import Dashboard, Settings, is_loopback
+from qlogship.dashboard.client import trust
 from qlogship.dashboard.knock import Likeness, knock, likeness
 from qlogship.dashboard.reach import Reach, Refusal, Stage, examine
-from qlogship.errors import DashboardUnreachable, SourceUnreadable
+from qlogship.errors import CredentialsRefused, DashboardUnreachable, SourceUnreadable
 from qlogship.service.once import prove_login
 from qlogship.source.files import OpenFile
 
@@ -67,7 +68,9 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
     if found.failed is not None:
         raise _failure(url, found, ca_file)
     secure = url.startswith("https:")
-    place = f"{found.host} ({found.addresses[0]})" if found.addresses else found.host
+    place = found.host
+    if found.addresses and found.addresses[0] != found.host:
+        place += f" ({found.addresses[0]})"
     until = ""
     if found.certificate is not None:
         day = time.strftime("%Y-%m-%d", time.localtime(found.certificate.not_after))
@@ -98,20 +101,21 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
     return proof
 
 
+def prove_authority(ca_file: Path) -> None:
+    """See whether a file holds certificates to trust. Raises SettingsError."""
+    trust(ca_file)
+
+
 def prove_account(url: str, email: str, password: str, ca_file: Path | None) -> Proof:
     """Log in. Raises CredentialsRefused, DashboardUnreachable."""
-    prove_login(
-        Settings(
-            dashboard=Dashboard(
-                url=url,
-                email=email,
-                password=SecretStr(password),
-                ca_file=ca_file,
-                timeout=TIMEOUT,
-            ),
-            source=Source(),
-        )
-    )
+    account = SecretStr(password)
+    dashboard = Dashboard(url=url, email=email, password=account, ca_file=ca_file, timeout=TIMEOUT)
+    try:
+        prove_login(Settings(dashboard=dashboard))
+    except CredentialsRefused as error:
+        raise CredentialsRefused(
+            error.message, hint="Check the e-mail and the password by logging in with a browser."
+        ) from None
     return Proof("login", True, f"the dashboard lets {email} in")
 
 

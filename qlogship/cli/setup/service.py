@@ -32,34 +32,31 @@ def attend(
     """
     unit = Unit(where.unit) if where.unit is not None and Unit.is_here() else None
     if unit is None or not unit.is_known:
-        return _without_unit(where, wanted=bool(wanted), quiet=quiet)
+        return _ended(where, "none", _without_unit(where, wanted=bool(wanted)), quiet=quiet)
     active = unit.is_active
+    verb = "restart" if restart else "reload"
+    action = "none"
     if not active or not unit.is_enabled:
         if not _agreed(wanted, dialogue, "Start the service now, and with the machine?"):
             hint = f"Start it with `systemctl enable --now {unit.name}`."
-            _say(Standing(None, "the service was not started", hint), quiet=quiet)
-            return _result(where, "none", None, active=active)
+            found = Standing(None, "the service was not started", hint)
+            return _ended(where, action, found, quiet=quiet)
         unit.enable()
         action = "enabled"
-        if active and changed:
-            unit.renew(restart=restart)
-    elif changed:
-        verb = "restart" if restart else "reload"
+    if active and changed:
         question = f"The service runs with the old settings. {verb.capitalize()} it now?"
         if not _agreed(wanted, dialogue, question):
             hint = f"Let it take the new ones with `systemctl {verb} {unit.name}`."
-            _say(Standing(None, "the service runs with the old settings", hint), quiet=quiet)
-            return _result(where, "none", None, active=True, needs=verb)
+            found = Standing(None, "the service runs with the old settings", hint)
+            return _ended(where, action, found, quiet=quiet, needs=verb)
         unit.renew(restart=restart)
         action = f"{verb}ed"
-    else:
-        return _result(where, "none", None, active=True)
-    found = _wait(where, unit, quiet=quiet)
-    _say(found, quiet=quiet)
-    return _result(where, action, found, active=True)
+    if action == "none":
+        return _ended(where, action, Standing(True, "the service runs"), quiet=quiet)
+    return _ended(where, action, _wait(where, unit, quiet=quiet), quiet=quiet)
 
 
-def _without_unit(where: Places, *, wanted: bool, quiet: bool) -> dict[str, Any]:
+def _without_unit(where: Places, *, wanted: bool) -> Standing:
     """Say how to start what no unit can start here. Raises NotStarted when that was wanted."""
     if where.unit is None:
         words = f"no unit of systemd reads {where.config}"
@@ -68,8 +65,7 @@ def _without_unit(where: Places, *, wanted: bool, quiet: bool) -> dict[str, Any]
     hint = f"Start it with `qlogship run --config {where.config}`."
     if wanted:
         raise NotStarted(f"the settings are in place, but {words}", hint=hint)
-    _say(Standing(None, words, hint), quiet=quiet)
-    return _result(where, "none", None)
+    return Standing(None, words, hint)
 
 
 def _agreed(wanted: bool | None, dialogue: Dialogue | None, question: str) -> bool:
@@ -98,27 +94,18 @@ def _wait(where: Places, unit: Unit, *, quiet: bool) -> Standing:
     )
 
 
-def _say(found: Standing, *, quiet: bool) -> None:
-    if quiet:
-        return
-    output.print_text(f"{found.words[:1].upper()}{found.words[1:]}.")
-    if found.hint:
-        output.print_text(found.hint)
-
-
-def _result(
-    where: Places,
-    action: str,
-    found: Standing | None,
-    *,
-    active: bool | None = None,
-    needs: str | None = None,
+def _ended(
+    where: Places, action: str, found: Standing, *, quiet: bool, needs: str | None = None
 ) -> dict[str, Any]:
+    if not quiet:
+        output.print_text(f"{found.words[:1].upper()}{found.words[1:]}.")
+        if found.hint:
+            output.print_text(found.hint)
     return {
         "unit": where.unit,
         "action": action,
-        "active": active,
         "needs": needs,
-        "ok": found.ok if found is not None else None,
-        "detail": found.words if found is not None else None,
+        "ok": found.ok,
+        "detail": found.words,
+        "hint": found.hint,
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qlogship.cli.identity import can_read_as
 from qlogship.cli.setup import answers, proving
 from qlogship.cli.setup.answers import HISTORIES, UnfitAnswer
 from qlogship.cli.setup.census import Share, take_census
@@ -20,6 +21,7 @@ from qlogship.cli.setup.unit import run_command
 from qlogship.errors import (
     CredentialsRefused,
     DashboardUnreachable,
+    SettingsError,
     SourceUnreadable,
     UsageError,
 )
@@ -108,10 +110,12 @@ class Steps:
         if not name:
             return
         path = Path(name).expanduser().absolute()
-        if path.is_file():
-            self.draft.ca_file = path
+        try:
+            proving.prove_authority(path)
+        except SettingsError as fault:
+            self.dialogue.mark(fault.faults[0].problem, ok=False, hint=fault.faults[0].remedy)
         else:
-            self.dialogue.mark(f"{path} is no file", ok=False)
+            self.draft.ca_file = path
 
     # --- the account ---
 
@@ -222,19 +226,35 @@ class Steps:
         `settled` says that the service has started before: the answer counts no more.
         """
         default = self.draft.history or "all"
-        if settled or not self._head("history", "5 of 5: how far back to ship."):
+        if settled:
+            if self.voice is not None:
+                self.voice.mark("how far back to ship was settled at the first start", ok=True)
             return default
-        assert self.dialogue is not None  # noqa: S101 -- there is somebody to ask
+        if not self._head("history", "5 of 5: how far back to ship.") or self.dialogue is None:
+            return default
         census = take_census(source, archives)
         rows = {
-            "all": described(census.everything),
-            "current": f"{source.name} alone: {described(census.current)}",
+            "all": f"{counted(census.everything.files, 'file')}, {described(census.everything)}",
+            "current": f"{source.name} alone, {described(census.current)}",
             "none": "only what comes from now on",
         }
         self.dialogue.say(answers.in_columns(rows))
         for path in census.unread:
             self.dialogue.mark(f"{path} cannot be read to its end", ok=None)
+        self._warn_of_barred(census.files)
         return self.dialogue.choose("Ship", HISTORIES, default)
+
+    def _warn_of_barred(self, files: tuple[Path, ...]) -> None:
+        """Name the rotated files that were counted here and that the service cannot read."""
+        barred = [found for path in files if (found := can_read_as(self.owner.user, path))]
+        if barred and self.voice is not None:
+            typed = " && ".join(" ".join(command) for command in barred[0].commands)
+            self.voice.mark(
+                f"{counted(len(barred), 'rotated file')} of these cannot be read by the service:"
+                f" {barred[0].problem}",
+                ok=None,
+                hint=f"Type `{typed}`, and the like for the others." if typed else "",
+            )
 
     # --- what is said ---
 
@@ -267,14 +287,18 @@ class Steps:
 
 
 def described(share: Share) -> str:
-    """Return in words what some files hold: how many, from when to when, how much."""
-    files = f"{share.files:,} file{'' if share.files == 1 else 's'}"
+    """Return in words what some files hold: from when to when, and how much."""
     if share.first is None or share.last is None:
-        return f"{files}, no records yet"
+        return "no records yet"
     return (
-        f"{files}, {_day(share.first)} to {_day(share.last)},"
-        f" {share.records:,} records, {share.calls:,} calls"
+        f"{_day(share.first)} to {_day(share.last)}:"
+        f" {counted(share.records, 'record')}, {counted(share.calls, 'call')}"
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _day(seconds: int) -> str:

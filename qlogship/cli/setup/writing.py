@@ -85,6 +85,18 @@ def put_in_place(content: Content, places: Places, owner: Owner, *, password: st
     return list(files)
 
 
+def check_writable(path: Path) -> None:
+    """See whether a file can be put there, before anything is asked. Raises Unwritable."""
+    directory = path.parent
+    while not directory.exists() and directory != directory.parent:
+        directory = directory.parent
+    if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
+        raise Unwritable(
+            f"you may not write {path}",
+            hint="Run it as root, or name another place with --config FILE.",
+        )
+
+
 def mend_mode(path: Path, owner: Owner) -> bool:
     """Give a file the owner and the mode that it should have; say whether it had others."""
     with _said(path):
