@@ -20,7 +20,6 @@ from qlogship.cli.setup.present import Present, find_owner, has_begun, look
 from qlogship.cli.setup.proving import Proof
 from qlogship.cli.setup.service import attend
 from qlogship.cli.setup.steps import Draft, Steps
-from qlogship.config.reference import example_file
 from qlogship.errors import QlogshipError, UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +27,12 @@ if TYPE_CHECKING:
     from qlogship.config import Settings
 
 _STATE: Final = Path("/var/lib/qlogship")
+
+# How settings begin where there was no file, not even the package's.
+_FIRST: Final = """\
+# The settings of qlogship, written by `qlogship setup`. `qlogship config example` prints every
+# key, with its default and what it does.
+"""
 
 
 class NothingWritten(QlogshipError):
@@ -202,7 +207,7 @@ def _plan(given: Answers, password: str, where: Places, present: Present) -> Pla
     changes = answers.changes(given, where, now)
     text = None
     if changes:
-        text = editing.edited(example_file() if present.text is None else present.text, changes)
+        text = editing.edited(_FIRST if present.text is None else present.text, changes)
     content = writing.Content(
         settings=text,
         password=password if password != present.kept else None,

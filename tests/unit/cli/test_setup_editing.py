@@ -133,7 +133,7 @@ def test_any_file_says_what_was_wanted_and_everything_else_as_before(
 
 
 def test_the_example_file_takes_the_answers_in_its_own_lines() -> None:
-    """First settings are the example with the answers in it; no line is added."""
+    """Whoever began with `qlogship config example` finds them there; no line is added."""
     example = example_file()
     after = edited(example, {URL: "https://c", PATH: "/b", ("source", "history"): "none"})
     assert len(after.split("\n")) == len(example.split("\n"))
