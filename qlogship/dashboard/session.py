@@ -115,6 +115,10 @@ class Session:
         _, outcome = self._new_token()
         return outcome
 
+    def knock(self, request: Request) -> Answer:
+        """Make a request as a stranger, without a token."""
+        return self._exchange(request, {}, None).answer
+
     def ask(self, request: Request, sink: Sink | None = None) -> Reply:
         """Make a request with a token; when it is refused, once more with a new one.
 
