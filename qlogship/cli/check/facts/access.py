@@ -1,0 +1,148 @@
+"""The service's user, and what it may read: tried as that user where root asks."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from qlogship.cli.identity import Account, Barrier, can_read_as
+from qlogship.source.family import members
+
+if TYPE_CHECKING:
+    from qlogship.cli.check.facts.unit import UnitFacts
+    from qlogship.cli.check.machine import Machine
+    from qlogship.config import Settings
+
+# Each file that is tried costs a process; nobody keeps more rotated files than this.
+_TRIED_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class UserFacts:
+    """The user that the service runs as; `account` is None when there is no such user.
+
+    `missing_groups` are those the running service does not have, though its user
+    is in them by now.
+    """
+
+    name: str
+    account: Account | None
+    groups: tuple[str, ...] = ()
+    missing_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """The queue_log and its rotated files, and what keeps the service from reading them.
+
+    `key` is device and inode. `readable` is None when nobody could try.
+    `closed_directories` are those of `source.archives` that cannot be listed.
+    """
+
+    path: Path
+    real: Path
+    exists: bool
+    key: tuple[int, int] | None = None
+    size: int = 0
+    readable: bool | None = None
+    barrier: Barrier | None = None
+    rotated: int = 0
+    barred: tuple[Barrier, ...] = ()
+    closed_directories: tuple[Path, ...] = ()
+
+
+def account_of(name: str) -> Account | None:
+    """Return a user with all groups; None when there is none."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Account(name, entry.pw_uid, frozenset(os.getgrouplist(name, entry.pw_gid)))
+
+
+def gather_user(machine: Machine, unit: UnitFacts) -> UserFacts:
+    """Find out who the service is: the unit's user, else the one that the package makes."""
+    name = unit.user or machine.service_user
+    account = account_of(name)
+    if account is None:
+        return UserFacts(name, None)
+    missing: tuple[str, ...] = ()
+    running = _groups_of(machine.proc, unit.pid)
+    if running is not None:
+        missing = tuple(sorted(map(_group, account.gids - running)))
+    return UserFacts(name, account, tuple(sorted(map(_group, account.gids))), missing)
+
+
+def gather_source(settings: Settings, user: UserFacts) -> SourceFacts:
+    """Try to read the queue_log, its directory, and the files that rotation made of it."""
+    path, archives = settings.source.path, settings.source.archives
+    real = Path(os.path.realpath(path))
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return SourceFacts(path, real, exists=False)
+    except OSError:  # whoever asks may not look
+        return SourceFacts(path, real, exists=True)
+    facts = SourceFacts(
+        path, real, exists=True, key=(status.st_dev, status.st_ino), size=status.st_size
+    )
+    if user.account is None:
+        return facts
+    rotated = [member.path for member in members(path, archives) if member.rotated]
+    barriers = [can_read_as(user.name, one) for one in rotated[-_TRIED_MAX:]]
+    barrier = can_read_as(user.name, path)
+    return SourceFacts(
+        path,
+        real,
+        exists=True,
+        key=facts.key,
+        size=facts.size,
+        readable=barrier is None,
+        barrier=barrier,
+        rotated=len(rotated),
+        barred=tuple(one for one in barriers if one is not None),
+        closed_directories=_closed(archives, user.name),
+    )
+
+
+def _closed(archives: tuple[str, ...], user: str) -> tuple[Path, ...]:
+    """Return the directories of the patterns that hold no file yet and cannot be listed.
+
+    Where there is a file, that one was tried, and its directory with it.
+    """
+    closed = []
+    for directory in {Path(found) for pattern in archives for found in glob(_parent(pattern))}:  # noqa: PTH207 -- an absolute pattern
+        barrier = can_read_as(user, directory / ".")
+        if barrier is not None and barrier.commands:
+            closed.append(directory)
+    return tuple(sorted(closed))
+
+
+def _parent(pattern: str) -> str:
+    return pattern.rpartition("/")[0] or "/"
+
+
+def _groups_of(proc: Path, pid: int | None) -> frozenset[int] | None:
+    """Return the groups a process has; None when it is gone."""
+    if pid is None:
+        return None
+    try:
+        text = Path(proc, str(pid), "status").read_text(errors="replace")
+    except OSError:
+        return None
+    values = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return frozenset(
+        int(word) for name in ("Gid", "Groups") for word in values.get(name, "").split()
+    )
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
