@@ -10,7 +10,7 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.cli.identity import Account, Barrier, can_read_as
+from qlogship.cli.identity import Account, Barrier, Step, can_read_as, lacks
 from qlogship.source.family import members
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Each file that is tried costs a process; nobody keeps more rotated files than this.
 _TRIED_MAX: Final = 200
+
+_LIST: Final = 5  # read and search
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +108,24 @@ def gather_source(settings: Settings, user: UserFacts) -> SourceFacts:
         barrier=barrier,
         rotated=len(rotated),
         barred=tuple(one for one in barriers if one is not None),
-        closed_directories=_closed(archives, user.name),
+        closed_directories=_closed(archives, user.account),
     )
 
 
-def _closed(archives: tuple[str, ...], user: str) -> tuple[Path, ...]:
-    """Return the directories of the patterns that hold no file yet and cannot be listed.
-
-    Where there is a file, that one was tried, and its directory with it.
-    """
+def _closed(archives: tuple[str, ...], account: Account) -> tuple[Path, ...]:
+    """Return the directories that the patterns name and that owner and mode close to the user."""
     closed = []
-    for directory in {Path(found) for pattern in archives for found in glob(_parent(pattern))}:  # noqa: PTH207 -- an absolute pattern
-        barrier = can_read_as(user, directory / ".")
-        if barrier is not None and barrier.commands:
+    # glob takes an absolute pattern, Path.glob does not.
+    named = {found for pattern in archives for found in glob(_parent(pattern))}  # noqa: PTH207
+    for directory in map(Path, sorted(named)):
+        try:
+            status = directory.stat()
+        except OSError:
+            continue
+        step = Step(directory, _LIST, status.st_uid, status.st_gid, status.st_mode, "")
+        if lacks(account, step):
             closed.append(directory)
-    return tuple(sorted(closed))
+    return tuple(closed)
 
 
 def _parent(pattern: str) -> str:

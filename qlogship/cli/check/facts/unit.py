@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qlogship.cli.app import PROGRAM
 from qlogship.config.model import DEFAULT_PATH
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _packaged(machine: Machine, name: str) -> Path | None:
 
 def _is_same(program: Path, command: tuple[str, ...]) -> bool | None:
     """Say whether the unit starts the program that was called; None when nobody can tell."""
-    if not command or not program.is_absolute():
+    if not command or not program.is_absolute() or program.name != PROGRAM:
         return None
     try:
         return program.samefile(command[0])

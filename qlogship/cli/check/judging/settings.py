@@ -87,7 +87,7 @@ def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
             f"others can read or change the {one.key} ({stat.filemode(file.mode)})",
             f"Run `chown root:root {file.path} && chmod 0600 {file.path}`.",
         )
-    elif not one.by_unit and file.mode & stat.S_IRGRP and not _is_own(one, account):
+    elif _is_lent(one, account):
         yield warning(
             "secret.open",
             file.path,
@@ -101,6 +101,17 @@ def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
             f"the service cannot read the {one.key}: {one.barrier.problem}",
             f"Run `chgrp {account.name} {file.path} && chmod 0640 {file.path}`.",
         )
+
+
+def _is_lent(one: SecretFile, account: Account | None) -> bool:
+    """Say whether a strange group may read the file; that all may, the settings refuse."""
+    mode = one.file.mode
+    return (
+        not one.by_unit
+        and bool(mode & stat.S_IRGRP)
+        and not mode & (stat.S_IRWXO | stat.S_IWGRP)
+        and not _is_own(one, account)
+    )
 
 
 def _is_own(one: SecretFile, account: Account | None) -> bool:
