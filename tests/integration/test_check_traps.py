@@ -9,17 +9,19 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+import trustme
 
 from qlogship.cli.check.findings import Level
 from qlogship.sandbox.server import Sandbox
 from qlogship.store.store import Store
 from tests.fixtures import logrotate as real
 from tests.support.calls import call
-from tests.support.far_end import FarEnd, date_header
+from tests.support.far_end import FarEnd, date_header, server_context
 from tests.support.installation import Installation
 from tests.support.sound import ME, MY_GROUP, PID, Sound
 from tests.support.waiting import until
@@ -231,6 +233,10 @@ TRAPS: Final[dict[str, tuple[Callable[[Sound], object], list[tuple[str, Level]]]
     "a console beside it": (
         lambda sound: sound.run_asterisk(pid=5000, arguments="asterisk -rvvv"),
         [],
+    ),
+    "nothing but a console": (
+        lambda sound: sound.run_asterisk(arguments="/usr/sbin/asterisk -rx core"),
+        [("asterisk.not-running", WARNING)],
     ),
     "a second asterisk": (
         lambda sound: sound.run_asterisk("/opt/two/queue_log", pid=4000),
@@ -464,6 +470,58 @@ def test_a_dashboard_that_is_not_there(sound: Sound) -> None:
     """Nobody logs in where nobody answers."""
     sound.configure(dashboard={"url": "http://127.0.0.1:9"})
     assert sound.faults(offline=False) == [("dashboard.unreachable", PROBLEM)]
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "known", "expected"),
+    [
+        ("127.0.0.1", 60, True, []),
+        ("127.0.0.1", 20, True, [("tls.expires", WARNING)]),
+        ("127.0.0.1", -1, True, [("tls.expired", PROBLEM)]),
+        ("pbx.example.com", 60, True, [("tls.wrong-name", PROBLEM)]),
+        ("127.0.0.1", 60, False, [("tls.issuer-unknown", PROBLEM)]),
+    ],
+)
+def test_certificates(
+    *, name: str, days: int, known: bool, expected: list[tuple[str, Level]], sound: Sound
+) -> None:
+    """What is wrong with a certificate is said before anybody logs in."""
+    authority = trustme.CA()
+    end = datetime.now(UTC) + timedelta(days=days, hours=1)
+    leaf = authority.issue_cert(name, not_before=end - timedelta(days=90), not_after=end)
+    ca_file = sound.root / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    answer = f"HTTP/1.1 200 OK\r\nDate: {date_header(time.time())}\r\n\r\n".encode()
+    with FarEnd(answer, tls=server_context(leaf)) as far:
+        sound.configure(dashboard={"url": far.url})
+        if known:
+            sound.configure(dashboard={"ca_file": str(ca_file)})
+        faults = sound.faults(offline=False)
+    assert [one for one in faults if not one[0].startswith("login.")] == expected
+
+
+def test_what_is_no_dashboard(sound: Sound) -> None:
+    """A web server without a login is told from a refusal."""
+    with FarEnd(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as far:
+        sound.configure(dashboard={"url": far.url})
+        assert sound.faults(offline=False) == [("login.failed", PROBLEM)]
+
+
+def test_an_address_that_redirects(sound: Sound) -> None:
+    """The address that is redirected to is named, and is what to set."""
+    answer = b"HTTP/1.1 301 Moved\r\nLocation: https://example.com/\r\nContent-Length: 0\r\n\r\n"
+    with FarEnd(answer) as far:
+        sound.configure(dashboard={"url": far.url})
+        found = [one for one in sound.findings(offline=False) if one.level is PROBLEM]
+    assert found[0].id == "dashboard.redirects"
+    assert "https://example.com/" in found[0].message
+
+
+def test_what_speaks_no_http(sound: Sound) -> None:
+    """Something else that listens there is no dashboard."""
+    with FarEnd(b"SSH-2.0\r\n") as far:
+        sound.configure(dashboard={"url": far.url})
+        assert sound.faults(offline=False) == [("dashboard.no-answer", PROBLEM)]
 
 
 def test_a_name_that_leads_nowhere(sound: Sound) -> None:

@@ -72,5 +72,14 @@ def read_text(path: Path) -> str | None:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             return file.read(_TEXT_MAX).decode(errors="replace")
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL in it is no name
         return None
+
+
+def exists(path: Path) -> bool:
+    """Say whether a path leads to something, as far as whoever asks may look."""
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qlogship.cli.check.facts import access, asterisk, network, rotation, settings, state, unit
+from qlogship.cli.check.machine import exists
 
 if TYPE_CHECKING:
     from qlogship.cli.check.facts.access import SourceFacts, UserFacts
@@ -54,8 +55,13 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
     file = settings.chosen_path(path, machine.environ).absolute()
     of_unit = unit.gather(machine, file)
     user = access.gather_user(machine, of_unit)
-    name = user.name if user.account is not None else None
-    said = settings.gather(machine, file, of_unit, user=name)
+    said = settings.gather(machine, file, of_unit, user=user.known)
+    if user.account is None and not of_unit.load and said.settings is not None:
+        # Without systemd and without the package's user, whoever owns the state is meant.
+        owner = _owner(said.settings.state.directory)
+        if owner is not None:
+            user = access.UserFacts(owner.name, owner, access.groups_of(owner))
+            said = settings.gather(machine, file, of_unit, user=user.known)
     now, program = machine.wall_clock(), machine.program
     wanted = said.settings
     if wanted is None:
@@ -73,6 +79,7 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
         rotation=rotation.gather(
             machine,
             wanted,
+            # Without a process and a word in asterisk.conf, whoever owns the file writes it.
             asterisk=of_asterisk.account or _owner(wanted.source.path),
             service=user.account,
         ),
@@ -85,7 +92,7 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
 
 
 def _owner(path: Path) -> Account | None:
-    """Return the owner of the queue_log, who must be Asterisk's user; root's files tell nothing."""
+    """Return whose a file or directory is; what is root's tells nothing."""
     try:
         name = path.owner()
     except (OSError, KeyError):
@@ -95,7 +102,7 @@ def _owner(path: Path) -> Account | None:
 
 def _synchronised(machine: Machine) -> bool | None:
     """Ask whether a time service keeps the clock right; in a container the host does."""
-    if machine.container_mark.exists():
+    if exists(machine.container_mark):
         return None
     said = machine.ask(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
     return None if said is None or not said.strip() else said.strip() == "yes"

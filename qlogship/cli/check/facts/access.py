@@ -37,6 +37,11 @@ class UserFacts:
     groups: tuple[str, ...] = ()
     missing_groups: tuple[str, ...] = ()
 
+    @property
+    def known(self) -> str | None:
+        """The name, None when there is no such user."""
+        return self.name if self.account is not None else None
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
@@ -69,7 +74,7 @@ def account_of(name: str) -> Account | None:
 
 def gather_user(machine: Machine, unit: UnitFacts) -> UserFacts:
     """Find out who the service is: the unit's user, else the one that the package makes."""
-    name = unit.user or machine.service_user
+    name = unit.user or ("root" if unit.command else machine.service_user)
     account = account_of(name)
     if account is None:
         return UserFacts(name, None)
@@ -77,7 +82,12 @@ def gather_user(machine: Machine, unit: UnitFacts) -> UserFacts:
     running = _groups_of(machine.proc, unit.pid)
     if running is not None:
         missing = tuple(sorted(map(_group, account.gids - running)))
-    return UserFacts(name, account, tuple(sorted(map(_group, account.gids))), missing)
+    return UserFacts(name, account, groups_of(account), missing)
+
+
+def groups_of(account: Account) -> tuple[str, ...]:
+    """Return the names of the groups that a user is in."""
+    return tuple(sorted(map(_group, account.gids)))
 
 
 def gather_source(settings: Settings, user: UserFacts) -> SourceFacts:

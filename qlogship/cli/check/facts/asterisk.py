@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.cli.check.machine import read_text
+from qlogship.cli.check.machine import exists, read_text
 from qlogship.cli.identity import Account
 from qlogship.core.asterisk_conf import (
     Conf,
@@ -31,7 +31,7 @@ _ETC: Final = Path("/etc/asterisk")
 _DELETED: Final = " (deleted)"
 
 # A remote console, `asterisk -rx …`, is none that writes.
-_CONSOLE: Final = re.compile(rb"-[a-zA-Z]*[rRx]")
+_CONSOLE: Final = re.compile(rb"-[a-zA-Z]*[rRx][a-zA-Z]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def gather(machine: Machine, settings: Settings) -> AsteriskFacts:
     reader = _Reader(etc)
     main = reader.conf(configured if configured and not machine.asterisk_etc else "asterisk.conf")
     said = directories(main) if main is not None else Directories()
-    if said.etc is not None and machine.asterisk_etc is None and Path(said.etc).is_dir():
+    if said.etc is not None and machine.asterisk_etc is None and exists(Path(said.etc)):
         reader.directory = etc = Path(said.etc)
     log, mapped = reader.conf("logger.conf"), reader.conf("extconfig.conf")
     log_says = logger(log) if log is not None else None
@@ -106,7 +106,7 @@ def gather(machine: Machine, settings: Settings) -> AsteriskFacts:
         logger=log_says,
         realtime=realtime_of_queue_log(mapped) if mapped is not None else None,
         unread=tuple(reader.unread),
-        processes_hidden=not Path(machine.proc, "1", "stat").exists(),
+        processes_hidden=not exists(Path(machine.proc, "1", "stat")),
     )
 
 

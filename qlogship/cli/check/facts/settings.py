@@ -5,12 +5,13 @@ from __future__ import annotations
 import grp
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qlogship.cli.check.facts.unit import credential_files
+from qlogship.cli.check.machine import exists
 from qlogship.cli.identity import Barrier, can_read_as
 from qlogship.config import examine, secret
 from qlogship.config.load import STATE_VARIABLE
@@ -131,9 +132,14 @@ def _credentials(files: Mapping[str, Path], environ: dict[str, str]) -> Iterator
     if not present or secret.CREDENTIALS_VARIABLE in environ:
         yield environ
         return
-    with tempfile.TemporaryDirectory(prefix="qlogship-check-") as directory:
-        for name, path in present.items():
-            Path(directory, name).symlink_to(path)
+    with ExitStack() as stack:
+        try:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="qlogship-check-"))
+            for name, path in present.items():
+                Path(directory, name).symlink_to(path)
+        except OSError:  # no room for a few links: then the secrets are not known
+            yield environ
+            return
         yield {**environ, secret.CREDENTIALS_VARIABLE: directory}
 
 
@@ -159,7 +165,7 @@ def _secret_files(
 
 def _barrier(user: str | None, path: Path) -> Barrier | None:
     """Return what keeps the user from reading the file."""
-    if user is None or not path.exists():
+    if user is None or not exists(path):
         return None
     try:
         return can_read_as(user, path)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qlogship.cli.check.machine import exists
 from qlogship.errors import StateError
 from qlogship.store.database import FILE_NAME
 from qlogship.store.lock import holder
@@ -115,7 +117,7 @@ def _read(facts: StateFacts, foreign: tuple[Foreign, ...], *, read_only: bool) -
 
 def gather_disk(path: Path) -> DiskFacts | None:
     """Look at the file system of `path`, or of the directory that it will be made in."""
-    while not path.exists() and path != path.parent:
+    while not exists(path) and path != path.parent:
         path = path.parent
     try:
         found, status = os.statvfs(path), path.stat()
@@ -139,7 +141,7 @@ def _foreign(entries: list[Path], owner: int) -> tuple[Foreign, ...]:
             status = entry.lstat()
         except OSError:
             continue
-        if status.st_uid != owner and not entry.is_dir():
+        if status.st_uid != owner and not stat.S_ISDIR(status.st_mode):
             found.append(Foreign(entry, status.st_uid))
     return tuple(found)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.cli.app import PROGRAM
+from qlogship.cli.check.machine import exists
 from qlogship.config.model import DEFAULT_PATH
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def gather(machine: Machine, settings: Path) -> UnitFacts:
         credentials=_credentials(values.get("LoadCredential", "")),
         packaged=_packaged(machine, name),
         same_program=_is_same(machine.program, command),
-        program_exists=not command or Path(command[0]).exists(),
+        program_exists=not command or exists(Path(command[0])),
         settings=Path(named[1]) if named else None,
     )
 
@@ -130,7 +131,7 @@ def _credentials(text: str) -> dict[str, Path]:
 def _packaged(machine: Machine, name: str) -> Path | None:
     file = f"{name.partition('@')[0]}@.service" if "@" in name else name
     found = (directory / file for directory in machine.unit_directories)
-    return next((path for path in found if path.is_file()), None)
+    return next((path for path in found if exists(path)), None)
 
 
 def _is_same(program: Path, command: tuple[str, ...]) -> bool | None:

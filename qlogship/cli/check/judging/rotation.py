@@ -54,14 +54,15 @@ def _none(facts: RotationFacts) -> Finding:
         return unknown(
             "rotation.unread", listed(facts.unread), "you may not read it", "Run this as root."
         )
-    message = f"logrotate does not rotate it; it is {size(facts.size)} and grows for ever"
+    grown = f"; it is {size(facts.size)}, and grows" if facts.file is not None else ""
+    message = f"logrotate does not rotate it{grown}"
     if facts.size < _LARGE:
         return ok("rotation.none", facts.path, message)
     return warning(
         "rotation.none",
         facts.path,
         message,
-        "Give it a stanza in /etc/logrotate.d/asterisk; docs/install.md has one that fits.",
+        "Give it a stanza in /etc/logrotate.d; docs/check.md has one that fits.",
     )
 
 

@@ -71,8 +71,12 @@ def _secrets(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]
         )
         return
     for one in facts.secret_files:
-        reader = "systemd hands it to the service" if one.by_unit else "the service can read it"
-        yield ok("secret.safe", one.file.path, f"the {one.key} is kept from others; {reader}")
+        reader = ""
+        if one.by_unit:
+            reader = ", and systemd hands it to the service"
+        elif account is not None:
+            reader = ", and the service can read it"
+        yield ok("secret.safe", one.file.path, f"the {one.key} is kept from others{reader}")
 
 
 def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
