@@ -60,6 +60,9 @@ class Command:
 
 COMMANDS: dict[str, Command] = {
     "run": Command("qlogship.cli.run", "The service: follow, archive and ship until stopped."),
+    "setup": Command(
+        "qlogship.cli.setup", "Ask for what is needed, prove it, write the settings, start."
+    ),
     "status": Command("qlogship.cli.status", "Show where the service stands."),
     "uploads": Command("qlogship.cli.uploads", "Show the ledger, one row per upload."),
     "resync": Command("qlogship.cli.resync", "Clear the dashboard and ship everything again."),

@@ -91,9 +91,9 @@ class TeamDashboard:
         self._boundary = secrets.token_hex(16)
         self._wire = Wire()
         self._busy = threading.Lock()
-        trust = _trust(ca_file) if self._base.startswith("https:") else None
+        context = trust(ca_file) if self._base.startswith("https:") else None
         self._client = httpx.Client(
-            transport=Transport(backend=self._wire, ssl_context=trust),
+            transport=Transport(backend=self._wire, ssl_context=context),
             headers={
                 "User-Agent": f"qlogship/{__version__}",
                 "Accept": "*/*",
@@ -142,6 +142,10 @@ class TeamDashboard:
     def clear(self) -> Outcome:
         """Remove all uploaded queue_log data of the tenant, whoever uploaded it."""
         return self._ask(CLEAR_PATH, {}, ())
+
+    def knock(self) -> Answer:
+        """Ask for an upload without a token and without a file; a dashboard refuses that."""
+        return self._post(UPLOAD_PATH, {}, ()).answer
 
     def abort(self) -> None:
         """End the request under way within a second, and refuse all later ones.
@@ -314,7 +318,7 @@ def _checked(url: str) -> str:
     return str(parts).rstrip("/")
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
+def trust(ca_file: Path | None) -> ssl.SSLContext:
     """Return what checks the dashboard's certificate: the system's store, and `ca_file`."""
     context = ssl.create_default_context()
     # Python before 3.11.3 takes a connection that was cut for one that was ended

@@ -1,0 +1,177 @@
+"""The unit of the service: whether it runs, starting it, and how it stands afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from qlogship.errors import QlogshipError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_EVERY: Final = 0.5
+# A start waits for the service to say that it is ready; its own limit is 90 s.
+_LONGEST: Final = 120.0
+
+
+class NotStarted(QlogshipError):
+    """systemd could not start the service, or start it anew."""
+
+
+class Action(StrEnum):
+    """What is done to a service; the words are those of systemctl."""
+
+    ENABLE = "enable"
+    RESTART = "restart"
+    RELOAD = "reload"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the service stands: `ok` None means that there is nothing to tell yet."""
+
+    ok: bool | None
+    words: str
+    hint: str = ""
+
+
+class Unit:
+    """A unit, asked about and commanded through systemctl."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @staticmethod
+    def is_here() -> bool:
+        """Say whether systemd runs this machine and may be commanded (sd_booted(3))."""
+        return (
+            os.geteuid() == 0
+            and Path("/run/systemd/system").is_dir()
+            and shutil.which("systemctl") is not None
+        )
+
+    @property
+    def is_known(self) -> bool:
+        """Whether systemd has such a unit."""
+        return self._call("cat", self.name).returncode == 0
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the service runs."""
+        return self._call("is-active", "--quiet", self.name).returncode == 0
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the service starts with the machine."""
+        return self._call("is-enabled", "--quiet", self.name).returncode == 0
+
+    def command(self, action: Action) -> str:
+        """Return what a person types for an action."""
+        return " ".join(("systemctl", *self._arguments(action)))
+
+    def do(self, action: Action) -> None:
+        """Carry out an action. Raises NotStarted."""
+        arguments = self._arguments(action)
+        done = self._call(*arguments)
+        if done.returncode:
+            said = [*done.stderr.strip().splitlines(), "no reason given"][0]
+            raise NotStarted(
+                f"`systemctl {' '.join(arguments)}` failed: {said}",
+                hint=f"Look at `journalctl --unit {self.name} --lines 20`.",
+            )
+
+    def _arguments(self, action: Action) -> list[str]:
+        now = ["--now"] if action is Action.ENABLE else []
+        return [action.value, *now, self.name]
+
+    @staticmethod
+    def _call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["systemctl", "--no-pager", "--no-ask-password", *arguments]
+        try:
+            return subprocess.run(  # noqa: S603 -- a fixed command, no shell
+                command,
+                capture_output=True,
+                text=True,
+                timeout=_LONGEST,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return subprocess.CompletedProcess(command, 1, "", str(error))
+
+
+def needed(*, active: bool, enabled: bool, changed: bool, password: bool) -> list[Action]:
+    """Return what brings a service up to its settings, in order; nothing when it is.
+
+    `changed` says that files were written, `password` that the credential was one of
+    them: systemd hands that over at a start only, so a reload is not enough.
+    """
+    if not active:
+        return [Action.ENABLE]
+    actions = [] if enabled else [Action.ENABLE]
+    if changed:
+        actions.append(Action.RESTART if password else Action.RELOAD)
+    return actions
+
+
+def standing(report: Mapping[str, Any], *, before: int, patient: bool) -> Standing | None:
+    """Say what `qlogship status --json` tells about a service that was just started.
+
+    `before` uploads were accepted earlier. None while there is something to wait
+    for, and `patient` says that there is time.
+    """
+    uploads, troubles = report["uploads"], report["troubles"]
+    if not report["service"]["running"]:
+        return None if patient else Standing(False, "the service does not run")
+    if troubles:
+        return None if patient else Standing(False, str(troubles[0]["message"]))
+    if uploads["accepted"] > before:
+        calls = report["calls"]["shipped"]
+        return Standing(True, f"the dashboard took an upload ({calls:,} calls so far)")
+    lines = report["lines"]["shipped"] + report["held"]["lines"]
+    everything = report["source"]["lag_bytes"] == 0 and report["archive"]["lines"] <= lines
+    if everything and not uploads["pending"]:
+        return Standing(True, "the service runs, and nothing waits to be shipped")
+    return None if patient else Standing(None, "the service runs; nothing was accepted yet")
+
+
+def wait_for_standing(
+    look: Callable[[], Mapping[str, Any]], *, before: int, seconds: float
+) -> Standing:
+    """Look again and again, for so many seconds at most, until there is something to tell.
+
+    What `look` raises counts as a service that is not there yet, until time is up.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        patient = time.monotonic() < deadline
+        try:
+            found = standing(look(), before=before, patient=patient)
+        except QlogshipError as error:
+            found = None if patient else Standing(False, error.message, error.hint)
+        if found is not None:
+            return found
+        time.sleep(_EVERY)
+
+
+def run_command(command: Sequence[str]) -> str:
+    """Run a command that was agreed to; return what went wrong, empty when nothing did."""
+    program = shutil.which(command[0])
+    if program is None:
+        return f"there is no {command[0]} on this machine"
+    done = subprocess.run(  # noqa: S603 -- shown and agreed to before
+        [program, *command[1:]],
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.stderr.strip() or f"it ended with {done.returncode}" if done.returncode else ""
