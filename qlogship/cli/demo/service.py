@@ -98,7 +98,7 @@ class Service:
 def _this_program() -> tuple[str, ...]:
     """Return the words that start qlogship as this process was started.
 
-    Where this one takes no notice of PYTHONPATH and of the current directory, no more does that one.
+    Where this one takes no notice of PYTHONPATH and of the current directory, that one does not.
     """
     isolated = ("-I",) if sys.flags.isolated else ()
     no_byte_code = ("-B",) if sys.flags.dont_write_bytecode else ()
