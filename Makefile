@@ -6,6 +6,8 @@
 
 PYTHON3 ?= python3
 ARGS ?=
+# Of the packages, given to make itself: one in the environment is somebody else's.
+VERSION :=
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -50,9 +52,17 @@ bench: $(FOR_WORK) ## measure speed, memory and delay; ARGS are the benchmark's 
 
 .PHONY: build
 build: $(FOR_WORK) ## the wheel, into dist/
-	@rm -rf dist
+	@rm -f dist/*.whl
 	@$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 	@ls dist/*.whl
+
+.PHONY: packages
+packages: $(VENV)/pyvenv.cfg ## the .deb and the .rpm, into dist/; VERSION=0.2.0rc1
+	@$(PYTHON) -m tools.packages.build $(if $(VERSION),--version '$(VERSION)')
+
+.PHONY: lock
+lock: $(FOR_USE) ## the newest libraries that fit, for the packages
+	@$(PYTHON) -m tools.packages.lock
 
 .PHONY: clean
 clean: ## remove what make made, .venv too

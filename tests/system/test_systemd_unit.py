@@ -125,7 +125,7 @@ def test_a_missing_password_does_not_fail_the_start() -> None:
 
 
 def test_sysusers_makes_the_user(tmp_path: Path) -> None:
-    """The service's user has no shell, and is in the group that may read the queue_log."""
+    """The service's user has no shell, and no group is made that is Asterisk's to make."""
     (tmp_path / "etc").mkdir()
     made = run("systemd-sysusers", f"--root={tmp_path}", UNITS / "qlogship.sysusers.conf")
     if made.returncode != 0 and os.geteuid() != 0:
@@ -136,7 +136,7 @@ def test_sysusers_makes_the_user(tmp_path: Path) -> None:
     assert [(row[0], row[5], row[6]) for row in users] == [
         ("qlogship", "/var/lib/qlogship", "/usr/sbin/nologin")
     ]
-    assert {row[0]: row[3] for row in groups} == {"asterisk": "qlogship", "qlogship": ""}
+    assert {row[0]: row[3] for row in groups} == {"qlogship": ""}
 
 
 def test_tmpfiles_and_unit_agree() -> None:

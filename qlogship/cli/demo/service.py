@@ -60,7 +60,7 @@ class Service:
         settings.write_text(_as_toml(sections), encoding="utf-8")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 -- our own program
-                [*_ends_with_us(), sys.executable, "-m", "qlogship", "run", "-c", settings],
+                [*_ends_with_us(), *_this_program(), "run", "-c", settings],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -93,6 +93,16 @@ class Service:
             log.seek(max(0, self._log.stat().st_size - _LOG_END))
             text = log.read().decode("utf-8", "replace")
         return tuple(text.splitlines()[-_LOG_LINES:])
+
+
+def _this_program() -> tuple[str, ...]:
+    """Return the words that start qlogship as this process was started.
+
+    Where this one takes no notice of PYTHONPATH and of the current directory, that one does not.
+    """
+    isolated = ("-I",) if sys.flags.isolated else ()
+    no_byte_code = ("-B",) if sys.flags.dont_write_bytecode else ()
+    return sys.executable, *isolated, *no_byte_code, "-m", "qlogship"
 
 
 def _ends_with_us() -> tuple[str, ...]:
