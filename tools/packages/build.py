@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Final
 
 from tools.packages.lock import PLATFORMS, PYTHON, REQUIREMENTS, ROOT, TOOLS
-from tools.packages.notices import copyright_file
+from tools.packages.notices import NoLicenceError, copyright_file
 
 PLACE: Final = ROOT / "build" / "packages"
 DIST: Final = ROOT / "dist"
@@ -173,7 +173,7 @@ def _program(tree: Path, version: str, wanted: str) -> None:
 
 def _services(tree: Path) -> None:
     """Put what is in systemd/ where systemd looks: units, sysusers.d, tmpfiles.d."""
-    for path in sorted((ROOT / "systemd").iterdir()):
+    for path in sorted((ROOT / "systemd").glob("qlogship*.*")):
         if path.suffix != ".conf":
             _put(path, tree / UNITS / path.name)
             continue
@@ -185,8 +185,9 @@ def _documents(tree: Path) -> None:
     """Put the manual where it is looked for; its links from one page to another hold."""
     _put(ROOT / "README.md", tree / DOC / "README.md")
     _put(ROOT / "CONTRIBUTING.md", tree / DOC / "CONTRIBUTING.md")
-    for path in sorted((ROOT / "docs").iterdir()):
-        _put(path, tree / DOC / "docs" / path.name)
+    for path in sorted((ROOT / "docs").rglob("*")):
+        if path.is_file():
+            _put(path, tree / DOC / path.relative_to(ROOT))
     _put(ROOT / "CHANGELOG.md", tree / DOC / "CHANGELOG.md")
     _put(ROOT / "LICENSE", tree / DOC / "LICENSE")
 
@@ -211,10 +212,11 @@ def _deb_documents(tree: Path, changelog: str, site: Path) -> None:
     (doc / "changelog.Debian").write_text(changelog, encoding="utf-8")
     _gzip(doc / "changelog")
     _gzip(doc / "changelog.Debian")
-    (doc / "copyright").write_text(
-        copyright_file((ROOT / "LICENSE").read_text(encoding="utf-8"), site, LIBRARIES),
-        encoding="utf-8",
-    )
+    try:
+        notices = copyright_file((ROOT / "LICENSE").read_text(encoding="utf-8"), site, LIBRARIES)
+    except NoLicenceError as exc:
+        sys.exit(f"make packages: {exc}")
+    (doc / "copyright").write_text(notices, encoding="utf-8")
     _put(PACKAGING / "deb" / "lintian-overrides", tree / "usr/share/lintian/overrides/qlogship")
 
 

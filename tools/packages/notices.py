@@ -28,7 +28,7 @@ Comment:
 
 
 class NoLicenceError(Exception):
-    """A library that tells neither its licence nor who wrote it."""
+    """Something that would be passed on without the terms under which it may be."""
 
 
 def copyright_file(own: str, site: Path, place: Path) -> str:
@@ -38,10 +38,12 @@ def copyright_file(own: str, site: Path, place: Path) -> str:
     packaged, `place` the same as installed. Raises NoLicenceError.
     """
     stanzas = [_HEAD.format(place=f"/{place}"), _stanza("*", own, "MIT")]
+    unknown = set(site.iterdir())
     for info in sorted(site.glob("*.dist-info")):
         metadata = email.message_from_string((info / "METADATA").read_text(encoding="utf-8"))
-        name = metadata["Name"]
-        if name == "qlogship":
+        parts = _parts(site, info)
+        unknown -= set(parts)
+        if metadata["Name"] == "qlogship":
             continue
         texts = sorted(
             path
@@ -56,10 +58,10 @@ def copyright_file(own: str, site: Path, place: Path) -> str:
             for path in texts
             if not _FULL_APACHE.search(text := path.read_text(encoding="utf-8").strip())
         )
-        files = " ".join(
-            f"{place}/{path.name}{'/*' if path.is_dir() else ''}" for path in _parts(site, info)
-        )
+        files = " ".join(f"{place}/{path.name}{'/*' if path.is_dir() else ''}" for path in parts)
         stanzas.append(_stanza(files, text, licence))
+    if unknown:
+        raise NoLicenceError(f"no library is known to have brought {min(unknown).name}")
     return "\n".join(stanzas)
 
 

@@ -115,7 +115,8 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
     far back to ship. What an option says is not asked. The settings go to
     /etc/qlogship/qlogship.toml and the password to /etc/qlogship/password, both
     readable for root and the service alone; with -c FILE or --instance beside that
-    file. Nothing is written before the last answer; Ctrl-C leaves everything as it was.
+    file. Nothing is written before the last answer; Ctrl-C leaves everything as it was,
+    but for a group that the service's user was put into when you agreed to that.
 
     Without a terminal, or with --yes, nothing is asked: --url, --email and
     --password-file must be given unless the settings have them already. Settings
@@ -149,9 +150,8 @@ def _conduct(wishes: Wishes, *, as_json: bool) -> ExitCode:
     except QlogshipError as error:
         if not as_json:
             raise
-        output.print_json(
-            {**output.error_as_json(error), "written": [], "proved": course.as_json()}
-        )
+        shown = {"written": course.written, "proved": course.as_json()}
+        output.print_json({**output.error_as_json(error), **shown})
         return error.exit_code
     if as_json:
         output.print_json(result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,7 @@ from qlogship.source.family import members
 from qlogship.source.files import OpenFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Self
 
 _PIECE: Final = 1 << 20
@@ -66,15 +66,16 @@ def take_census(path: Path, archives: Iterable[str]) -> Census:
             starts[start] = first, member.status.st_mtime, member.path
     files = [place[2] for place in sorted(starts.values())]
     with _Progress(len(files) + 1) as progress:
-        counter, parts = CallCounter(), []
-        for file in files:
-            progress.file += 1
-            parts.append(_count(file, counter, unread, progress.show))
-        progress.file += 1
-        current = _count(path, CallCounter(), unread, progress.show)
-        # A call that goes on in the live file is counted once in the whole.
-        whole = _sum([*parts, _count(path, counter, unread, progress.show)])
-    return Census(whole, current, tuple(files), tuple(dict.fromkeys(unread)))
+        whole, alone = _Counter(), _Counter()
+        parts = [_count(file, [whole], unread, progress) for file in files]
+        # A call that goes on in the live file is one of the whole, and one of the file alone.
+        live = _count(path, [whole, alone], unread, progress)
+    return Census(
+        everything=replace(_sum([*parts, live]), calls=whole.counted),
+        current=replace(live, calls=alone.counted),
+        files=tuple(files),
+        unread=tuple(dict.fromkeys(unread)),
+    )
 
 
 def _start(path: Path, unread: list[Path]) -> bytes:
@@ -86,10 +87,24 @@ def _start(path: Path, unread: list[Path]) -> bytes:
         return b""
 
 
+class _Counter:
+    """Calls of some files, each counted once."""
+
+    def __init__(self) -> None:
+        self._calls = CallCounter()
+        self.counted = 0
+
+    def add(self, callids: set[bytes]) -> None:
+        """Take in the calls of one piece of text."""
+        self.counted += self._calls.count_new(callids)
+
+
 def _count(
-    path: Path, counter: CallCounter, unread: list[Path], tick: Callable[[int], None]
+    path: Path, counters: Iterable[_Counter], unread: list[Path], progress: _Progress
 ) -> Share:
-    records = calls = offset = 0
+    """Count the records of one file; its calls are counted by the counters alone."""
+    progress.file += 1
+    records = offset = 0
     first = last = None
     try:
         with OpenFile(path) as file:
@@ -103,22 +118,25 @@ def _count(
                 text = piece[:end]
                 offset += end
                 records += text.count(b"\n")
-                calls += counter.count_new(entered_calls(text))
+                entered = entered_calls(text)
+                for counter in counters:
+                    counter.add(entered)
                 first = first if first is not None else next(times_in(text), None)
                 last = next(times_from_the_end(text), last)
-                tick(end)
+                progress.show(end)
     except SourceUnreadable:
         unread.append(path)
-    return Share(1, records, calls, first, last)
+    return Share(1, records, 0, first, last)
 
 
 def _sum(parts: list[Share]) -> Share:
+    """Return what files hold together, but for their calls."""
     firsts = [part.first for part in parts if part.first is not None]
     lasts = [part.last for part in parts if part.last is not None]
     return Share(
         sum(part.files for part in parts),
         sum(part.records for part in parts),
-        sum(part.calls for part in parts),
+        0,
         min(firsts, default=None),
         max(lasts, default=None),
     )

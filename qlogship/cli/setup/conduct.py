@@ -47,7 +47,7 @@ class Wishes:
     instance: str | None
     url: str | None
     email: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     source: Path | None
     history: str | None
     ca_file: Path | None
@@ -59,9 +59,10 @@ class Wishes:
 
 @dataclass(slots=True)
 class Course:
-    """What was proved so far, for a report that is made when something fails, too."""
+    """What was proved and written so far, for a report that is made when something fails, too."""
 
     steps: Steps | None = None
+    written: list[Path] = field(default_factory=list)
     more: list[Proof] = field(default_factory=list)
 
     def as_json(self) -> list[dict[str, object]]:
@@ -116,6 +117,7 @@ def conduct(wishes: Wishes, course: Course, *, quiet: bool) -> dict[str, Any]:
         output.print_note("Nothing was written.")
         raise
     written = writing.put_in_place(plan.content, where, owner, password=password)
+    course.written = written
     mended = _mend_modes(where, owner, written)
     course.more += _prove_files(where, owner, given.ca_file)
     if not quiet:
@@ -126,7 +128,7 @@ def conduct(wishes: Wishes, course: Course, *, quiet: bool) -> dict[str, Any]:
         dialogue=dialogue,
         quiet=quiet,
         changed=bool(written),
-        restart=plan.content.password is not None,
+        password=plan.content.password is not None,
     )
     return {
         "ok": service["ok"] is not False and all(proof.ok for proof in course.more),

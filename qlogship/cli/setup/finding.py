@@ -36,7 +36,7 @@ def queue_log(directory: Path = _DIRECTORY) -> Path:
     for section, key, value in _settings(directory, "logger.conf"):
         if (section, key) == ("general", "queue_log_name") and value and "\0" not in value:
             name = value
-    return Path(logs, name)
+    return Path(f"{logs}/{name}")
 
 
 def entries(text: str) -> Iterator[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ import pwd
 import sys
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -37,8 +37,8 @@ class Present:
 
     text: str | None
     settings: Settings | None
-    password: str | None
-    kept: str | None
+    password: str | None = field(repr=False)
+    kept: str | None = field(repr=False)
 
 
 def look(places: Places) -> Present:

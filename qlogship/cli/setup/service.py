@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.cli import output
-from qlogship.cli.setup.unit import NotStarted, Standing, Unit, wait_for_standing
+from qlogship.cli.setup.unit import (
+    Action,
+    NotStarted,
+    Standing,
+    Unit,
+    needed,
+    wait_for_standing,
+)
+from qlogship.errors import QlogshipError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qlogship.cli.setup.dialogue import Dialogue
     from qlogship.cli.setup.places import Places
 
 # A first upload waits for `batch.linger`, 15 s unless it was changed, and for the answer.
 _PATIENCE: Final = 25.0
+
+_QUESTIONS: Final = {
+    Action.ENABLE: "Start the service now, and with the machine?",
+    Action.RESTART: "The service runs with the old password. Restart it now?",
+    Action.RELOAD: "The service runs with the old settings. Let it take the new ones now?",
+}
+_LEFT: Final = {
+    Action.ENABLE: "the service was not enabled",
+    Action.RESTART: "the service runs with the old password",
+    Action.RELOAD: "the service runs with the old settings",
+}
 
 
 def attend(
@@ -22,38 +44,56 @@ def attend(
     dialogue: Dialogue | None,
     quiet: bool,
     changed: bool,
-    restart: bool,
+    password: bool,
 ) -> dict[str, Any]:
     """Start the service, or let a running one take what changed; return what came of it.
 
     `wanted` is what the command line says; without it the dialogue asks, and without
-    that nothing is done. `restart` says that a reload is not enough: systemd hands
-    the password over when the service starts. Raises NotStarted.
+    that nothing is done. `changed` and `password` are those of `needed`. Raises
+    NotStarted.
     """
     unit = Unit(where.unit) if where.unit is not None and Unit.is_here() else None
     if unit is None or not unit.is_known:
-        return _ended(where, "none", _without_unit(where, wanted=bool(wanted)), quiet=quiet)
-    active = unit.is_active
-    verb = "restart" if restart else "reload"
-    action = "none"
-    if not active or not unit.is_enabled:
-        if not _agreed(wanted, dialogue, "Start the service now, and with the machine?"):
-            hint = f"Start it with `systemctl enable --now {unit.name}`."
-            found = Standing(None, "the service was not started", hint)
-            return _ended(where, action, found, quiet=quiet)
-        unit.enable()
-        action = "enabled"
-    if active and changed:
-        question = f"The service runs with the old settings. {verb.capitalize()} it now?"
-        if not _agreed(wanted, dialogue, question):
-            hint = f"Let it take the new ones with `systemctl {verb} {unit.name}`."
-            found = Standing(None, "the service runs with the old settings", hint)
-            return _ended(where, action, found, quiet=quiet, needs=verb)
-        unit.renew(restart=restart)
-        action = f"{verb}ed"
-    if action == "none":
-        return _ended(where, action, Standing(True, "the service runs"), quiet=quiet)
-    return _ended(where, action, _wait(where, unit, quiet=quiet), quiet=quiet)
+        return _ended(where, [], _without_unit(where, wanted=bool(wanted)), quiet=quiet)
+    done: list[Action] = []
+    actions = needed(
+        active=unit.is_active, enabled=unit.is_enabled, changed=changed, password=password
+    )
+    look = _looker(where)
+    before = _accepted(look)
+    for action in actions:
+        if not _agreed(wanted, dialogue, _QUESTIONS[action]):
+            found = Standing(None, _LEFT[action], f"Type `{unit.command(action)}`.")
+            return _ended(where, done, found, quiet=quiet, needs=action)
+        unit.do(action)
+        done.append(action)
+    if not done:
+        return _ended(where, done, Standing(True, "the service runs"), quiet=quiet)
+    if not quiet:
+        output.print_note("Looking for the first upload; Ctrl-C stops looking, not the service.")
+    try:
+        found = wait_for_standing(look, before=before, seconds=_PATIENCE)
+    except KeyboardInterrupt:
+        found = Standing(None, "the service was started")
+    status = "qlogship status" if where.unit == "qlogship" else f"qlogship status -c {where.config}"
+    hint = f"Type `{status}` to see how far it is, `journalctl -u {unit.name} -f` to watch it."
+    return _ended(where, done, replace(found, hint=hint), quiet=quiet)
+
+
+def _looker(where: Places) -> Callable[[], dict[str, Any]]:
+    """Return a function that tells what `qlogship status` tells."""
+    from qlogship.cli.status import report
+    from qlogship.config import load
+
+    settings = load(where.config, environ={}, secrets=False).settings
+    return lambda: report(settings)
+
+
+def _accepted(look: Callable[[], dict[str, Any]]) -> int:
+    try:
+        return int(look()["uploads"]["accepted"])
+    except QlogshipError:
+        return 0
 
 
 def _without_unit(where: Places, *, wanted: bool) -> Standing:
@@ -74,28 +114,13 @@ def _agreed(wanted: bool | None, dialogue: Dialogue | None, question: str) -> bo
     return dialogue is not None and dialogue.confirm(question, default=True)
 
 
-def _wait(where: Places, unit: Unit, *, quiet: bool) -> Standing:
-    """Look how the service stands until there is something to tell."""
-    from qlogship.cli.status import report
-    from qlogship.config import load
-
-    if not quiet:
-        output.print_note("Looking for the first upload; Ctrl-C stops looking, not the service.")
-    settings = load(where.config, environ={}, secrets=False).settings
-    try:
-        found = wait_for_standing(lambda: report(settings), seconds=_PATIENCE)
-    except KeyboardInterrupt:
-        found = Standing(None, "the service was started")
-    look = "qlogship status" if where.unit == "qlogship" else f"qlogship status -c {where.config}"
-    return Standing(
-        found.ok,
-        found.words,
-        f"Type `{look}` to see how far it is, `journalctl -u {unit.name} -f` to watch it.",
-    )
-
-
 def _ended(
-    where: Places, action: str, found: Standing, *, quiet: bool, needs: str | None = None
+    where: Places,
+    done: list[Action],
+    found: Standing,
+    *,
+    quiet: bool,
+    needs: Action | None = None,
 ) -> dict[str, Any]:
     if not quiet:
         output.print_text(f"{found.words[:1].upper()}{found.words[1:]}.")
@@ -103,7 +128,7 @@ def _ended(
             output.print_text(found.hint)
     return {
         "unit": where.unit,
-        "action": action,
+        "done": done,
         "needs": needs,
         "ok": found.ok,
         "detail": found.words,

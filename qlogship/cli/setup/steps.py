@@ -45,7 +45,7 @@ class Draft:
 
     url: str | None = None
     email: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     source: Path | None = None
     history: str | None = None
     ca_file: Path | None = None
@@ -94,6 +94,8 @@ class Steps:
         if self.offline:
             self._prove(Proof("address", None, f"{url} was not proved (--offline)"))
             return True
+        if self.dialogue is not None:
+            self.dialogue.say(f"  looking at {url} ...")
         proof = proving.prove_address(url, self.draft.ca_file)
         self._prove(proof)
         if proof.ok or self.dialogue is None:
@@ -125,28 +127,35 @@ class Steps:
         while True:
             email = self._take_email(again=refused > 0)
             password = self._take_password(again=refused > 0)
-            if self.offline:
-                self._prove(Proof("login", None, "the login was not proved (--offline)"))
+            if self._let_in(url, email, password):
                 return email, password
+            refused += 1
+            if refused >= _LOGINS:
+                raise CredentialsRefused(
+                    f"the dashboard refused the login {refused} times; nothing was changed",
+                    hint="Log in with a browser first, then run this again: more attempts "
+                    "could lock the account.",
+                )
+            self.draft.email = email
+
+    def _let_in(self, url: str, email: str, password: str) -> bool:
+        """Say whether the dashboard lets this account in; as often as it takes to get an answer."""
+        if self.offline:
+            self._prove(Proof("login", None, "the login was not proved (--offline)"))
+            return True
+        while True:
             try:
                 proof = proving.prove_account(url, email, password, self.draft.ca_file)
             except CredentialsRefused as error:
-                refused += 1
                 self._failed("login", error)
-                if refused >= _LOGINS:
-                    raise CredentialsRefused(
-                        f"the dashboard refused the login {refused} times; nothing was changed",
-                        hint="Log in with a browser first, then run this again: more attempts "
-                        "could lock the account.",
-                    ) from None
-                self.draft.email = email
+                return False
             except DashboardUnreachable as error:
                 self._failed("login", error)
                 if self.dialogue is None or not self.dialogue.confirm("Try again?", default=True):
                     raise
             else:
                 self._prove(proof)
-                return email, password
+                return True
 
     def _take_email(self, *, again: bool) -> str:
         asked = again or self._head("email", "2 of 5: the e-mail of the Team administrator.")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,14 @@ _LONGEST: Final = 120.0
 
 class NotStarted(QlogshipError):
     """systemd could not start the service, or start it anew."""
+
+
+class Action(StrEnum):
+    """What is done to a service; the words are those of systemctl."""
+
+    ENABLE = "enable"
+    RESTART = "restart"
+    RELOAD = "reload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +72,13 @@ class Unit:
         """Whether the service starts with the machine."""
         return self._call("is-enabled", "--quiet", self.name).returncode == 0
 
-    def enable(self) -> None:
-        """Start the service, now and with the machine. Raises NotStarted."""
-        self._command("enable", "--now", self.name)
+    def command(self, action: Action) -> str:
+        """Return what a person types for an action."""
+        return " ".join(("systemctl", *self._arguments(action)))
 
-    def renew(self, *, restart: bool) -> None:
-        """Let a running service take new settings, or all of it anew. Raises NotStarted."""
-        self._command("restart" if restart else "reload", self.name)
-
-    def _command(self, *arguments: str) -> None:
+    def do(self, action: Action) -> None:
+        """Carry out an action. Raises NotStarted."""
+        arguments = self._arguments(action)
         done = self._call(*arguments)
         if done.returncode:
             said = [*done.stderr.strip().splitlines(), "no reason given"][0]
@@ -79,6 +86,10 @@ class Unit:
                 f"`systemctl {' '.join(arguments)}` failed: {said}",
                 hint=f"Look at `journalctl --unit {self.name} --lines 20`.",
             )
+
+    def _arguments(self, action: Action) -> list[str]:
+        now = ["--now"] if action is Action.ENABLE else []
+        return [action.value, *now, self.name]
 
     @staticmethod
     def _call(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -96,32 +107,55 @@ class Unit:
             return subprocess.CompletedProcess(command, 1, "", str(error))
 
 
-def standing(report: Mapping[str, Any], *, patient: bool) -> Standing | None:
+def needed(*, active: bool, enabled: bool, changed: bool, password: bool) -> list[Action]:
+    """Return what brings a service up to its settings, in order; nothing when it is.
+
+    `changed` says that files were written, `password` that the credential was one of
+    them: systemd hands that over at a start only, so a reload is not enough.
+    """
+    if not active:
+        return [Action.ENABLE]
+    actions = [] if enabled else [Action.ENABLE]
+    if changed:
+        actions.append(Action.RESTART if password else Action.RELOAD)
+    return actions
+
+
+def standing(report: Mapping[str, Any], *, before: int, patient: bool) -> Standing | None:
     """Say what `qlogship status --json` tells about a service that was just started.
 
-    None while there is something to wait for, and `patient` says that there is time.
+    `before` uploads were accepted earlier. None while there is something to wait
+    for, and `patient` says that there is time.
     """
     uploads, troubles = report["uploads"], report["troubles"]
     if not report["service"]["running"]:
         return None if patient else Standing(False, "the service does not run")
     if troubles:
         return None if patient else Standing(False, str(troubles[0]["message"]))
-    if uploads["accepted"]:
+    if uploads["accepted"] > before:
         calls = report["calls"]["shipped"]
-        return Standing(True, f"the dashboard took the first upload ({calls:,} calls so far)")
-    if patient:
-        return None
-    if report["archive"]["lines"]:
-        return Standing(None, "the service runs; nothing was accepted yet")
-    return Standing(True, "the service runs; there is nothing to ship yet")
+        return Standing(True, f"the dashboard took an upload ({calls:,} calls so far)")
+    lines = report["lines"]["shipped"] + report["held"]["lines"]
+    everything = report["source"]["lag_bytes"] == 0 and report["archive"]["lines"] <= lines
+    if everything and not uploads["pending"]:
+        return Standing(True, "the service runs, and nothing waits to be shipped")
+    return None if patient else Standing(None, "the service runs; nothing was accepted yet")
 
 
-def wait_for_standing(look: Callable[[], Mapping[str, Any]], *, seconds: float) -> Standing:
-    """Look again and again, for so many seconds at most, until there is something to tell."""
+def wait_for_standing(
+    look: Callable[[], Mapping[str, Any]], *, before: int, seconds: float
+) -> Standing:
+    """Look again and again, for so many seconds at most, until there is something to tell.
+
+    What `look` raises counts as a service that is not there yet, until time is up.
+    """
     deadline = time.monotonic() + seconds
     while True:
         patient = time.monotonic() < deadline
-        found = standing(look(), patient=patient)
+        try:
+            found = standing(look(), before=before, patient=patient)
+        except QlogshipError as error:
+            found = None if patient else Standing(False, error.message, error.hint)
         if found is not None:
             return found
         time.sleep(_EVERY)

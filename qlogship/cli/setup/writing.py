@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -40,7 +40,7 @@ class Content:
     """
 
     settings: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     keep_old: bool = False
 
 

@@ -7,42 +7,46 @@ from typing import Any
 import pytest
 
 from qlogship.cli.setup.dialogue import shows_emphasis
-from qlogship.cli.setup.unit import standing
+from qlogship.cli.setup.unit import Action, needed, standing
 
 
 def report(
-    *, running: bool = True, accepted: int = 0, lines: int = 0, trouble: str = ""
+    *,
+    running: bool = True,
+    accepted: int = 0,
+    lines: int = 0,
+    held: int = 0,
+    lag: int = 0,
+    trouble: str = "",
 ) -> dict[str, Any]:
     """Return as much of a status as matters."""
     return {
         "service": {"running": running},
-        "uploads": {"accepted": accepted},
+        "source": {"lag_bytes": lag},
+        "uploads": {"accepted": accepted, "pending": 0},
         "calls": {"shipped": accepted * 10},
+        "lines": {"shipped": 0},
+        "held": {"lines": held},
         "archive": {"lines": lines},
         "troubles": [{"kind": "x", "message": trouble}] if trouble else [],
     }
 
 
-def test_an_accepted_upload_is_the_end_of_waiting() -> None:
-    """However much time is left."""
-    found = standing(report(accepted=2, lines=5), patient=True)
+def test_an_upload_accepted_since_is_the_end_of_waiting() -> None:
+    """However much time is left; one of before the start proves nothing."""
+    found = standing(report(accepted=2, lines=5), before=1, patient=True)
     assert found is not None
     assert found.ok is True
     assert "20 calls" in found.words
+    assert standing(report(accepted=2, lines=5), before=2, patient=True) is None
 
 
-@pytest.mark.parametrize(
-    "state",
-    [
-        report(running=False),
-        report(trouble="the dashboard is away"),
-        report(lines=5),
-        report(),
-    ],
-)
-def test_everything_else_may_still_change(state: dict[str, Any]) -> None:
-    """A service that starts, a first trouble and an empty ledger are waited for."""
-    assert standing(state, patient=True) is None
+def test_where_nothing_waits_nobody_waits() -> None:
+    """An empty queue_log, or one of which all is held back, makes no upload."""
+    for state in (report(), report(lines=3, held=3)):
+        found = standing(state, before=0, patient=True)
+        assert found is not None
+        assert found.ok is True
 
 
 @pytest.mark.parametrize(
@@ -51,14 +55,34 @@ def test_everything_else_may_still_change(state: dict[str, Any]) -> None:
         (report(running=False), False),
         (report(trouble="the dashboard is away"), False),
         (report(lines=5), None),
-        (report(), True),
+        (report(lag=5), None),
     ],
 )
-def test_what_stands_when_time_is_up(state: dict[str, Any], *, ok: bool | None) -> None:
-    """A dead service and trouble are problems, an idle one is fine."""
-    found = standing(state, patient=False)
+def test_everything_else_may_still_change(state: dict[str, Any], *, ok: bool | None) -> None:
+    """A service that starts, a first trouble, a batch that waits: until time is up."""
+    assert standing(state, before=0, patient=True) is None
+    found = standing(state, before=0, patient=False)
     assert found is not None
     assert found.ok is ok
+
+
+@pytest.mark.parametrize(
+    ("active", "enabled", "changed", "password", "actions"),
+    [
+        (False, False, True, True, [Action.ENABLE]),
+        (False, True, False, False, [Action.ENABLE]),
+        (True, True, False, False, []),
+        (True, True, True, False, [Action.RELOAD]),
+        (True, True, True, True, [Action.RESTART]),
+        (True, False, True, False, [Action.ENABLE, Action.RELOAD]),
+    ],
+)
+def test_a_service_is_disturbed_no_more_than_needed(
+    *, active: bool, enabled: bool, changed: bool, password: bool, actions: list[Action]
+) -> None:
+    """A start takes everything; settings take a reload, only a new password takes a restart."""
+    found = needed(active=active, enabled=enabled, changed=changed, password=password)
+    assert found == actions
 
 
 @pytest.mark.parametrize(
