@@ -120,7 +120,7 @@ class Wire(httpcore.NetworkBackend):
         Raises ConnectTimeout at the deadline, ConnectError otherwise.
         """
         self.connected = True
-        addresses = self._resolve(host, port)
+        addresses = self.resolve(host, port)
         problem: Exception | None = None
         for number, address in enumerate(addresses, start=1):
             patience = PER_ADDRESS if number < len(addresses) else None
@@ -160,8 +160,11 @@ class Wire(httpcore.NetworkBackend):
         if code:
             raise OSError(code, os.strerror(code))
 
-    def _resolve(self, host: str, port: int) -> list[_Address]:
-        """Return the addresses of a host; raise ConnectError when it has none."""
+    def resolve(self, host: str, port: int) -> list[_Address]:
+        """Return the addresses of a host.
+
+        Raises ConnectError when it has none, ConnectTimeout at the deadline.
+        """
         try:
             return _addresses(host, port, flags=socket.AI_NUMERICHOST)
         except (OSError, UnicodeError):
