@@ -20,8 +20,8 @@ import httpcore
 import httpx
 
 from qlogship import __version__
-from qlogship.dashboard.certificate import Certificate, read_certificate
 from qlogship.dashboard.address import trust
+from qlogship.dashboard.certificate import Certificate, read_certificate
 from qlogship.dashboard.wire import Wire
 
 if TYPE_CHECKING:
