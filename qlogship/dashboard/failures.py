@@ -60,8 +60,8 @@ def failure_of(reply: Reply, *, deed: str, changes: bool, now: float) -> Qlogshi
         return unclear(deed, problem, changes=True) if problem else None
     if status in {401, 403}:
         return CredentialsRefused(
-            f"cannot {deed}: the dashboard answered {status}, with a new token too",
-            hint="Use the e-mail and password of a Team administrator.",
+            f"cannot {deed}: {outcome.detail}",
+            hint="Use the e-mail and password of a Team administrator, or a token that is alive.",
         )
     if 300 <= status < 400:
         return DashboardUnreachable(f"cannot {deed}: {outcome.detail}", hint=_CHECK_ADDRESS)
