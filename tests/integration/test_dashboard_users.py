@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import traceback
 from typing import TYPE_CHECKING
 
@@ -193,6 +194,26 @@ def test_any_success_is_a_deletion(answer: str) -> None:
         dashboard.delete_users([2])
 
 
+def test_a_word_that_is_called_html_is_a_deletion() -> None:
+    """Some servers call every word so."""
+    with dashboard_with(reply("OK", Content_Type="text/html; charset=utf-8")) as (dashboard, _):
+        dashboard.delete_users([2])
+
+
+def test_a_success_that_speaks_of_a_failure_is_unknown() -> None:
+    """Whatever it means, it is no proof."""
+    with (
+        dashboard_with(reply('{"success": false}'), reply('{"error": "duplicate", "id": 7}')) as (
+            dashboard,
+            _,
+        ),
+    ):
+        with pytest.raises(OutcomeUnknown, match="failure"):
+            dashboard.delete_users([2])
+        with pytest.raises(OutcomeUnknown, match="failure"):
+            dashboard.create_user(JOHN)
+
+
 def test_a_page_for_a_browser_is_no_deletion() -> None:
     """A login page with 200 is not the dashboard's word."""
     with (
@@ -275,8 +296,11 @@ def test_an_answer_without_users_is_unreachable(step: Step) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_no_secret_gets_into_an_error(status: int) -> None:
-    """Even when the far end repeats all that it was sent, in any spelling."""
+def test_no_secret_gets_into_an_error_or_a_log(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even when the far end repeats all that it was sent, and every logger tells all it knows."""
+    caplog.set_level(logging.DEBUG)
 
     def echo(peer: Peer) -> None:
         peer.read()
@@ -292,6 +316,7 @@ def test_no_secret_gets_into_an_error(status: int) -> None:
         dashboard.create_user(JOHN)
 
     shown = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    shown += caplog.text
     for secret in ("user-s3cret", "sip-s3cret", "admin-s3cret", "t0k.en"):
         assert secret not in shown
 
