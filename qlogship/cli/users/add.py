@@ -122,7 +122,7 @@ def add(  # noqa: PLR0917 -- typer calls it by name
             secret = passwords.of(user.email, generate=generate_password, file=password_file)
             user = replace(user, password=secret)
             _raise_faults(user)
-            made = maker.make(user)
+            made = maker.make_one(user)
     if made.fate is Fate.PRESENT:
         raise QlogshipError(
             f"there is a user {user.email} already, with ID {made.id}; nothing was changed",

@@ -16,6 +16,7 @@ from qlogship.cli.progress import Meter
 from qlogship.cli.status import count
 from qlogship.cli.users.templates import read_template
 from qlogship.config import load
+from qlogship.core.userfile.configuration import ACCOUNT_MARK
 from qlogship.core.userfile.text import SIZE_MAX
 from qlogship.errors import DashboardUnreachable, ExitCode, QlogshipError
 
@@ -76,8 +77,13 @@ def import_(
     if found.faults:
         _print_faults(file, found, as_json=as_json)
         return ExitCode.FAILED
-    if not as_json and found.encoding != "utf-8":
+    if found.encoding != "utf-8":
         output.print_note(f"{file} is not UTF-8; it was read as {found.encoding}.")
+    if config_template is None and any(ACCOUNT_MARK in one.user.config for one in found.users):
+        output.print_note(
+            "The vendor does not say how a SIP account is written in a configuration: the lines"
+            f" {ACCOUNT_MARK}… are a guess. Try one user first, or use --config-template FILE."
+        )
     with build.dashboard(settings) as dashboard:
         maker = Maker(dashboard)
         if dry_run:
