@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from qlogship.dashboard.auth import EmailPassword, GivenToken, TokenFile
     from qlogship.dashboard.client import TeamDashboard
-    from qlogship.dashboard.users import NewUser, Role, User
+    from qlogship.dashboard.users import NewUser, Role, User, UserPage
 
 __all__ = [
     "EmailPassword",
@@ -24,6 +24,7 @@ __all__ = [
     "TeamDashboard",
     "TokenFile",
     "User",
+    "UserPage",
 ]
 
 _HOMES = {
@@ -34,6 +35,7 @@ _HOMES = {
     "TeamDashboard": "client",
     "TokenFile": "auth",
     "User": "users",
+    "UserPage": "users",
 }
 
 

@@ -152,9 +152,10 @@ class TeamDashboard:
         Raises UsageError when an id can be none, and OutcomeUnknown when no answer
         says whether they are gone.
         """
+        request = users.delete_request(ids)
         shown = ", ".join(map(str, ids[:_SHOWN_MAX])) + (", …" if len(ids) > _SHOWN_MAX else "")
         deed = f"delete the {'user' if len(ids) == 1 else 'users'} {shown}"
-        self._answer(users.delete_request(ids), deed, changes=True)
+        self._answer(request, deed, changes=True)
 
     def list_users(
         self, *, sort: str = "id", descending: bool = True, page_size: int = 20

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qlogship.core.outcome import Answer, Outcome, Verdict, judge
+from qlogship.core.outcome import Answer, Outcome, Verdict, is_page, judge
+from qlogship.core.reported import read_answer
 from qlogship.dashboard.exchange import ANSWER_MAX
 from qlogship.errors import (
     CredentialsRefused,
@@ -55,13 +56,12 @@ def failure_of(reply: Reply, *, deed: str, changes: bool, now: float) -> Qlogshi
         if not answer.complete:
             problem = f"the answer {status} was cut short: {answer.detail}"
             return unclear(deed, problem, changes=changes)
-        if changes and outcome.verdict is not Verdict.ACCEPTED:
-            return unclear(deed, outcome.detail, changes=True)
-        return None
+        problem = _doubt(answer, outcome.answer) if changes else ""
+        return unclear(deed, problem, changes=True) if problem else None
     if status in {401, 403}:
         return CredentialsRefused(
-            f"cannot {deed}: the dashboard answered {status}, with a new token too",
-            hint="Use the e-mail and password of a Team administrator.",
+            f"cannot {deed}: {outcome.detail}",
+            hint="Use the e-mail and password of a Team administrator, or a token that is alive.",
         )
     if 300 <= status < 400:
         return DashboardUnreachable(f"cannot {deed}: {outcome.detail}", hint=_CHECK_ADDRESS)
@@ -79,6 +79,17 @@ def unclear(deed: str, problem: str, *, changes: bool) -> QlogshipError:
             f"it is unknown whether the dashboard did {deed}: {problem}", hint=_LOOK_FIRST
         )
     return DashboardUnreachable(f"cannot {deed}: {problem}", hint="Try again in a while.")
+
+
+def _doubt(answer: Answer, text: str) -> str:
+    """Say why a whole answer 2xx is no proof of a change; empty when it is one.
+
+    That its type is HTML is no reason: some servers call every word so.
+    """
+    if is_page(text, declared="html" in answer.content_type.lower()):
+        return f"the answer {answer.status} is a web page, such as a login page"
+    failed, _ = read_answer(text)
+    return f"the answer {answer.status} speaks of a failure" if failed else ""
 
 
 def _login_failure(outcome: Outcome, deed: str) -> QlogshipError:

@@ -35,6 +35,10 @@ LANGUAGES = ("en", "ru")
 OFFSET_MIN = -12 * 60
 OFFSET_MAX = 14 * 60
 
+# Beyond these a time in another zone may be in a year that there is not.
+YEAR_MIN = 1970
+YEAR_MAX = 9998
+
 # How much of a beginning shows what it is.
 _HEAD = 4096
 # A workbook is a zip file, which begins with a local file header (APPNOTE, 4.3.7).
@@ -174,6 +178,11 @@ def _check_span(since: datetime, until: datetime) -> None:
             raise UsageError(
                 f"{moment.isoformat()} may be any moment: it has no time zone",
                 hint="Give a time with an offset, such as 2026-11-01T00:00:00+03:00.",
+            )
+        if not YEAR_MIN <= moment.year <= YEAR_MAX:
+            raise UsageError(
+                f"the year {moment.year} cannot be asked for",
+                hint=f"Give a time from {YEAR_MIN} to {YEAR_MAX}.",
             )
     if since >= until:
         raise UsageError(

@@ -39,6 +39,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 
+from qlogship.dashboard.deadline import Deadline
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -70,10 +72,7 @@ class Wire(httpcore.NetworkBackend):
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._seconds = 0.0
-        self._deadline = 0.0
-        self._idle: float | None = None
-        self._heard = 0.0
+        self._deadline = Deadline(clock)
         self._stopped = False
         self.sent = False
         self.connected = False
@@ -83,16 +82,13 @@ class Wire(httpcore.NetworkBackend):
 
         It ends after `seconds`, and after `idle` seconds without `progressed`.
         """
-        self._seconds = seconds
-        self._heard = self._clock()
-        self._deadline = self._heard + seconds
-        self._idle = idle
+        self._deadline.begin(seconds, idle)
         self.sent = False
         self.connected = False
 
     def progressed(self) -> None:
         """Say that the request under way is getting on: its idle time starts anew."""
-        self._heard = self._clock()
+        self._deadline.progressed()
 
     def stop(self) -> None:
         """End the request under way within a slice, and every later one at once."""
@@ -102,16 +98,7 @@ class Wire(httpcore.NetworkBackend):
         """Return how long the next wait may be; raise `timed_out` when it is too late."""
         if self._stopped:
             raise timed_out("stopped on request")
-        now = self._clock()
-        left = self._deadline - now
-        if left <= 0:
-            raise timed_out(f"not done within {self._seconds:g} s")
-        if self._idle is None:
-            return min(left, SLICE)
-        idle_left = self._heard + self._idle - now
-        if idle_left <= 0:
-            raise timed_out(f"nothing came for {self._idle:g} s")
-        return min(left, idle_left, SLICE)
+        return min(self._deadline.left(timed_out), SLICE)
 
     def wait(self, poll: select.poll, timed_out: _TimedOut) -> int:
         """Wait for the one socket in `poll`, and return what it is ready for."""
@@ -133,7 +120,7 @@ class Wire(httpcore.NetworkBackend):
         Raises ConnectTimeout at the deadline, ConnectError otherwise.
         """
         self.connected = True
-        addresses = self._resolve(host, port)
+        addresses = self.resolve(host, port)
         problem: Exception | None = None
         for number, address in enumerate(addresses, start=1):
             patience = PER_ADDRESS if number < len(addresses) else None
@@ -173,8 +160,11 @@ class Wire(httpcore.NetworkBackend):
         if code:
             raise OSError(code, os.strerror(code))
 
-    def _resolve(self, host: str, port: int) -> list[_Address]:
-        """Return the addresses of a host; raise ConnectError when it has none."""
+    def resolve(self, host: str, port: int) -> list[_Address]:
+        """Return the addresses of a host.
+
+        Raises ConnectError when it has none, ConnectTimeout at the deadline.
+        """
         try:
             return _addresses(host, port, flags=socket.AI_NUMERICHOST)
         except (OSError, UnicodeError):

@@ -159,12 +159,15 @@ class Emulator:
         return Response(page.render(view), media_type="text/html", headers=page.HEADERS)
 
     def _view(self, address: str) -> page.View:
+        people, count = self.people.page(size=_SHOWN)
         return page.View(
             now=self._clock(),
             address=address,
             email=self.options.email,
             summary=self.storage.summary(),
             latest=tuple(self.storage.latest(_SHOWN)),
+            people=tuple(people),
+            people_count=count,
             faults=tuple(faults_json.dump(self.script)),
         )
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qlogship.sandbox.people import Person
     from qlogship.sandbox.storage import Summary, Upload
     from qlogship.sandbox.tally import QueueTally
 
@@ -62,13 +63,19 @@ _EMPTY_PICTURE = (
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the page shows; `now` is in epoch seconds, `zone` None is the machine's own."""
+    """What the page shows; `now` is in epoch seconds, `zone` None is the machine's own.
+
+    `people` are the newest users, `people_count` is all of them; where there is only
+    the administrator, nothing is said of users.
+    """
 
     now: float
     address: str
     email: str
     summary: Summary
     latest: tuple[Upload, ...]
+    people: tuple[Person, ...] = ()
+    people_count: int = 0
     faults: tuple[Mapping[str, Any], ...] = ()
     zone: tzinfo | None = None
 
@@ -79,6 +86,7 @@ def render(view: View) -> str:
     parts = [] if empty else [_tiles(view), _queues(view.summary)]
     parts.append(_script_card(view.faults))
     parts.append(_nothing_yet(view) if empty else _uploads(view))
+    parts.append(_people(view))
     return _frame().substitute(
         now=_clock_time(view.now, view), content="\n".join(filter(None, parts)), script=_SCRIPT
     )
@@ -184,6 +192,34 @@ def _upload(upload: Upload, view: View) -> str:
         f'<td class="number">{_size(upload.bytes)}</td>'
         f'<td class="status"><span class="pill {_mood(upload)}">{escape(upload.answer)}</span></td>'
         "</tr>"
+    )
+
+
+def _people(view: View) -> str:
+    if view.people_count < 2:
+        return ""
+    rows = "".join(map(_person, view.people))
+    hidden = view.people_count - len(view.people)
+    more = f'<p class="note">and {_number(hidden)} older ones</p>' if hidden > 0 else ""
+    return (
+        '<section class="card people"><div class="head"><h2>Users</h2><div class="legend">'
+        f"{_number(view.people_count)} in all</div></div><table><thead><tr>"
+        '<th class="number">ID</th><th>Name</th><th>E-mail</th><th>Teams</th><th>State</th>'
+        f"<th>Role</th></tr></thead><tbody>{rows}</tbody></table>{more}</section>"
+    )
+
+
+def _person(person: Person) -> str:
+    name = escape(f"{person.name} {person.surname}")
+    email = escape(person.email)
+    teams = escape(", ".join(person.team_names)) or "–"
+    return (
+        f'<tr><td class="number">{person.id}</td>'
+        f'<td class="file" title="{name}">{name}</td>'
+        f'<td class="email" title="{email}">{email}</td>'
+        f'<td class="teams" title="{teams}">{teams}</td>'
+        f'<td class="state">{escape(person.state)}</td>'
+        f'<td class="status"><span class="pill mute">{escape(person.role)}</span></td></tr>'
     )
 
 

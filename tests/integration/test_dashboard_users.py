@@ -193,6 +193,26 @@ def test_any_success_is_a_deletion(answer: str) -> None:
         dashboard.delete_users([2])
 
 
+def test_a_word_that_is_called_html_is_a_deletion() -> None:
+    """Some servers call every word so."""
+    with dashboard_with(reply("OK", Content_Type="text/html; charset=utf-8")) as (dashboard, _):
+        dashboard.delete_users([2])
+
+
+def test_a_success_that_speaks_of_a_failure_is_unknown() -> None:
+    """Whatever it means, it is no proof."""
+    with (
+        dashboard_with(reply('{"success": false}'), reply('{"error": "duplicate", "id": 7}')) as (
+            dashboard,
+            _,
+        ),
+    ):
+        with pytest.raises(OutcomeUnknown, match="failure"):
+            dashboard.delete_users([2])
+        with pytest.raises(OutcomeUnknown, match="failure"):
+            dashboard.create_user(JOHN)
+
+
 def test_a_page_for_a_browser_is_no_deletion() -> None:
     """A login page with 200 is not the dashboard's word."""
     with (

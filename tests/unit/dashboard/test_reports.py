@@ -103,6 +103,8 @@ def test_what_may_be_left_out_is_sent_when_it_is_given() -> None:
         (UNTIL, SINCE),
         (SINCE.replace(tzinfo=None), UNTIL),
         (SINCE, UNTIL.replace(tzinfo=None)),
+        (datetime.min.replace(tzinfo=UTC), UNTIL),
+        (SINCE, datetime.max.replace(tzinfo=UTC)),
     ],
 )
 def test_a_span_must_be_one(since: datetime, until: datetime) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC
 from html.parser import HTMLParser
 
 from qlogship.sandbox import page
+from qlogship.sandbox.people import Person
 from qlogship.sandbox.storage import Summary, Upload
 from qlogship.sandbox.tally import QueueTally
 
@@ -40,6 +41,19 @@ SOME = replace(
     queue_count=2,
 )
 UPLOAD = Upload(5, NOW - 60, "queue_log", "0" * 64, 2048, 40, 7, True, "200")
+ANNA = Person(
+    id=7,
+    name="Anna",
+    surname="Frolova",
+    email="anna@company.ru",
+    state="active.unconfirm",
+    role="EMPLOYEE",
+    teams=(1, 4),
+    managed=(),
+    softphone=True,
+    version="",
+    config="",
+)
 EMPTY_VIEW = page.View(NOW, "http://127.0.0.1:1", "a@example.com", NOTHING, (), zone=UTC)
 VIEW = replace(EMPTY_VIEW, summary=SOME, latest=(UPLOAD,))
 
@@ -140,6 +154,8 @@ def test_escaped() -> None:
         address=evil,
         summary=replace(SOME, queues=(QueueTally(evil, 1, 0, 0),)),
         latest=(replace(UPLOAD, filename=evil, answer=evil),),
+        people=(replace(ANNA, name=evil, surname=evil, email=evil, state=evil, role=evil),),
+        people_count=2,
     )
     for html in (page.render(view), page.render(replace(view, summary=NOTHING, latest=()))):
         assert evil not in html
@@ -182,3 +198,13 @@ def test_more_queues() -> None:
     """Queues beyond those shown are counted."""
     view = replace(VIEW, summary=replace(SOME, queue_count=9))
     assert "and 7 more with fewer calls" in page.render(view)
+
+
+def test_users() -> None:
+    """They are shown as soon as there is one besides the administrator, with or without uploads."""
+    for view in (VIEW, EMPTY_VIEW):
+        assert "Users" not in _checked(replace(view, people=(ANNA,), people_count=1)).text
+        text = _checked(replace(view, people=(ANNA,), people_count=42)).text
+        for shown in ("Anna Frolova", "anna@company.ru", "Team 1, Team 4", "EMPLOYEE", "42 in all"):
+            assert shown in text
+        assert "and 41 older ones" in text
