@@ -182,6 +182,7 @@ def test_add_with_a_made_password(desk: Desk) -> None:
 def test_add_with_a_password_file(desk: Desk) -> None:
     """The one line of a file is the password; it is shown nowhere."""
     secret = desk.installation.directory / "secret"
+    secret.touch(0o600)
     secret.write_text("hush-hush\n")
     template = desk.installation.directory / "template"
     template.write_text("for @name@ <@email@>\nlogin @siplogin@\n")

@@ -7,11 +7,14 @@ import pty
 import subprocess
 from typing import TYPE_CHECKING
 
+from qlogship.core.outcome import Verdict
+from qlogship.dashboard import EmailPassword, TeamDashboard
 from qlogship.errors import ExitCode
 from tests.support.calls import call
-from tests.support.installation import environment
+from tests.support.installation import EMAIL, PASSWORD, environment
 
 if TYPE_CHECKING:
+    from qlogship.sandbox.server import Sandbox
     from tests.support.installation import Installation
 
 
@@ -36,10 +39,12 @@ def test_a_workbook_is_not_for_a_terminal(installation: Installation) -> None:
     assert "-o FILE" in done.stderr
 
 
-def test_a_reader_that_goes_away(installation: Installation) -> None:
+def test_a_reader_that_goes_away(installation: Installation, dashboard: Sandbox) -> None:
     """A reader that has seen enough, as in `| head`, is no error."""
-    installation.write(b"".join(call(number, 1_795_411_800) for number in range(1, 4_000, 2)))
-    assert installation.once("--flush").returncode == ExitCode.DONE
+    records = b"".join(call(number, 1_795_411_800) for number in range(1, 4_000, 2))
+    account = EmailPassword(EMAIL, PASSWORD)
+    with TeamDashboard(url=dashboard.url, credentials=account) as client:
+        assert client.upload("queue_log", records).verdict is Verdict.ACCEPTED
     command = installation.command("report", "calls", "--from", "2026-11-01", "--to", "2026-12-01")
     with subprocess.Popen(
         command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
