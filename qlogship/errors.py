@@ -16,6 +16,8 @@ type next.
     +-- OutcomeUnknown        3
     +-- SourceUnreadable     14
     +-- FileNotWritten        1
+    +-- FileNotUsable         1
+    +-- UserExists            1
     +-- StateError            1
     +-- ResyncRefused         1
 """
@@ -170,6 +172,14 @@ class OutcomeUnknown(QlogshipError):
 
 class FileNotWritten(QlogshipError):
     """What was downloaded cannot be written to where it was to go."""
+
+
+class FileNotUsable(QlogshipError):
+    """A file that the command line names cannot be read, or holds something else."""
+
+
+class UserExists(QlogshipError):
+    """Somebody has the e-mail address of a user who was to be added."""
 
 
 class SourceUnreadable(QlogshipError):

@@ -152,7 +152,9 @@ def calls(  # noqa: PLR0917 -- typer calls it by name
         )
     offset = _offset(span[0])
     if _offset(span[1] - timedelta(seconds=1)) != offset:
-        output.print_note(f"The clocks change in between: all times in it are at UTC{span[0]:%z}.")
+        output.print_note(
+            f"The clocks change in between: all times in it are at UTC{span[0].isoformat()[-6:]}."
+        )
 
     def ask(dashboard: TeamDashboard, to: Path | BinaryIO, progress: Progress | None) -> int:
         return dashboard.call_log(

@@ -126,12 +126,22 @@ class Maker:
             self._there[same_email(user.email)] = made.id
         return made
 
+    def make_one(self, user: NewUser) -> Made:
+        """Make a user as `make` does, and look at once whether an error 5xx was none."""
+        made = self.make(user)
+        if _is_doubtful(made):
+            self.everybody()
+            found = self.find(user.email)
+            if found is not None:
+                return Made(Fate.ADDED, found.id, looked_up=True)
+        return made
+
     def import_all(self, users: Iterable[FileUser]) -> Iterator[Result]:
         """Make the users of a file, in its order; yield each result as soon as it is known."""
         doubtful = []
         for one in users:
             made = self.make(one.user)
-            if made.error is not None and made.error.status >= 500:
+            if _is_doubtful(made):
                 doubtful.append(one)
             yield Result(one, made)
         if doubtful:
@@ -221,6 +231,11 @@ class Maker:
 
     def _pause(self, attempt: int, retry_after: float | None = None) -> None:
         self._sleep(next_delay(attempt, random=self._random(), retry_after=retry_after))
+
+
+def _is_doubtful(made: Made) -> bool:
+    """Tell whether the dashboard spoke of an error of its own, which may come after the deed."""
+    return made.error is not None and made.error.status >= 500
 
 
 def _no_proof(error: OutcomeUnknown) -> DashboardUnreachable:

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from qlogship.dashboard import EmailPassword, TeamDashboard
 from qlogship.errors import ExitCode
+from qlogship.service.user_file import read_users
 from tests.support import agents
-from tests.support.installation import environment
+from tests.support.installation import EMAIL, PASSWORD, environment
 
 if TYPE_CHECKING:
     from qlogship.sandbox.server import Sandbox
     from tests.support.installation import Installation
 
 ROWS: Final = 1_000
+ACCOUNT: Final = EmailPassword(EMAIL, PASSWORD)
 SECRET: Final = re.compile(r"hush-|quiet-|sandbox-password")
 
 
@@ -140,9 +143,8 @@ def test_a_password_is_asked_for_and_not_shown(
 
 def test_delete_asks(installation: Installation, dashboard: Sandbox) -> None:
     """On a terminal it shows who is to go, and deletes when their number is typed, or yes."""
-    csv = installation.directory / "agents.csv"
-    csv.write_text(agents.text(1))
-    assert installation.call("users", "import", str(csv)).returncode == ExitCode.DONE
+    with TeamDashboard(url=dashboard.url, credentials=ACCOUNT) as client:
+        client.create_user(read_users(agents.text(1).encode()).users[0].user)
     for typed, code, left in ((b"y\n", ExitCode.FAILED, 1), (b"1\n", ExitCode.DONE, 0)):
         ours, theirs = pty.openpty()
         try:

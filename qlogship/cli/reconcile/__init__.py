@@ -9,12 +9,12 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import typer
 
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
+from qlogship.cli.times import zone_named
 from qlogship.config import load
 from qlogship.core.days import Days
 from qlogship.core.reconcile import Level
@@ -66,7 +66,7 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
     first, last = _day("--from", since), _day("--to", until)
     if first is not None and last is not None and first > last:
         raise UsageError("--from is behind --to", hint="Name the earlier day with --from.")
-    days = Days(_zone(tz))
+    days = Days(zone_named("--tz", tz))
     settings = load(config, environ=os.environ, secrets=False).settings
     if html is not None:
         from qlogship.cli.reconcile.writing import check_target
@@ -102,18 +102,6 @@ def _day(option: str, text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option} {text!r} is no day", hint="Write it as 2026-11-23.") from None
-
-
-def _zone(name: str | None) -> ZoneInfo | None:
-    if name is None:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, a path that leads elsewhere, a directory
-        raise UsageError(
-            f"--tz {name!r} is no time zone that this machine knows",
-            hint="Name one as in /usr/share/zoneinfo, such as Europe/Berlin or UTC.",
-        ) from None
 
 
 def _name(tz: str | None, now: float) -> str:

@@ -12,11 +12,11 @@ import typer
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.cli.users import passwords
-from qlogship.cli.users.templates import read_template, read_text
+from qlogship.cli.users.files import read_template, read_text
 from qlogship.config import load
 from qlogship.core.userfile import configuration
 from qlogship.core.userfile.columns import WHAT_TO_WRITE, read_groups
-from qlogship.errors import InvalidUser, QlogshipError, UsageError
+from qlogship.errors import FileNotUsable, InvalidUser, UsageError, UserExists
 
 if TYPE_CHECKING:
     from qlogship.dashboard import NewUser, Role
@@ -122,9 +122,9 @@ def add(  # noqa: PLR0917 -- typer calls it by name
             secret = passwords.of(user.email, generate=generate_password, file=password_file)
             user = replace(user, password=secret)
             _raise_faults(user)
-            made = maker.make(user)
+            made = maker.make_one(user)
     if made.fate is Fate.PRESENT:
-        raise QlogshipError(
+        raise UserExists(
             f"there is a user {user.email} already, with ID {made.id}; nothing was changed",
             hint="Look at `qlogship users list`; an address can be used once.",
         )
@@ -179,6 +179,6 @@ def _configuration(user: NewUser, file: Path | None, template: Path | None) -> s
     try:
         return configuration.render(read_template(template), values)
     except ValueError as error:
-        raise QlogshipError(
+        raise FileNotUsable(
             f"no configuration can be made: {error}", hint="Look at the name and the template."
         ) from error

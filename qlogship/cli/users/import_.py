@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,11 +12,12 @@ import typer
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.cli.progress import Meter
-from qlogship.cli.users.templates import read_template
+from qlogship.cli.users.files import read_secret, read_template
 from qlogship.config import load
+from qlogship.core.userfile.configuration import ACCOUNT_MARK
 from qlogship.core.userfile.text import SIZE_MAX
 from qlogship.core.words import count
-from qlogship.errors import DashboardUnreachable, ExitCode, QlogshipError
+from qlogship.errors import DashboardUnreachable, ExitCode, FileNotUsable, QlogshipError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,12 +72,17 @@ def import_(
     from qlogship.service.user_file import read_users
     from qlogship.service.user_import import Maker
 
-    found = read_users(_bytes_of(file), template=template)
+    found = read_users(read_secret(file, SIZE_MAX + 1), template=template)
     if found.faults:
         _print_faults(file, found, as_json=as_json)
         return ExitCode.FAILED
-    if not as_json and found.encoding != "utf-8":
+    if found.encoding != "utf-8":
         output.print_note(f"{file} is not UTF-8; it was read as {found.encoding}.")
+    if config_template is None and any(ACCOUNT_MARK in one.user.config for one in found.users):
+        output.print_note(
+            "The vendor does not say how a SIP account is written in a configuration: the lines"
+            f" {ACCOUNT_MARK}… are a guess. Try one user first, or use --config-template FILE."
+        )
     with build.dashboard(settings) as dashboard:
         maker = Maker(dashboard)
         if dry_run:
@@ -236,25 +241,7 @@ def _print_document(results: Any, found: UserFile, error: QlogshipError | None) 
     output.print_json(document)
 
 
-# --- the file ---
-
-
-def _bytes_of(path: Path) -> bytes:
-    """Return what is in the file, up to more than can be read as users."""
-    try:
-        if str(path) == "-":
-            return sys.stdin.buffer.read(SIZE_MAX + 1)
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & stat.S_IROTH:
-                output.print_note(
-                    f"{path} holds passwords and every user of this machine can read it;"
-                    f" type `chmod 600 {path}`."
-                )
-            return file.read(SIZE_MAX + 1)
-    except OSError as error:
-        raise QlogshipError(
-            f"{path} cannot be read: {error.strerror}", hint="Name a file that you may read."
-        ) from error
+# --- faults ---
 
 
 def _print_faults(path: Path, found: UserFile, *, as_json: bool) -> None:
@@ -262,7 +249,7 @@ def _print_faults(path: Path, found: UserFile, *, as_json: bool) -> None:
     faults = found.faults
     rows = {fault.row for fault in faults if fault.row is not None}
     where = f" in {count(len(rows), 'row')}" if rows else ""
-    error = QlogshipError(
+    error = FileNotUsable(
         f"{path}: {count(len(faults), 'fault')}{where}; nothing was sent",
         hint="Mend them and run the same command again.",
     )

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from typer.core import TyperCommand
 
 from qlogship.cli import output
-from qlogship.errors import QlogshipError, UsageError
+from qlogship.cli.users.files import read_secret
+from qlogship.errors import FileNotUsable, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,25 +64,15 @@ def _made() -> str:
 def read_file(path: Path) -> str:
     """Return the password in a file, or on stdin for `-`: one line."""
     try:
-        if str(path) == "-":
-            data = sys.stdin.buffer.read(_SIZE_MAX)
-        else:
-            with path.open("rb") as file:
-                data = file.read(_SIZE_MAX)
-        text = data.decode()
-    except OSError as error:
-        raise QlogshipError(
-            f"the password file {path} cannot be read: {error.strerror}",
-            hint="Name a file that you may read.",
-        ) from error
+        text = read_secret(path, _SIZE_MAX).decode()
     except UnicodeDecodeError:
         text = ""
     text = text.removesuffix("\n").removesuffix("\r")
     if not text or "\n" in text:
-        raise QlogshipError(
+        raise FileNotUsable(
             f"{path} does not hold a password: one line of text, in UTF-8",
             hint="Write the password into it, and nothing else.",
-        ) from None
+        )
     return text
 
 

@@ -47,13 +47,15 @@ INCLUDES: Final = "\n".join(
 )
 """The configuration of the vendor's example, word for word."""
 
+ACCOUNT_MARK: Final = "Account1."
+
 DEFAULT: Final = f"""\
 {INCLUDES}
-Account1.Login=@siplogin@
-Account1.Password=@sippassword@
-Account1.DisplayName=@sipdisplayname@
-Account1.AuthName=@sipauthname@
-Account1.Extension=@ext@
+{ACCOUNT_MARK}Login=@siplogin@
+{ACCOUNT_MARK}Password=@sippassword@
+{ACCOUNT_MARK}DisplayName=@sipdisplayname@
+{ACCOUNT_MARK}AuthName=@sipauthname@
+{ACCOUNT_MARK}Extension=@ext@
 """
 
 _PLACEHOLDER: Final = re.compile(r"@([a-z]*)@")

@@ -183,6 +183,17 @@ def test_an_error_that_was_none() -> None:
     assert dashboard.log.count("list") == 2
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_one_user_and_an_error(*, stored: bool) -> None:
+    """For a single user an error 5xx is looked up at once."""
+    script: list[Callable[[], None] | None] = [refused(500)]
+    dashboard = Dashboard(after=script) if stored else Dashboard(before=script)
+    (one,) = file_of(1)
+    made = Maker(dashboard, sleep=lambda _: None).make_one(one.user)
+    assert made.fate is (Fate.ADDED if stored else Fate.FAILED)
+    assert dashboard.log == ["list", "create user1@example.com", "list"]
+
+
 @pytest.mark.parametrize("trouble", [unreachable, refused(503, retry_after=2.0), refused(429)])
 def test_a_short_outage_is_sat_out(trouble: Callable[[], None]) -> None:
     """When nobody is there for a moment, or asks for patience, it is tried again."""

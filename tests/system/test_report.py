@@ -1,0 +1,57 @@
+"""`qlogship report` as a program: on a terminal, and before a reader that goes away."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from typing import TYPE_CHECKING
+
+from qlogship.core.outcome import Verdict
+from qlogship.dashboard import EmailPassword, TeamDashboard
+from qlogship.errors import ExitCode
+from tests.support.calls import call
+from tests.support.installation import EMAIL, PASSWORD, environment
+
+if TYPE_CHECKING:
+    from qlogship.sandbox.server import Sandbox
+    from tests.support.installation import Installation
+
+
+def test_a_workbook_is_not_for_a_terminal(installation: Installation) -> None:
+    """xlsx is refused on a terminal, with what to type instead."""
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            installation.command("report", "calls", "--from", "today", "--format", "xlsx"),
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == ExitCode.USAGE
+    assert "-o FILE" in done.stderr
+
+
+def test_a_reader_that_goes_away(installation: Installation, dashboard: Sandbox) -> None:
+    """A reader that has seen enough, as in `| head`, is no error."""
+    records = b"".join(call(number, 1_795_411_800) for number in range(1, 4_000, 2))
+    account = EmailPassword(EMAIL, PASSWORD)
+    with TeamDashboard(url=dashboard.url, credentials=account) as client:
+        assert client.upload("queue_log", records).verdict is Verdict.ACCEPTED
+    command = installation.command("report", "calls", "--from", "2026-11-01", "--to", "2026-12-01")
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"Time,")
+        process.stdout.close()
+        assert b"error" not in process.stderr.read()
+    assert process.returncode == ExitCode.DONE
