@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -242,6 +243,22 @@ def test_a_directory_that_is_missing(centre: Centre) -> None:
     assert centre.troubles() == {}
     assert read(centre.file)["up"] == 1
     assert "trouble" not in read(centre.file)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_directory_that_the_unit_protects(centre: Centre) -> None:
+    """Where everything is read-only to the service, the unit's setting is named that helps."""
+    directory = str(centre.file.parent)
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "qlogship-test", directory]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        centre.live(EVERY + 2 * POLL)
+    finally:
+        subprocess.run(["umount", directory], check=True)
+    assert os.strerror(errno.EROFS) in centre.troubles()["metrics"]
+    assert "ReadWritePaths=" in centre.troubles()["metrics"]
 
 
 def test_a_directory_in_the_place_of_the_file(centre: Centre) -> None:
