@@ -49,7 +49,7 @@ def edited(text: str, changes: Mapping[tuple[str, str], str | None]) -> str:
     mark = _MARK if text.startswith(_MARK) else ""
     end = "\r" if "\r\n" in text else ""
     lines = text.removeprefix(_MARK).split("\n")
-    for (section, key), value in changes.items():
+    for (section, key), value in _in_order(changes):
         present = _document(text).get(section, {})
         if isinstance(present, dict) and present.get(key) != value:
             lines = _change(lines, section, key, value, end)
@@ -82,6 +82,15 @@ def _changed(
         else:
             keys[key] = value
     return wanted
+
+
+def _in_order(
+    changes: Mapping[tuple[str, str], str | None],
+) -> list[tuple[tuple[str, str], str | None]]:
+    """Return the changes section by section, in each the last first: a new key goes to the top."""
+    sections = dict.fromkeys(section for section, _ in changes)
+    backwards = list(changes.items())[::-1]
+    return [change for section in sections for change in backwards if change[0][0] == section]
 
 
 def _means(text: str, wanted: dict[str, Any]) -> bool:

@@ -44,6 +44,15 @@ def test_a_missing_key_and_a_missing_section_are_added() -> None:
     )
 
 
+def test_first_settings_stand_in_the_order_of_the_answers() -> None:
+    """Below the comment of the package's file."""
+    answers = {URL: "https://c", ("dashboard", "email"): "x@y", PATH: "/b"}
+    assert edited("# The settings.\n", answers) == (
+        '# The settings.\n\n[dashboard]\nurl = "https://c"\nemail = "x@y"\n'
+        '\n[source]\npath = "/b"\n'
+    )
+
+
 def test_a_key_is_taken_out_as_a_comment() -> None:
     """What stood there can still be read."""
     text = '[dashboard]\ntoken_file = "/t"\n'
