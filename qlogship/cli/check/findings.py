@@ -57,7 +57,7 @@ GROUPS: Final[dict[str, Group]] = {
         ExitCode.SOURCE,
         (
             *("readable", "missing", "unreadable", "directory-unreadable"),
-            *("rotated-unreadable", "archives-unreadable"),
+            *("rotated-unreadable", "archives-unreadable", "unseen"),
         ),
     ),
     "asterisk": Group(

@@ -58,7 +58,7 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
     said = settings.gather(machine, file, of_unit, user=user.known)
     if user.account is None and not of_unit.load and said.settings is not None:
         # Without systemd and without the package's user, whoever owns the state is meant.
-        owner = _owner(said.settings.state.directory)
+        owner = _owner(said.settings.state.directory, root_too=True)
         if owner is not None:
             user = access.UserFacts(owner.name, owner, access.groups_of(owner))
             said = settings.gather(machine, file, of_unit, user=user.known)
@@ -91,13 +91,13 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
     )
 
 
-def _owner(path: Path) -> Account | None:
-    """Return whose a file or directory is; what is root's tells nothing."""
+def _owner(path: Path, *, root_too: bool = False) -> Account | None:
+    """Return whose a file or directory is; what is root's tells nothing, unless `root_too`."""
     try:
         name = path.owner()
     except (OSError, KeyError):
         return None
-    return access.account_of(name) if name != "root" else None
+    return access.account_of(name) if root_too or name != "root" else None
 
 
 def _synchronised(machine: Machine) -> bool | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlogship.cli.check.findings import Finding, ok, problem, warning
+from qlogship.cli.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.cli.check.words import commands, count, listed
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ def judge_source(facts: SourceFacts, *, explained: bool) -> Iterator[Finding]:
         return
     if facts.barrier is not None:
         yield _unreadable(facts)
+        return
+    if facts.key is None:
+        yield unknown("source.unseen", path, "you may not look at it", "Run this as root.")
         return
     if facts.readable is None:
         return  # without a user nobody can try, and that was said

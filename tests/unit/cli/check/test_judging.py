@@ -99,6 +99,12 @@ def test_a_missing_file_has_one_cause() -> None:
     assert ids(access.judge_source(nothing, explained=False)) == ["source.missing"]
 
 
+def test_a_queue_log_that_may_not_be_looked_at() -> None:
+    """Who may not look says so, and nothing else about it."""
+    hidden = replace(SOURCE, key=None, readable=None)
+    assert ids(access.judge_source(hidden, explained=False)) == ["source.unseen"]
+
+
 def test_groups_of_a_running_service() -> None:
     """Groups that were joined after the start count from the next start on."""
     user = UserFacts("qlogship", SERVICE, ("asterisk", "qlogship"), ("asterisk",))
