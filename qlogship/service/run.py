@@ -24,6 +24,7 @@ from qlogship.service.worker import UploadThread
 from qlogship.store.lock import holder
 from qlogship.store.requests import waits_for_handover
 from qlogship.store.store import Store
+from qlogship.store.troubles import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +91,7 @@ class Service:
         self._mailbox: SimpleQueue[Word] = SimpleQueue()
         self._settings = settings
         self._pinged_at = self._clocks.monotonic()
-        self._state_failed = False
+        self._state_failed_at: float | None = None
         self._reload_asked = False
 
     def tell(self, word: Word) -> None:
@@ -188,8 +189,9 @@ class Service:
                 self._log.warning("watches_incomplete", poll_seconds=POLL)
             wait = shipper.step()
             self._systemd.ready()
-            if self._state_failed:
-                self._state_failed = False
+            if self._state_failed_at is not None:
+                self._state_failed_at = None
+                store.complain(None)
                 self._log.info("state_recovered")
             while True:
                 self._systemd.status(_status_line(shipper))
@@ -299,9 +301,10 @@ class Service:
 
     def _reopened(self, store: Store, error: StateError) -> bool:
         """Open the store's database until that can be done; False when told to stop."""
-        if not self._state_failed:
-            self._state_failed = True
+        if self._state_failed_at is None:
+            self._state_failed_at = self._clocks.wall()
             self._log.error("state_failed", message=error.message, hint=error.hint)
+        store.complain(Trouble("state", self._state_failed_at, error.message, error.hint))
         self._systemd.status(f"waiting for the state directory: {error.message}")
         while True:
             until = self._clocks.monotonic() + _STATE_RETRY
