@@ -1,7 +1,7 @@
 """What qlogship says about its work: structlog, set up once, on stderr.
 
-Here live the form of a log line, the masking of secrets and the rule that the
-same trouble is said once. What is worth saying is decided where it happens.
+Here live the form of a log line and the masking of secrets. What is worth saying
+is decided where it happens; that the same trouble is said once, in service/troubles.py.
 
 An event is a past-tense verb phrase (`batch_accepted`), its facts are fields.
 ERROR: data is at risk or a person must act. WARNING: it recovers by itself.
@@ -126,45 +126,6 @@ def get_logger(**facts: object) -> FilteringBoundLogger:
     if not structlog.is_configured():
         configure("warning", "console", environ={})
     return cast("FilteringBoundLogger", structlog.get_logger(**facts))
-
-
-class Once:
-    """Say the same trouble once, then count it, until it is over.
-
-    Trouble is known by its event and by `same`: when `same` changes (another
-    errno, another status), it is another trouble and is said anew.
-    """
-
-    def __init__(self, logger: FilteringBoundLogger) -> None:
-        self._logger = logger
-        self._going_on: dict[str, tuple[object, int]] = {}
-
-    def error(self, event: str, *, same: object = None, **facts: object) -> bool:
-        """Say trouble that needs a person; return whether it was said."""
-        return self._say(logging.ERROR, event, same, facts)
-
-    def warning(self, event: str, *, same: object = None, **facts: object) -> bool:
-        """Say trouble that mends itself; return whether it was said."""
-        return self._say(logging.WARNING, event, same, facts)
-
-    def over(self, event: str, good: str, **facts: object) -> int:
-        """Say `good` at INFO if there was trouble; return how often it had happened."""
-        _, times = self._going_on.pop(event, (None, 0))
-        if times:
-            self._logger.info(good, times=times, **facts)
-        return times
-
-    def times(self, event: str) -> int:
-        """Return how often this trouble has happened since it was said."""
-        return self._going_on.get(event, (None, 0))[1]
-
-    def _say(self, level: int, event: str, same: object, facts: dict[str, object]) -> bool:
-        before, times = self._going_on.get(event, (None, 0))
-        is_new = not times or before != same
-        self._going_on[event] = (same, 1 if is_new else times + 1)
-        if is_new:
-            self._logger.log(level, event, **facts)
-        return is_new
 
 
 class _Lines:

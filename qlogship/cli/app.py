@@ -62,6 +62,7 @@ COMMANDS: dict[str, Command] = {
     "run": Command("qlogship.cli.run", "The service: follow, archive and ship until stopped."),
     "setup": Command(
         "qlogship.cli.setup", "Ask for what is needed, prove it, write the settings, start."
+    ),
     "check": Command(
         "qlogship.cli.check", "Look the installation over, and say what to do about it."
     ),

@@ -13,10 +13,11 @@ import typer
 
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
-from qlogship.cli.status import count, size
+from qlogship.cli.output import size
 from qlogship.cli.times import epoch
 from qlogship.config import load
 from qlogship.core.timeline import Excerpt
+from qlogship.core.words import count
 from qlogship.errors import QlogshipError, UsageError
 from qlogship.store.reader import Reader
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
-import time
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
@@ -16,8 +14,11 @@ import typer
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.cli.identity import become_owner
-from qlogship.cli.status import count, size
+from qlogship.cli.output import size
+from qlogship.cli.progress import Meter
+from qlogship.cli.times import stamp
 from qlogship.config import load
+from qlogship.core.words import count
 from qlogship.errors import ExitCode, SourceUnreadable
 from qlogship.service.handover import borrowed
 from qlogship.service.importing import Importer
@@ -26,8 +27,6 @@ from qlogship.source.files import OpenFile
 
 if TYPE_CHECKING:
     from qlogship.service.importing import Imported
-
-_PROGRESS_EVERY = 0.5
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -90,6 +89,7 @@ def import_(
         become_owner(settings.state.directory)
         rows: list[dict[str, Any]] = []
         importer: Importer | None = None
+        meter = Meter(quiet=as_json, in_bytes=True, patient=True)
         for path, file in zip(files, opened, strict=True):
             done: Imported | SourceUnreadable
             if isinstance(file, SourceUnreadable):
@@ -98,7 +98,7 @@ def import_(
                 if importer is None:
                     store = stack.enter_context(borrowed(settings))
                     importer = Importer(store, ship=ship.value, live=live, any_text=any_text)
-                done = _import_one(importer, file, show=not as_json)
+                done = _import_one(importer, file, meter)
             rows.append(_row(path, done))
             if not as_json:
                 _tell(rows[-1])
@@ -113,44 +113,17 @@ def import_(
     return ExitCode.SOURCE if failed else ExitCode.DONE
 
 
-def _import_one(importer: Importer, file: OpenFile, *, show: bool) -> Imported | SourceUnreadable:
-    """Import one file, showing on a terminal how far it is."""
-    progress = _Progress(file) if show and sys.stderr.isatty() else None
+def _import_one(importer: Importer, file: OpenFile, meter: Meter) -> Imported | SourceUnreadable:
+    """Import one file, showing how far it is."""
+    meter.title = file.path.name
+    whole = file.status.st_size if file.compression is None else None
     try:
-        return importer.add(file, progress=progress.show) if progress else importer.add(file)
+        with meter:
+            return importer.add(file, progress=lambda done: meter.show(done, whole))
     except SourceUnreadable as error:
         if isinstance(error.__cause__, DamagedError):
             error.hint = "Decompress as much of it as can be read, and import that."
         return error
-    finally:
-        if progress:
-            progress.clear()
-
-
-class _Progress:
-    """One line on the terminal, written over until the file is through."""
-
-    def __init__(self, file: OpenFile) -> None:
-        self._name = output.printable(file.path.name)
-        self._whole = file.status.st_size if file.compression is None else None
-        self._began = self._shown_at = time.monotonic()
-
-    def show(self, done: int) -> None:
-        """Say how many bytes of the text are through."""
-        now = time.monotonic()
-        if now - self._shown_at < _PROGRESS_EVERY:
-            return
-        self._shown_at = now
-        rate = size(int(done / (now - self._began)))
-        part = f" ({done * 100 // self._whole} %)" if self._whole else ""
-        sys.stderr.write(f"\r\x1b[K{self._name}: {size(done)}{part}, {rate}/s")
-        sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Leave the line empty."""
-        if self._shown_at > self._began:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
 
 
 def _row(path: Path, done: Imported | SourceUnreadable) -> dict[str, Any]:
@@ -175,7 +148,7 @@ def _tell(row: dict[str, Any]) -> None:
         return
     words = [count(row["records"], "record"), f"{row['new']:,} new"]
     if row["first_time"] is not None:
-        words.append(f"{_stamp(row['first_time'])} to {_stamp(row['last_time'])}")
+        words.append(f"{stamp(row['first_time'])} to {stamp(row['last_time'])}")
     if row["left_bytes"]:
         words.append(f"{size(row['left_bytes'])} left to the service, which follows this file")
     output.print_text(output.printable(f"{row['path']}: {', '.join(words)}"))
@@ -224,10 +197,3 @@ def _allow_many_files() -> None:
     """Let this process open as many files as it may: all are open at once."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _stamp(when: int) -> str:
-    try:
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
-    except (OverflowError, OSError):
-        return str(when)

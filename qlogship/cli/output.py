@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from qlogship.errors import QlogshipError, SettingsError
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from qlogship.errors import Fault
-
-Align = Literal["left", "right"]
 
 
 class ResultLost(QlogshipError):
@@ -79,6 +77,12 @@ def print_note(text: str) -> None:
     sys.stderr.write(f"{printable(text)}\n")
 
 
+def end_line() -> None:
+    """Go to a new line on a terminal, which shows ^C where somebody pressed it."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+
+
 def print_warnings(warnings: Iterable[Fault]) -> None:
     """Say what works and should be looked at."""
     for warning in warnings:
@@ -120,6 +124,16 @@ def faults_as_json(faults: Iterable[Fault]) -> list[dict[str, str]]:
     return [
         {"place": fault.place, "problem": fault.problem, "remedy": fault.remedy} for fault in faults
     ]
+
+
+def size(number: int) -> str:
+    """Return a number of bytes as people read it."""
+    amount = float(number)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
+        amount /= 1024
+    raise AssertionError(number)
 
 
 def printable(text: str) -> str:

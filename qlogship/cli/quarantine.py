@@ -11,8 +11,10 @@ import typer
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.cli.identity import become_owner
-from qlogship.cli.uploads import UploadArgument, as_row, print_report, report, stamp
+from qlogship.cli.times import stamp
+from qlogship.cli.uploads import UploadArgument, as_row, print_report, report
 from qlogship.config import load
+from qlogship.core.words import count
 from qlogship.errors import ExitCode, UsageError
 from qlogship.store.reader import Reader
 
@@ -184,10 +186,7 @@ def _ids(uploads: Sequence[Upload]) -> list[int]:
 
 
 def _content(upload: Upload) -> str:
-    return (
-        f"{upload.calls:,} call{'' if upload.calls == 1 else 's'}, "
-        f"{upload.lines:,} record{'' if upload.lines == 1 else 's'}"
-    )
+    return f"{count(upload.calls, 'call')}, {count(upload.lines, 'record')}"
 
 
 def _why(upload: Upload) -> str:

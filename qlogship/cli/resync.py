@@ -15,9 +15,12 @@ from qlogship import log
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.cli.identity import become_owner
+from qlogship.cli.output import size
 from qlogship.cli.progress import Meter
+from qlogship.cli.times import stamp
 from qlogship.config import load
 from qlogship.core.resync import Phase, may_clear
+from qlogship.core.words import count, named
 from qlogship.errors import ExitCode, LockedError, QlogshipError, ResyncRefused, UsageError
 from qlogship.service.handover import no_hints, wake
 from qlogship.store.lock import holder
@@ -85,7 +88,7 @@ def resync(  # noqa: PLR0917  # a command's options
                 output.print_json({"plan": plan_as_json(plan)})
             return ExitCode.DONE
         if not may_clear(plan.lost, accepted):
-            raise _refusal(f"{plan.lost_lines:,} records cannot be restored", plan.lost)
+            raise _refusal(f"{count(plan.lost_lines, 'record')} cannot be restored", plan.lost)
         from qlogship.service.once import prove_login
 
         prove_login(settings)
@@ -102,6 +105,7 @@ def resync(  # noqa: PLR0917  # a command's options
     try:
         end = _follow(settings, found, quiet=as_json)
     except KeyboardInterrupt:
+        output.end_line()
         output.print_note(_how_to_go_on(_holder(directory)))
         raise
     return _report(end, plan, as_json=as_json)
@@ -180,28 +184,29 @@ def _print_plan(plan: Plan, settings: Settings) -> None:
         (
             "it holds, by the ledger",
             (
-                f"{holding.calls:,} calls, {holding.lines:,} records in {holding.uploads:,} uploads"
+                f"{_amount(holding.calls, holding.lines)} in {count(holding.uploads, 'upload')}"
                 f"{_span(holding.first_time, holding.last_time)}"
             ),
         ),
-        ("it reported", f"{holding.reported_calls:,} calls"),
+        ("it reported", count(holding.reported_calls, "call")),
         (
             "the archive can restore",
             (
-                f"{archive.calls:,} calls, {archive.lines:,} records,"
-                f" {archive.bytes / 2**20:,.1f} MiB{_span(archive.first_time, archive.last_time)}"
+                f"{_amount(archive.calls, archive.lines)}, {size(archive.bytes)}"
+                f"{_span(archive.first_time, archive.last_time)}"
             ),
         ),
-        ("that makes", f"about {plan.uploads:,} uploads{_duration(plan.seconds)}"),
-        ("held back, still open", f"{plan.held_calls:,} calls, {plan.held_lines:,} records"),
+        ("that makes", _expected(plan)),
+        ("held back, still open", _amount(plan.held_calls, plan.held_lines)),
     ]
     if holding.unknown:
-        rows.insert(3, ("it may hold too", f"{holding.unknown:,} uploads whose answer was lost"))
+        unknown = f"{count(holding.unknown, 'upload')} whose answer was lost"
+        rows.insert(3, ("it may hold too", unknown))
     if plan.lost:
         rows.append(
             (
                 "CANNOT BE RESTORED",
-                f"{plan.lost_lines:,} records of uploads {', '.join(map(str, plan.lost))}",
+                f"{count(plan.lost_lines, 'record')} of {named(plan.lost, most=None)}",
             )
         )
     width = max(len(name) for name, _ in rows)
@@ -209,22 +214,26 @@ def _print_plan(plan: Plan, settings: Settings) -> None:
         output.print_text(f"{name.ljust(width)}  {output.printable(value)}")
 
 
+def _amount(calls: int, records: int) -> str:
+    return f"{count(calls, 'call')}, {count(records, 'record')}"
+
+
 def _span(first: int | None, last: int | None) -> str:
     if first is None or last is None:
         return ""
-    return f", {_day(first)} to {_day(last)}"
+    return f", {stamp(first, seconds=False)} to {stamp(last, seconds=False)}"
 
 
-def _day(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-
-
-def _duration(seconds: float | None) -> str:
+def _expected(plan: Plan) -> str:
+    """Return how many uploads there will be, and how long they take."""
+    if not plan.uploads:
+        return "no upload"
+    uploads, seconds = f"about {count(plan.uploads, 'upload')}", plan.seconds
     if seconds is None:
-        return "; there are no past uploads to tell how long it takes"
+        return f"{uploads}; there are no past uploads to tell how long it takes"
     if seconds < 90:
-        return f", about {max(1, round(seconds))} seconds by past uploads"
-    return f", about {round(seconds / 60)} minutes by past uploads"
+        return f"{uploads}, about {count(max(1, round(seconds)), 'second')} by past uploads"
+    return f"{uploads}, about {round(seconds / 60)} minutes by past uploads"
 
 
 def _tenant(url: str) -> str:
@@ -253,11 +262,12 @@ def _confirm(settings: Settings) -> None:
 
 
 def _refusal(what: str, lost: tuple[int, ...]) -> ResyncRefused:
-    named = ",".join(map(str, lost))
+    ids = ",".join(map(str, lost))
+    whose = named(lost, most=None)
     return ResyncRefused(
-        f"{what}: the dashboard would lose records of uploads {named}; nothing was changed",
+        f"{what}: the dashboard would lose records of {whose}; nothing was changed",
         hint="Restore the state directory from a backup; or give them up with"
-        f" `qlogship resync --accept-loss {named}`.",
+        f" `qlogship resync --accept-loss {ids}`.",
     )
 
 
@@ -275,6 +285,7 @@ def _follow(settings: Settings, number: int, *, quiet: bool) -> Progress:
     """Watch the resync to its end, or lead it there when no service does."""
     directory = settings.state.directory
     no_hints()
+    served = _holder(directory) is not None
     with Meter("shipping the archive", quiet=quiet) as meter:
 
         def look() -> Progress:
@@ -284,28 +295,30 @@ def _follow(settings: Settings, number: int, *, quiet: bool) -> Progress:
             if progress.resync.phase is Phase.SHIPPING:
                 meter.show(progress.decided, progress.resync.lines)
             else:
-                meter.say(_words(progress))
+                meter.say(_words(progress, served=served))
             return progress
 
         while (progress := look()).resync.ended_at is None:
             try:
                 store = Store(directory)
             except LockedError:
+                served = True
                 time.sleep(_LOOK_EVERY)
                 continue
             from qlogship.service.once import lead_resync
 
+            served = False
             log.configure("error", settings.log.format, environ=os.environ)
             lead_resync(settings, store, log=log.get_logger(), tick=look, every=_LOOK_EVERY)
     return progress
 
 
-def _words(progress: Progress) -> str:
+def _words(progress: Progress, *, served: bool) -> str:
     resync = progress.resync
     if resync.phase is Phase.CLEARING:
         return "clearing the dashboard" + (f" ({resync.detail})" if resync.detail else "")
     return {
-        Phase.ASKED: "waiting for the service to begin",
+        Phase.ASKED: "waiting for the service to begin" if served else "beginning",
         Phase.CHECKING: "checking that the archive is whole",
     }.get(resync.phase, "done")
 
@@ -313,12 +326,10 @@ def _words(progress: Progress) -> str:
 def _how_to_go_on(running: int | None) -> str:
     if running is not None:
         return (
-            "\nThe service goes on with the resync. Type `qlogship resync` to watch it again,"
+            "The service goes on with the resync. Type `qlogship resync` to watch it again,"
             " or `qlogship status`."
         )
-    return (
-        "\nThe resync is not over; it goes on when the service starts, or with `qlogship resync`."
-    )
+    return "The resync is not over; it goes on when the service starts, or with `qlogship resync`."
 
 
 def _say_detached(number: int, running: int | None, *, as_json: bool) -> None:
@@ -354,17 +365,18 @@ def _report(progress: Progress, plan: Plan | None, *, as_json: bool) -> ExitCode
         )
         return ExitCode.IN_DOUBT if doubt else ExitCode.DONE
     output.print_text(
-        f"The dashboard was cleared and holds {progress.calls:,} calls in"
-        f" {progress.accepted:,} records again; it reported {progress.reported_calls:,} calls."
+        f"The dashboard was cleared and holds {count(progress.calls, 'call')} in"
+        f" {count(progress.accepted, 'record')} again;"
+        f" it reported {count(progress.reported_calls, 'call')}."
     )
     if progress.uncounted:
-        output.print_text(f"{progress.uncounted:,} answers held no count.")
+        output.print_text(f"{count(progress.uncounted, 'answer')} held no count.")
     if progress.unknown:
-        output.print_text(f"{progress.unknown:,} uploads are unknown; see `qlogship uploads`.")
+        unknown = f"{count(progress.unknown, 'upload')} of unknown outcome"
+        output.print_text(f"{unknown}; see `qlogship uploads`.")
     if progress.quarantined:
-        output.print_text(
-            f"{progress.quarantined:,} uploads are quarantined; see `qlogship quarantine list`."
-        )
+        refused = f"{count(progress.quarantined, 'upload')} in quarantine"
+        output.print_text(f"{refused}; see `qlogship quarantine list`.")
     if differs:
         output.print_text("The counts differ; see `qlogship reconcile`.")
     return ExitCode.IN_DOUBT if doubt else ExitCode.DONE

@@ -12,7 +12,10 @@ import typer
 
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
+from qlogship.cli.output import size
+from qlogship.cli.times import stamp
 from qlogship.config import load
+from qlogship.core.words import count
 from qlogship.source.follower import QueueLog
 from qlogship.store.lock import complaint, holder
 from qlogship.store.reader import Reader
@@ -170,21 +173,6 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
     return [f"{name:<15}{output.printable(text)}".rstrip() for name, text in rows]
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun: 1 call, 2 calls."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def size(number: int) -> str:
-    """Return a number of bytes as people read it."""
-    amount = float(number)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if amount < 1024 or unit == "GiB":
-            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
-        amount /= 1024
-    raise AssertionError(number)
-
-
 def _waiting(found: dict[str, Any], now: float) -> list[tuple[str, str]]:
     """Return what waits to be shipped: the uploads that are decided, and all records."""
     waiting, uploads = found["waiting"], found["uploads"]["pending"]
@@ -199,8 +187,7 @@ def _waiting(found: dict[str, Any], now: float) -> list[tuple[str, str]]:
 def _ago(when: float | None, now: float) -> str:
     if when is None:
         return "never"
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
-    return f"{stamp} ({_lasting(now - when)} ago)"
+    return f"{stamp(when)} ({_lasting(now - when)} ago)"
 
 
 def _lasting(duration: float) -> str:

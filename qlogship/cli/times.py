@@ -1,7 +1,8 @@
-"""Times as people type them."""
+"""Times as people type and read them."""
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
 from qlogship.errors import UsageError
@@ -18,3 +19,11 @@ def epoch(option: str, text: str | None) -> float | None:
             f"{option} {text!r} is no time",
             hint="Write it as 2026-11-23 or 2026-11-23T08:00.",
         ) from None
+
+
+def stamp(at: float, *, seconds: bool = True) -> str:
+    """Return a moment, given in epoch seconds, in local time; perhaps without its seconds."""
+    try:
+        return time.strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''}", time.localtime(at))
+    except (OverflowError, OSError, ValueError):
+        return str(at)

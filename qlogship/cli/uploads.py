@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
-from qlogship.cli.times import epoch
+from qlogship.cli.times import epoch, stamp
 from qlogship.config import load
 from qlogship.core.records import ENTERQUEUE, NO_CALL, parse
+from qlogship.core.words import count
 from qlogship.errors import UsageError
 from qlogship.store.reader import Reader
 
@@ -215,7 +215,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         "from",
         [
             f"{place['path']}, bytes {place['start']:,} to {place['end']:,}"
-            f" ({place['lines']:,} record{'' if place['lines'] == 1 else 's'})"
+            f" ({count(place['lines'], 'record')})"
             for place in found["files"]
         ],
     )
@@ -304,11 +304,6 @@ def _show_carriers(directory: Path, callid: str, *, as_json: bool) -> None:
         ],
         right=("id", "generation"),
     )
-
-
-def stamp(at: float) -> str:
-    """Return a moment, given in epoch seconds, in local time."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 def _remark(upload: Upload, *, present: int) -> str:

@@ -108,6 +108,16 @@ def _absolute_glob(value: str) -> str:
     return value
 
 
+def _textfile(value: Path) -> Path:
+    value = _absolute(value)
+    if not value.name.endswith(".prom"):
+        raise _refusal(
+            f'the name of "{value}" does not end in .prom',
+            "Let it end so, such as qlogship.prom: node_exporter reads no other file.",
+        )
+    return value
+
+
 def _hours(value: str) -> str:
     match = _HOURS.fullmatch(value)
     if match is None or match[1] == match[2]:
@@ -288,6 +298,17 @@ class Log(_Section):
     )
 
 
+class Metrics(_Section):
+    """Figures for Prometheus."""
+
+    textfile: Annotated[Path, Field(strict=False), AfterValidator(_textfile)] | None = Field(
+        default=None,
+        description="a file to keep figures in for the textfile collector of Prometheus' "
+        "node_exporter; its name ends in .prom",
+        examples=["/var/lib/prometheus/node-exporter/qlogship.prom"],
+    )
+
+
 class Settings(BaseSettings):
     """All settings, frozen; made by `load`, or by hand in a test."""
 
@@ -299,6 +320,7 @@ class Settings(BaseSettings):
     delivery: Delivery = Delivery()
     state: State = State()
     log: Log = Log()
+    metrics: Metrics = Metrics()
 
     @classmethod
     def settings_customise_sources(
@@ -325,6 +347,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "delivery": Delivery,
     "state": State,
     "log": Log,
+    "metrics": Metrics,
 }
 
 # Keys that the settings file must not hold, and what goes there instead.

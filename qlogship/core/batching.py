@@ -9,9 +9,8 @@ rest into batches, in archive order; what stays is the beginning of the next
 window. Usually a cut makes one batch. When more was released than fits, it is
 divided on call borders; a single call larger than the limit travels alone.
 
-Records are numbered by `seq`. A batch's composition is a list of runs
-`(first seq, last seq)`, both ends included; with the archive it gives the bytes
-of the batch again at any time, and its digest proves it.
+A batch's composition is a list of runs (`core/runs.py`); with the archive it
+gives the bytes of the batch again at any time, and its digest proves it.
 """
 
 from __future__ import annotations
@@ -24,11 +23,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from qlogship.core.calls import NOBODY, CallTracker
 from qlogship.core.clock import RecordClock
 from qlogship.core.records import entered_calls, times_from_the_end, times_in
+from qlogship.core.runs import extend, runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-Run = tuple[int, int]
+    from qlogship.core.runs import Run
 
 HELD_LIMIT = 8 * 1024 * 1024
 """Bytes of held records at most; beyond it the calls that wait longest are let go.
@@ -151,15 +151,17 @@ class Window:
         """What was held back at the last cut."""
         return runs_of(entry.seq for entry in self._held)
 
-    def add(self, first_seq: int, text: bytes, *, silence: float = 0.0) -> int:
+    def add(
+        self, first_seq: int, text: bytes, *, silence: float = 0.0, written: float | None = None
+    ) -> int:
         """Take in records, each with its newline; return how many there are.
 
-        `silence` is the seconds that passed since the records before.
+        `silence` and `written` are for the clock; see `RecordClock.observe`.
         """
         block = _Block(first_seq, text, self._tracker.observe(text))
         self._blocks.append(block)
         self._new_bytes += len(text)
-        self._clock.observe(text, silence=silence)
+        self._clock.observe(text, silence=silence, written=written)
         return len(block.owners)
 
     def restore(self, records: Iterable[tuple[int, bytes]]) -> None:
@@ -233,11 +235,11 @@ class Window:
         texts: list[bytes] = []
         for entry in self._held:
             if entry.owner not in kept:
-                _extend(runs, entry.seq, entry.seq)
+                extend(runs, (entry.seq, entry.seq))
                 texts += entry.line, b"\n"
         for part in parts:
             for first, last in part.runs:
-                _extend(runs, first, last)
+                extend(runs, (first, last))
             texts += part.texts
         body = b"".join(texts)
         if not body:
@@ -312,53 +314,6 @@ def parts_of(runs: Iterable[Run], body: bytes, *, max_bytes: int) -> list[Batch]
     return parts
 
 
-def runs_of(seqs: Iterable[int]) -> list[Run]:
-    """Fold numbers into runs, in their order."""
-    runs: list[Run] = []
-    for seq in seqs:
-        _extend(runs, seq, seq)
-    return runs
-
-
-def encode_runs(runs: Iterable[Run]) -> bytes:
-    """Write runs as bytes: for each, the way from the one before and its length, in base 128.
-
-    A batch costs a few bytes, whatever its size. The runs may stand in any order.
-    """
-    out = bytearray()
-    position = 0
-    for first, last in runs:
-        way = first - position
-        for number in (way * 2 if way >= 0 else -way * 2 - 1, last - first):
-            rest = number
-            while rest > 0x7F:
-                out.append(rest & 0x7F | 0x80)
-                rest >>= 7
-            out.append(rest)
-        position = last + 1
-    return bytes(out)
-
-
-def decode_runs(data: bytes) -> list[Run]:
-    """Read what `encode_runs` wrote. Raises ValueError for what it did not write."""
-    numbers, number, shift = [], 0, 0
-    for byte in data:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            numbers.append(number)
-            number = shift = 0
-    if shift:
-        raise ValueError("the last number is cut off")
-    runs: list[Run] = []
-    position = 0
-    for way, length in zip(numbers[::2], numbers[1::2], strict=True):
-        first = position + (way // 2 if way % 2 == 0 else -(way + 1) // 2)
-        runs.append((first, first + length))
-        position = first + length + 1
-    return runs
-
-
 def _part(block: _Block, kept: Collection[bytes]) -> _Parted:
     """Tell the records of these owners from the others."""
     first_seq, count = block.first_seq, len(block.owners)
@@ -397,14 +352,6 @@ def _batch(runs: Sequence[Run], body: bytes, calls: int) -> Batch:
 
 def _text(lines: Sequence[bytes]) -> bytes:
     return b"\n".join(lines) + b"\n" if lines else b""
-
-
-def _extend(runs: list[Run], first: int, last: int) -> None:
-    """Append a run, joining it to the one before when nothing lies between."""
-    if runs and runs[-1][1] + 1 == first:
-        runs[-1] = (runs[-1][0], last)
-    else:
-        runs.append((first, last))
 
 
 def _size(entries: Iterable[Entry]) -> int:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
-    from qlogship.core.batching import Run
     from qlogship.core.days import Days
+    from qlogship.core.runs import Run
 
 _DRAWER: Final = 4096
 
@@ -140,7 +140,6 @@ class Counted:
 
     days: dict[date, Tally] = field(default_factory=dict)
     undated: int = 0
-    absent: int = 0
     uploads: list[Carried] = field(default_factory=list)
     repeats: Repeats = field(default_factory=Repeats)
 
@@ -235,7 +234,6 @@ class Census:
         self._passing: dict[int, _Load] = {}
         self._known = _Known()
         self._time: int | None = None
-        self._next_seq = 1
         self._result = Counted()
 
     def note(self, place: Place, runs: Iterable[Run]) -> None:
@@ -266,8 +264,6 @@ class Census:
         """Count a block of records, each with its newline; blocks come in ascending order."""
         times = line_times(text, self._time)
         last = first_seq + len(times) - 1
-        self._result.absent += first_seq - self._next_seq
-        self._next_seq = last + 1
         rows = self._owners.among(first_seq, last)
         present = [row for row in rows if self._place(row[2]) is not Place.SUPERSEDED]
         pieces = self._pieces(present, first_seq, last)

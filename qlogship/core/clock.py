@@ -23,8 +23,8 @@ class RecordClock:
 
     It runs with the records and never backwards, with two exceptions. A time
     more than `hold` ahead of what is expected is believed only when a second
-    record agrees. And when all records are more than `hold` behind, they are
-    believed: then the clock was wrong before.
+    record agrees, or the file was written to at that time. And when all records
+    are more than `hold` behind, they are believed: then the clock was wrong before.
     """
 
     def __init__(self, time: int | None = None, *, hold: float) -> None:
@@ -32,17 +32,27 @@ class RecordClock:
         self._hold = hold
         self._doubtful: int | None = None
 
-    def observe(self, text: bytes, *, silence: float = 0.0) -> None:
-        """Take in whole lines in archive order; `silence` is the seconds since those before."""
+    def observe(self, text: bytes, *, silence: float = 0.0, written: float | None = None) -> None:
+        """Take in whole lines in archive order.
+
+        `silence` is the seconds since those before, `written` when their file was
+        last written to, in epoch seconds, where that is known and tells anything.
+        """
         times = list(islice(times_from_the_end(text), _SAMPLE))
         if not times:
             return
         if self.time is None:
             # Of the first records, the latest may be the one that is false.
-            self.time = sorted(times)[-2] if len(times) > 1 else times[0]
+            latest, *others = sorted(times, reverse=True)
+            alone = others and latest > others[0] + self._hold and self._agree(latest, written)
+            self.time = latest if alone or not others else others[0]
             return
         expected = self.time + silence
-        ahead = [time for time in times if time > expected + self._hold]
+        ahead = [
+            time
+            for time in times
+            if time > expected + self._hold and not self._agree(time, written)
+        ]
         agreeing = [*ahead, self._doubtful] if self._doubtful is not None else ahead
         self._doubtful = None
         if ahead and not _two_agree(agreeing, self._hold):
@@ -51,6 +61,9 @@ class RecordClock:
         latest = max(times)
         if latest >= self.time or latest < self.time - self._hold:
             self.time = latest
+
+    def _agree(self, time: int, written: float | None) -> bool:
+        return written is not None and abs(time - written) <= self._hold
 
 
 def _two_agree(times: Sequence[int], within: float) -> bool:

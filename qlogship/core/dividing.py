@@ -37,8 +37,9 @@ from qlogship.core.outcome import Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qlogship.core.batching import Batch, Run
+    from qlogship.core.batching import Batch
     from qlogship.core.delivery import Refusal
+    from qlogship.core.runs import Run
 
 IN_A_ROW: Final = 16
 """Refusals without an acceptance between that put the far end in doubt.

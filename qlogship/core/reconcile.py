@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.core.census import Carried, Counted, Place, Tally
 from qlogship.core.records import NO_CALL, parse
+from qlogship.core.words import count, duration, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 OUTAGE_SECONDS: Final = 1_800.0
 """Deliveries that fail for so long are an outage; shorter ones happen."""
-
-_NAMED: Final = 3
-"""So many uploads are named in a sentence; more are counted."""
 
 
 class Level(StrEnum):
@@ -172,7 +170,8 @@ class Standing:
     """All that is known: the counted archive, and what else the store says.
 
     `resync` is the state of the resync under way, None when there is none.
-    `superseded` counts the uploads of earlier generations.
+    `superseded` counts the uploads of earlier generations. `gone` are the records
+    that the archive no longer has, of which `given_up` by somebody, by name.
     """
 
     counted: Counted
@@ -180,6 +179,8 @@ class Standing:
     resync: str | None = None
     accepted: int = 0
     superseded: int = 0
+    gone: int = 0
+    given_up: int = 0
     held: tuple[HeldCall, ...] = ()
     outages: tuple[Outage, ...] = ()
     repeated: tuple[Repeated, ...] = ()
@@ -339,14 +340,14 @@ def _said(
         return (
             "missing",
             Level.FAULT,
-            f"the archive no longer has {_count(carried.missing, 'record')} of it",
+            f"the archive no longer has {count(carried.missing, 'record')} of it",
             "Restore the state directory from a backup.",
         )
     if shipment.place is Place.UNKNOWN:
         return (
             "unknown",
             Level.FAULT,
-            f"its outcome is unknown{detail}; the dashboard may have its {_count(calls, 'call')}",
+            f"its outcome is unknown{detail}; the dashboard may have its {count(calls, 'call')}",
             f"Look at it with {show}; `qlogship resync` ships all anew.",
         )
     if shipment.place is Place.QUARANTINED:
@@ -362,7 +363,7 @@ def _said(
         return (
             "undelivered",
             Level.NOTE,
-            f"not delivered after {_count(shipment.attempts, 'attempt')}{detail}",
+            f"not delivered after {count(shipment.attempts, 'attempt')}{detail}",
             "Look at `qlogship status`; qlogship tries again by itself.",
         )
     return _said_of_accepted(
@@ -378,7 +379,7 @@ def _said_of_accepted(
     twice = "`qlogship resync` ships all anew, if the numbers must be right."
     if not carried.shipment.possible_duplicate:
         if reported == calls - carried.again:
-            text = f"{_count(carried.again, 'call')} not counted again: in an earlier upload, too"
+            text = f"{count(carried.again, 'call')} not counted again: in an earlier upload, too"
             return "counted_once", Level.NOTE, text, hint
         return "differs", Level.FAULT, _said_difference(reported or 0, calls), hint
     if reported is None:
@@ -394,7 +395,7 @@ def _said_of_accepted(
 
 def _said_difference(reported: int, calls: int) -> str:
     more = "more" if reported > calls else "fewer"
-    return f"the dashboard counted {_count(abs(reported - calls), 'call')} {more} than were sent"
+    return f"the dashboard counted {count(abs(reported - calls), 'call')} {more} than were sent"
 
 
 # One day
@@ -452,7 +453,7 @@ def _tell_difference(
 
 
 def _in_doubt(kind: str, uploads: Sequence[tuple[int, int]]) -> Cause:
-    names = _named([number for number, _ in uploads])
+    names = named([number for number, _ in uploads])
     if kind == "unknown":
         return Cause(kind, Level.FAULT, None, f"outcome unknown: {names}")
     return Cause(kind, Level.FAULT, None, f"in quarantine: {names}")
@@ -467,14 +468,14 @@ def _day(day: date, tally: Tally, stories: Iterable[Cause], outage: float) -> Da
         """Add a cause; the words that name the uploads come from their stories."""
         named = [cause.text for cause in told if cause.kind == kind and cause.calls is None]
         if calls or named:
-            said = f"{_count(abs(calls), 'call')} {text}" if calls else named.pop(0)
+            said = f"{count(abs(calls), 'call')} {text}" if calls else named.pop(0)
             causes.append(Cause(kind, level, calls, "; ".join([said, *named])))
 
     add("unknown", Level.FAULT, -sums.unknown, "in doubt")
     add("quarantined", Level.FAULT, -sums.quarantined, "refused")
     causes += [cause for cause in told if cause.kind not in {"unknown", "quarantined"}]
     if sums.lost_records:
-        text = f"{_count(sums.lost_records, 'record')} of the archive in no upload"
+        text = f"{count(sums.lost_records, 'record')} of the archive in no upload"
         causes.append(Cause("lost", Level.FAULT, -sums.lost, text))
     waiting_during = " since the dashboard takes none" if outage and sums.waiting else ""
     for kind, level, calls, text in (
@@ -486,9 +487,9 @@ def _day(day: date, tally: Tally, stories: Iterable[Cause], outage: float) -> Da
         ("again", Level.NOTE, sums.sent - sums.shipped, "sent in more than one upload"),
     ):
         if calls:
-            causes.append(Cause(kind, level, calls, f"{_count(abs(calls), 'call')} {text}"))
+            causes.append(Cause(kind, level, calls, f"{count(abs(calls), 'call')} {text}"))
     if outage:
-        text = f"nothing could be delivered for {_duration(outage)}"
+        text = f"nothing could be delivered for {duration(outage)}"
         causes.append(Cause("outage", Level.NOTE, 0, text))
     return Day(day, sums, tuple(causes), _worst(cause.level for cause in causes), outage)
 
@@ -548,7 +549,7 @@ def _verdict(
         return Level.FAULT, f"It does not add up: {'; '.join(faults)}.", tuple(remarks)
     if not total.archived and not total.records:
         return Level.GOOD, "There is nothing to compare yet.", tuple(remarks)
-    archived = f"{_count(total.archived, 'call')} archived, {total.shipped:,} shipped"
+    archived = f"{count(total.archived, 'call')} archived, {total.shipped:,} shipped"
     if total.unread:
         text = f"Nothing speaks against it: {archived}; not every answer held a count."
         return Level.NOTE, text, tuple(remarks)
@@ -565,8 +566,8 @@ def _faults(standing: Standing, total: Sums, findings: Sequence[Finding]) -> lis
     ):
         of_kind = [finding for finding in findings if finding.kind == kind]
         if of_kind:
-            calls = _count(sum(finding.calls for finding in of_kind), "call")
-            faults.append(f"{_count(len(of_kind), 'upload')} {text} ({calls})")
+            calls = count(sum(finding.calls for finding in of_kind), "call")
+            faults.append(f"{count(len(of_kind), 'upload')} {text} ({calls})")
     differing = [
         finding
         for finding in findings
@@ -574,17 +575,18 @@ def _faults(standing: Standing, total: Sums, findings: Sequence[Finding]) -> lis
     ]
     fewer = -sum(min(0, _off(finding)) for finding in differing)
     more = sum(max(0, _off(finding)) for finding in differing)
-    said = [f"{_count(fewer, 'call')} fewer"] if fewer else []
-    said += [f"{_count(more, 'call')} more"] if more else []
+    said = [f"{count(fewer, 'call')} fewer"] if fewer else []
+    said += [f"{count(more, 'call')} more"] if more else []
     if said:
         faults.append(
             f"the dashboard counted {' and '.join(said)} than were sent,"
-            f" in {_count(len(differing), 'upload')}"
+            f" in {count(len(differing), 'upload')}"
         )
     if total.lost_records:
-        faults.append(f"{_count(total.lost_records, 'record')} of the archive in no upload")
-    if standing.counted.absent:
-        faults.append(f"{_count(standing.counted.absent, 'record')} gone from the archive")
+        faults.append(f"{count(total.lost_records, 'record')} of the archive in no upload")
+    if standing.gone > standing.given_up:
+        gone = count(standing.gone - standing.given_up, "record")
+        faults.append(f"{gone} gone from the archive")
     return faults
 
 
@@ -598,6 +600,9 @@ def _remarks(
     remarks = []
     if standing.resync is not None:
         remarks.append(f"a resync is under way ({standing.resync})")
+    if standing.given_up:
+        given_up = count(standing.given_up, "record")
+        remarks.append(f"{given_up} gone from the archive, and given up in a resync")
     for calls, text in (
         (total.waiting, "waiting to be shipped"),
         (total.held or len(held), "held back: not over yet"),
@@ -607,21 +612,20 @@ def _remarks(
         (total.unread, "answered without a count that could be read"),
     ):
         if calls:
-            remarks.append(f"{_count(calls, 'call')} {text}")
+            remarks.append(f"{count(calls, 'call')} {text}")
     twice = [finding for finding in findings if finding.kind == "repeated"]
     if twice:
         calls = sum(finding.calls for finding in twice)
         remarks.append(
-            f"{_count(calls, 'call')} may be counted twice"
-            f" ({_named([finding.upload for finding in twice])})"
+            f"{count(calls, 'call')} may be counted twice"
+            f" ({named([finding.upload for finding in twice])})"
         )
     known = [finding for finding in findings if finding.kind == "repeat_dropped"]
     if known:
         calls = sum(finding.calls for finding in known)
-        names = _named([finding.upload for finding in known])
+        names = named([finding.upload for finding in known])
         remarks.append(
-            f"{_count(calls, 'call')} that the dashboard did not count again when repeated"
-            f" ({names})"
+            f"{count(calls, 'call')} that the dashboard did not count again when repeated ({names})"
         )
     return remarks
 
@@ -643,8 +647,8 @@ def _learnt(standing: Standing, *, zero_tells: bool) -> tuple[Learnt, ...]:
     learnt = []
     if dropped or part:
         text = "The dashboard seems to drop repeats: it answered"
-        said = [f"{_named(dropped)} with 0"] if dropped else []
-        said += [f"{_named(part)} with a part of the calls"] if part else []
+        said = [f"{named(dropped)} with 0"] if dropped else []
+        said += [f"{named(part)} with a part of the calls"] if part else []
         learnt.append(
             Learnt(
                 "drops_repeats",
@@ -654,7 +658,7 @@ def _learnt(standing: Standing, *, zero_tells: bool) -> tuple[Learnt, ...]:
         )
     if full:
         text = (
-            f"The repeat of {_named(full)} was answered with the full count: the dashboard may"
+            f"The repeat of {named(full)} was answered with the full count: the dashboard may"
             " count repeats twice, or the first attempt never arrived."
         )
         learnt.append(Learnt("counts_repeats", text, tuple(full)))
@@ -662,13 +666,13 @@ def _learnt(standing: Standing, *, zero_tells: bool) -> tuple[Learnt, ...]:
     if repeats.each:
         text = (
             "A call that travels in two uploads is counted in each:"
-            f" {_named(repeats.each)} had the full count."
+            f" {named(repeats.each)} had the full count."
         )
         learnt.append(Learnt("counts_split_calls_twice", text, tuple(repeats.each)))
     if repeats.once:
         text = (
             "A call that travels in two uploads is counted once:"
-            f" {_named(repeats.once)} had a count without such calls."
+            f" {named(repeats.once)} had a count without such calls."
         )
         learnt.append(Learnt("counts_split_calls_once", text, tuple(repeats.once)))
     return tuple(learnt)
@@ -699,31 +703,5 @@ def _seconds_out(outages: Iterable[Outage], begin: float, end: float, *, now: fl
     )
 
 
-# Words
-
-
 def _worst(levels: Iterable[Level]) -> Level:
     return max(levels, key=_RANK.__getitem__, default=Level.GOOD)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _named(uploads: Sequence[int]) -> str:
-    """Name uploads: `upload 3`, `uploads 3 and 5`, `uploads 3, 5, 7 and 9 more`."""
-    if len(uploads) == 1:
-        return f"upload {uploads[0]}"
-    if len(uploads) > _NAMED:
-        names = ", ".join(map(str, uploads[:_NAMED]))
-        return f"uploads {names} and {len(uploads) - _NAMED} more"
-    return f"uploads {', '.join(map(str, uploads[:-1]))} and {uploads[-1]}"
-
-
-def _duration(seconds: float) -> str:
-    """Return a duration as people say it: `9 h 35 min`."""
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
-    if not hours:
-        return f"{minutes} min"
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

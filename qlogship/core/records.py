@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 ENTERQUEUE = b"ENTERQUEUE"
 CONNECT = b"CONNECT"
-QUEUESTART = b"QUEUESTART"
 
 # The events that end a leg (Asterisk, apps/app_queue.c). AGENTDUMP and
 # SYSCOMPAT are not among them: the caller goes on waiting, or an ABANDON follows.
@@ -62,6 +61,7 @@ AGENT_EVENTS = frozenset(
 NO_CALL = frozenset({b"", b"CLI", b"MANAGER", b"NONE", b"REALTIME"})
 
 _TIME = re.compile(rb"\d{9,11}", re.ASCII)
+_TIMES = re.compile(rb"^(\d{9,11})\|", re.ASCII | re.MULTILINE)
 _LINE_TIMES = re.compile(rb"^(?:(\d{9,11})\|)?", re.ASCII | re.MULTILINE)
 _ENTERS = b"|" + ENTERQUEUE
 _EVENT_ENDS = frozenset({b"|", b"\n", b""})
@@ -125,6 +125,14 @@ def times_from_the_end(text: bytes) -> Iterator[int]:
         if time is not None:
             yield time
         end = start - 1
+
+
+def time_span(text: bytes) -> tuple[int, int] | tuple[None, None]:
+    """Return the earliest and the latest time in whole lines, which may be in any order."""
+    times = set(_TIMES.findall(text))
+    if not times:
+        return None, None
+    return min(map(int, times)), max(map(int, times))
 
 
 def entered_calls(text: bytes) -> set[bytes]:

@@ -22,10 +22,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from qlogship.core.runs import overlap
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
 
 RESTARTS_MAX = 20
 
@@ -110,31 +112,11 @@ def not_restorable(
     """Return which uploads (id, runs) hold a lost record, and how many such records there are."""
     ids, lines = [], 0
     for number, runs in uploads:
-        missing = sum(
-            max(0, min(last, lost_last) - max(first, lost_first) + 1)
-            for first, last in runs
-            for lost_first, lost_last in lost
-        )
+        missing = sum(last - first + 1 for first, last in overlap(runs, lost))
         if missing:
             ids.append(number)
             lines += missing
     return ids, lines
-
-
-def without(runs: Iterable[Run], lost: Sequence[Run]) -> list[Run]:
-    """Return the runs without the records of `lost`, which are ascending."""
-    left = []
-    for first, last in runs:
-        start = first
-        for lost_first, lost_last in lost:
-            if lost_last < start or lost_first > last:
-                continue
-            if lost_first > start:
-                left.append((start, lost_first - 1))
-            start = lost_last + 1
-        if start <= last:
-            left.append((start, last))
-    return left
 
 
 def may_clear(lost: Collection[int], accepted: Collection[int]) -> bool:

@@ -23,11 +23,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from qlogship.core.records import time_of
+from qlogship.core.runs import extend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
 
     Lines = Callable[[int, int], Sequence[bytes]]
 
@@ -279,14 +280,6 @@ def complete(stretches: Sequence[Stretch]) -> list[Stretch]:
         elif (time := following.get(stretch.piece)) is not None:
             found[index] = stretch._replace(begins=time, latest=time)
     return found
-
-
-def extend(runs: list[Run], run: Run) -> None:
-    """Append a run, joining it to the one before when nothing lies between."""
-    if runs and runs[-1][1] + 1 == run[0]:
-        runs[-1] = (runs[-1][0], run[1])
-    else:
-        runs.append(run)
 
 
 def without(stretches: Iterable[Stretch], runs: Iterable[Run]) -> list[Stretch]:

@@ -27,13 +27,14 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from qlogship.core.alignment import Loose, align, ends
 from qlogship.core.records import parse, time_of
 from qlogship.core.rotation import Kin, Stream, identify
-from qlogship.core.timeline import SLACK, Item, extend, merge, weave, without
+from qlogship.core.runs import extend
+from qlogship.core.timeline import SLACK, Item, merge, weave, without
 from qlogship.errors import SourceUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
     from qlogship.core.timeline import Stretch
     from qlogship.source.files import OpenFile
     from qlogship.store.store import Store
@@ -154,7 +155,7 @@ class Importer:
             and _agrees(file, stream)
         ]
         if live and not followed:
-            return _whole_end(file)  # the rest of an unfinished line is still to come
+            return file.end_of_lines()  # the rest of an unfinished line is still to come
         return max(followed, default=None)
 
 
@@ -576,18 +577,6 @@ def _agrees(file: OpenFile, stream: Stream) -> bool:
         file.start(len(stream.head)) == stream.head
         and file.read_at(stream.offset - len(tail), len(tail)) == tail
     )
-
-
-def _whole_end(file: OpenFile) -> int:
-    """Return the offset behind the last whole line of a plain file."""
-    end = file.status.st_size
-    while end > 0:
-        start = max(0, end - _SAMPLE_BYTES)
-        newline = file.read_at(start, end - start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
 
 
 def _time_range(lines: Sequence[bytes]) -> tuple[int, int] | None:

@@ -25,14 +25,15 @@ from qlogship.core.resync import (
     may_begin,
     may_clear,
     not_restorable,
-    without,
 )
+from qlogship.core.runs import without
+from qlogship.core.words import count, named
 
 if TYPE_CHECKING:
     from qlogship.config.model import Delivery
-    from qlogship.core.batching import Run
     from qlogship.core.delivery import OnUnknown
     from qlogship.core.outcome import Outcome
+    from qlogship.core.runs import Run
     from qlogship.service.clocks import Clocks
     from qlogship.service.troubles import Notices
     from qlogship.store.ledger import Upload
@@ -113,10 +114,7 @@ class Resyncing:
         if upload.generation != resync.generation or resync.restarts >= RESTARTS_MAX:
             return
         self._log.warning("resync_begins_again", upload=upload.id, detail=upload.detail)
-        self._store.resyncs.restart(
-            until=self._clocks.wall() + delay,
-            detail=f"the answer to upload {upload.id} was lost",
-        )
+        self._store.resyncs.restart(f"the answer to upload {upload.id} was lost")
         self._due = self._clocks.monotonic() + delay
         self._forget_the_proof()
         self._resync = self._store.resyncs.open()
@@ -144,7 +142,6 @@ class Resyncing:
         resync = self._resync
         if resync is None or not self._proved:
             return False  # what was found of the archive was forgotten: once more
-        now = self._clocks.wall()
         if outcome.verdict is not Verdict.ACCEPTED:
             slow = outcome.verdict in {
                 Verdict.UNAUTHORIZED,
@@ -158,7 +155,7 @@ class Resyncing:
                 retry_after=outcome.retry_after,
                 slow=slow,
             )
-            self._store.resyncs.postpone_clear(now + delay, outcome.detail)
+            self._store.resyncs.clear_failed(outcome.detail)
             self._due = self._clocks.monotonic() + delay
             self.failures += 1
             self._notices.begin(
@@ -175,7 +172,9 @@ class Resyncing:
         order = without(archive.order(), self._lost)
         generation = self._store.ledger.begin_generation(ahead=order, frontier=archive.next_seq)
         lines = sum(last - first + 1 for first, last in order)
-        self._store.resyncs.cleared(generation=generation, lines=lines, size=archive.size(), at=now)
+        self._store.resyncs.cleared(
+            generation=generation, lines=lines, size=archive.size(), at=self._clocks.wall()
+        )
         self._any_unknown = False
         self._resync = self._store.resyncs.open()
         self._log.info("dashboard_cleared", generation=generation, lines=lines)
@@ -218,11 +217,11 @@ class Resyncing:
         most = max((last for _, runs in uploads for _, last in runs), default=0)
         lost = [*self._lost, (end, most)] if most >= end else self._lost
         missing, lines = not_restorable(uploads, lost)
-        if resync.clears == 0 and not may_clear(missing, resync.accepted_loss):
-            detail = (
-                f"{lines} records of uploads {', '.join(map(str, missing))}"
-                " are not in the archive any more"
-            )
+        accepted = may_clear(missing, resync.accepted_loss)
+        if resync.clears == 0 and not accepted:
+            verb = "is" if lines == 1 else "are"
+            gone = f"{count(lines, 'record')} of {named(missing)}"
+            detail = f"{gone} {verb} not in the archive any more"
             self._store.resyncs.end(Phase.REFUSED, at=self._clocks.wall(), detail=detail)
             self._log.error("resync_refused", detail=detail)
             self._notices.begin(
@@ -235,6 +234,8 @@ class Resyncing:
             return
         if missing:
             self._log.warning("resync_loses", uploads=missing, lines=lines)
+            if accepted:
+                self._store.resyncs.give_up(lost)
         self._notices.end("resync_refused")
         self._store.resyncs.to(Phase.CLEARING)
         self._proved = True

@@ -17,6 +17,7 @@ from qlogship.errors import ExitCode, LockedError, QlogshipError, StateError
 from qlogship.service import build
 from qlogship.service.clocks import Clocks
 from qlogship.service.handover import HINT
+from qlogship.service.metrics import Metrics
 from qlogship.service.notify import Systemd
 from qlogship.service.shipper import POLL, Shipper
 from qlogship.service.wakeups import Wakeups
@@ -126,9 +127,19 @@ class Service:
     def run(self) -> ExitCode:
         """Work until told to stop. Raises what keeps the service from starting."""
         sys.setswitchinterval(_SWITCH_INTERVAL)
-        store: Store | None = Store(self._settings.state.directory)
+        store = Store(self._settings.state.directory)
         self._dashboard = build.dashboard(self._settings)
+        self._metrics = Metrics(self._settings, self._clocks)
         self._log.info("service_started", queue_log=str(self._settings.source.path))
+        try:
+            self._ship_on(store)
+        finally:
+            self._metrics.stop()
+        self._log.info("service_stopped")
+        return ExitCode.DONE
+
+    def _ship_on(self, store: Store | None) -> None:
+        """Ship until told to stop, with a new client whenever the settings have changed."""
         while store is not None:
             dashboard, goes_on = self._dashboard, False
             worker = UploadThread(
@@ -142,8 +153,6 @@ class Service:
                 if not goes_on:
                     dashboard.abort()
                     dashboard.close()
-        self._log.info("service_stopped")
-        return ExitCode.DONE
 
     def _ship_with(self, store: Store, worker: UploadThread) -> Store | None:
         """Ship with one set of settings; return the store to go on with, None to stop."""
@@ -194,6 +203,7 @@ class Service:
                 store.complain(None)
                 self._log.info("state_recovered")
             while True:
+                self._metrics.follow(shipper, store)
                 self._systemd.status(_status_line(shipper))
                 wakeups.follow()
                 word = self._next_word(wait)
@@ -203,6 +213,8 @@ class Service:
                         # What cannot be written is unknown at the next start.
                         with suppress(StateError):
                             shipper.settle_answer()
+                    with suppress(StateError):
+                        self._metrics.look(shipper, store)
                     return word
                 if word is Word.CHANGED:
                     shipper.scan()
@@ -270,6 +282,7 @@ class Service:
             self._log.error("reload_refused", message=error.message, hint=error.hint, faults=faults)
         else:
             self._settings, self._dashboard = settings, dashboard
+            self._metrics.take(settings)
             self._log.info("settings_reloaded")
         return store
 
@@ -285,6 +298,7 @@ class Service:
         lent, until = False, self._clocks.monotonic() + _TAKEN_WITHIN
         while True:
             word = self._next_word(_LENT_LOOK)
+            self._metrics.repeat()
             self._reload_asked = self._reload_asked or word is Word.RELOAD
             if word is Word.STOP:
                 self._systemd.stopping()
@@ -309,6 +323,7 @@ class Service:
         while True:
             until = self._clocks.monotonic() + _STATE_RETRY
             while (rest := until - self._clocks.monotonic()) > 0:
+                self._metrics.repeat(store)
                 word = self._next_word(rest)
                 self._reload_asked = self._reload_asked or word is Word.RELOAD
                 if word is Word.STOP:

@@ -105,6 +105,7 @@ class Shipper:
         # How far the records may be ahead; afterwards it is measured.
         self._silence = max(0.0, clocks.wall() - (self._window.clock or 0))
         self._first_look = True
+        self._caught_up_once = False
         self._failed_at: float | None = None
         self._ready_since: float | None = None
         self._scanned_at = clocks.monotonic()
@@ -142,6 +143,16 @@ class Shipper:
     def troubles(self) -> dict[str, str]:
         """What is wrong now: kind and message."""
         return self._notices.kinds
+
+    @property
+    def notices(self) -> Notices:
+        """Where trouble is told of; what is told is written down by the next step."""
+        return self._notices
+
+    @property
+    def lag(self) -> int | None:
+        """The bytes that are not archived yet; None when the queue_log cannot be read."""
+        return self._source.lag() if self._source.trouble is None else None
 
     @property
     def waiting(self) -> list[Upload]:
@@ -423,6 +434,9 @@ class Shipper:
             self._look_at_stillness(read_something=piece is not None)
             full = self._fill()
             caught_up = look and piece is None and self._all_taken
+            if caught_up and not self._caught_up_once:
+                self._caught_up_once = True
+                self._count_what_was_quiet_before()
             batches = self._cut(full=full, caught_up=caught_up, hurry=hurry, flush=flush)
             for batch in batches:
                 self._prepare(batch)
@@ -459,6 +473,9 @@ class Shipper:
         archive = self._store.archive
         if self._enough_ahead:
             return False
+        # What stood in the file before the start was not waited for: nothing but the
+        # file tells whether there were days of silence before its last record.
+        written = None if self._caught_up_once else self._source.written_at
         while (room := self._window.room) > 0:
             if self._block is None:
                 self._block = self._next_block(archive)
@@ -467,7 +484,7 @@ class Shipper:
             block, data = self._block, self._block.data
             if len(data) > room:
                 data = data[: data.rfind(b"\n", 0, room) + 1 or data.index(b"\n") + 1]
-            taken = self._window.add(block.first_seq, data, silence=self._silence)
+            taken = self._window.add(block.first_seq, data, silence=self._silence, written=written)
             self._silence = 0.0
             self._block = block.after(taken, len(data)) if taken < block.lines else None
             self._move_on(taken)
@@ -578,6 +595,16 @@ class Shipper:
         elif self._first_look:
             self._still_since = now - (self._source.quiet_for or 0.0)
         self._first_look = False
+
+    def _count_what_was_quiet_before(self) -> None:
+        """Expect the next record now, not when the last one came: nobody looked meanwhile.
+
+        It only lets that record be believed; what is held stays held.
+        """
+        if self._window.clock is not None:
+            since = self._clocks.monotonic() - self._still_since
+            quiet = self._clocks.wall() - self._window.clock - since
+            self._silence = max(self._silence, quiet)
 
     def _ready(self) -> bool:
         return self._window.ready(self._now())

@@ -94,6 +94,17 @@ class OpenFile:
                         raise
             return self._kept[:size]
 
+    def end_of_lines(self) -> int:
+        """Return the offset behind the last whole line of a plain file, as of its `status`."""
+        end = self.status.st_size
+        while end > 0:
+            start = max(0, end - HEAD_BYTES)
+            newline = self.read_at(start, end - start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            end = start
+        return 0
+
     @property
     def whole(self) -> bool:
         """Whether the end that `read_at` met is the real end of the text."""

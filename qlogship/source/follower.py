@@ -178,6 +178,16 @@ class QueueLog:
             return None
         return max(0.0, self._wall_clock() - self._live.file.status.st_mtime)
 
+    @property
+    def written_at(self) -> float | None:
+        """When the live file was written to, by its mtime, in epoch seconds.
+
+        None without one, and when that is still to come by the machine's clock.
+        """
+        if self._live is None or self._live.file.status.st_mtime > self._wall_clock() + 1.0:
+            return None
+        return self._live.file.status.st_mtime
+
     def scan(self) -> None:
         """Look at the whole family at the next `read`."""
         self._scan_due = True
@@ -371,7 +381,7 @@ class QueueLog:
             text = self._last_text_of(stream.id, want, stream.offset)
         base = stream.offset - len(text)
         if file.compression is None and size <= base:
-            return _whole_end(file), False  # it ends before anything that could be compared
+            return file.end_of_lines(), False  # it ends before anything that could be compared
         found = file.read_at(base, len(text) + 1)
         common = _common(text, found)
         end = text.rfind(b"\n", 0, common) + 1
@@ -627,7 +637,7 @@ class QueueLog:
         with OpenFile(unread.member.path) as file:
             start = file.start()
             plain = file.compression is None
-            offset = _whole_end(file) if plain else 0
+            offset = file.end_of_lines() if plain else 0
             tail = file.read_at(max(0, offset - TAIL_BYTES), TAIL_BYTES) if plain else b""
             self._new_stream(file, head=start, tail=tail, offset=offset, skipped=not plain)
             self._see(str(unread.member.path), _status(file.status))
@@ -635,7 +645,7 @@ class QueueLog:
     def _skip_live(self, live: _Open) -> None:
         """Begin behind the last whole record that stands in the live file now."""
         live.file.refresh()
-        end = _whole_end(live.file)
+        end = live.file.end_of_lines()
         if end > 0:
             tail = live.file.read_at(max(0, end - TAIL_BYTES), min(end, TAIL_BYTES))
             head = live.file.start(min(end, HEAD_BYTES))
@@ -742,18 +752,6 @@ def _cut(stream: Stream, file: OpenFile, offset: int) -> Stream:
         tail=file.read_at(tail_at, offset - tail_at),
         offset=offset,
     )
-
-
-def _whole_end(file: OpenFile) -> int:
-    """Return the offset behind the last whole line of a plain file."""
-    end = file.status.st_size
-    while end > 0:
-        start = max(0, end - HEAD_BYTES)
-        newline = file.read_at(start, end - start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
 
 
 def _first_time(text: bytes) -> int | None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
 
 FOLD_BYTES: Final = 256 * 1024
 
@@ -130,6 +130,11 @@ class Archive:
         """The number the next record will get."""
         return self._next_seq
 
+    @property
+    def all_counted(self) -> bool:
+        """Whether there is no chunk left whose calls are to be counted."""
+        return self._counted
+
     def order(self) -> list[Run]:
         """Return the runs of all records in the order of time."""
         rows = self._db.execute("SELECT first_seq, last_seq FROM span ORDER BY rank")
@@ -200,7 +205,8 @@ class Archive:
             return False
         if self._counter is None:
             self._counter = self._recall(first_seq)
-        calls = self._count(self._chunk_of(first_seq).data)
+        block = self._readable(first_seq)
+        calls = self._count(block.data) if block is not None else 0
         self._db.execute("UPDATE chunk SET calls = ? WHERE first_seq = ?", (calls, first_seq))
         return True
 
@@ -210,10 +216,12 @@ class Archive:
         if first_seq is None:
             return 0
         counter, calls = self._recall(first_seq), 0
-        while first_seq < self._next_seq:
-            block = self._chunk_of(first_seq)
-            calls += counter.count_new(entered_calls(block.data))
-            first_seq += block.lines
+        for (seq,) in self._db.execute(
+            "SELECT first_seq FROM chunk WHERE first_seq >= ? ORDER BY first_seq", (first_seq,)
+        ):
+            block = self._readable(seq)
+            if block is not None:
+                calls += counter.count_new(entered_calls(block.data))
         return calls
 
     def chunk_at(self, seq: int) -> Block:
@@ -373,6 +381,16 @@ class Archive:
         self._recent = [*self._recent[1 - _RECENT :], block]
         return block
 
+    def _readable(self, seq: int) -> Block | None:
+        """Return the chunk that a record is in; None when it is damaged.
+
+        Counting does without it: that is no reason to stop archiving.
+        """
+        try:
+            return self._chunk_of(seq)
+        except StateError:
+            return None
+
     def _unpacked(self, first_seq: int, data: bytes) -> bytes:
         with suppress(zstandard.ZstdError):
             return self._unpack.decompress(data)
@@ -428,12 +446,16 @@ class Archive:
         return self._counter.count_new(entered_calls(text))
 
     def _recall(self, seq: int) -> CallCounter:
-        """Return a counter that knows the callids before `seq`."""
+        """Return a counter that knows the callids before `seq`, as far as they can be read."""
         newest: list[set[bytes]] = []
-        while seq > 1 and sum(map(len, newest)) < MEMORY:
-            block = self._chunk_of(seq - 1)
-            newest.append(entered_calls(block.data))
-            seq = block.first_seq
+        for (first_seq,) in self._db.execute(
+            "SELECT first_seq FROM chunk WHERE first_seq < ? ORDER BY first_seq DESC", (seq,)
+        ):
+            block = self._readable(first_seq)
+            if block is not None:
+                newest.append(entered_calls(block.data))
+            if sum(map(len, newest)) >= MEMORY:
+                break
         counter = CallCounter()
         for callids in reversed(newest):
             counter.count_new(callids)

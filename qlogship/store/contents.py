@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from qlogship.core.batching import decode_runs
 from qlogship.core.records import parse
+from qlogship.core.runs import decode_runs
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
     from qlogship.store.archive import Archive
 
 

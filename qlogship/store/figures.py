@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Figures:
     """Sums over the archive, and over the ledger's present generation.
 
-    Bytes are of text, not of disk. `last_accepted_at` and `waiting_since` are in
-    epoch seconds; what they and `waiting_lines` mean is told in `store.waiting`.
+    Bytes are of text, not of disk. Uploads of earlier generations are `superseded`.
+    `last_accepted_at` and `waiting_since` are in epoch seconds; what waits is told
+    in `store.waiting`.
     """
 
     archive_lines: int
@@ -32,6 +33,7 @@ class Figures:
     unknown: int
     quarantined: int
     pending: int
+    superseded: int
     possible_duplicates: int
     shipped_calls: int
     shipped_lines: int
@@ -43,12 +45,16 @@ class Figures:
     waiting_since: float | None
 
 
-NOTHING = Figures(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, 1, "idle", 0, None)
+NOTHING = Figures(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, 1, "idle", 0, None)
 """The figures of a state directory that nothing was written to yet."""
 
 
-def figures(connection: sqlite3.Connection) -> Figures:
-    """Read all figures in one snapshot."""
+def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figures:
+    """Read all figures in one snapshot.
+
+    With `count_all`, calls of a backlog that the service has not counted yet are
+    counted here, which takes as long as reading it.
+    """
     connection.execute("BEGIN")
     try:
         lines, calls, size, torn = connection.execute(
@@ -56,7 +62,7 @@ def figures(connection: sqlite3.Connection) -> Figures:
             " coalesce(sum(torn), 0) FROM chunk"
         ).fetchone()
         archive = Archive(connection)
-        calls += archive.uncounted_calls()
+        calls += archive.uncounted_calls() if count_all else 0
         position = Ledger(connection).position()
         generation = position.generation
         held_calls, held_lines = connection.execute(
@@ -71,6 +77,9 @@ def figures(connection: sqlite3.Connection) -> Figures:
             "SELECT state, count(*) FROM upload WHERE generation = ? GROUP BY state", (generation,)
         ):
             states[state] = count
+        superseded = connection.execute(
+            "SELECT count(*) FROM upload WHERE generation < ?", (generation,)
+        ).fetchone()[0]
         shipped_calls, shipped_lines, reported, duplicates = connection.execute(
             "SELECT coalesce(sum(calls), 0), coalesce(sum(lines), 0),"
             " coalesce(sum(reported_calls), 0), coalesce(sum(possible_duplicate), 0)"
@@ -94,6 +103,7 @@ def figures(connection: sqlite3.Connection) -> Figures:
         unknown=states["unknown"],
         quarantined=states["rejected"],
         pending=states["prepared"],
+        superseded=superseded,
         possible_duplicates=duplicates,
         shipped_calls=shipped_calls,
         shipped_lines=shipped_lines,

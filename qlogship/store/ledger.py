@@ -13,11 +13,13 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qlogship.core.batching import Batch, Run, decode_runs, encode_runs
 from qlogship.core.resync import Holding
+from qlogship.core.runs import Run, decode_runs, encode_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from qlogship.core.batching import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,7 @@ class Position:
 
     First the runs `ahead`, in their order, then everything from `frontier` on.
     Each other record is in an upload or in `held`. `clock` is the records' own
-    time there; `odd` counts the lines taken in that are no record. `max_bytes`
-    is the size of a body that was learnt, None when none was.
+    time there; `odd` counts the lines taken in that are no record.
     """
 
     generation: int
@@ -62,7 +63,6 @@ class Position:
     held: tuple[Run, ...]
     clock: int | None
     odd: int
-    max_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,11 @@ class Ledger:
 
     def position(self) -> Position:
         """Return where shipping stands."""
-        generation, ahead, frontier, held, clock, odd, max_bytes = self._db.execute(
-            "SELECT generation, ahead, frontier, held, clock, odd, max_bytes FROM shipping"
+        generation, ahead, frontier, held, clock, odd = self._db.execute(
+            "SELECT generation, ahead, frontier, held, clock, odd FROM shipping"
         ).fetchone()
         runs = tuple((first, last) for first, last in json.loads(ahead))
-        return Position(generation, runs, frontier, tuple(decode_runs(held)), clock, odd, max_bytes)
+        return Position(generation, runs, frontier, tuple(decode_runs(held)), clock, odd)
 
     def save_position(
         self,
@@ -244,11 +244,14 @@ class Ledger:
             parent = self._one(parent).parent
         return ids[::-1]
 
-    def on_the_dashboard(self) -> Iterator[tuple[int, tuple[Run, ...]]]:
+    def on_the_dashboard(
+        self, *, unknown_too: bool = True
+    ) -> Iterator[tuple[int, tuple[Run, ...]]]:
         """Yield id and runs of the uploads that the dashboard holds, or may hold."""
         for number, runs in self._db.execute(
-            "SELECT id, runs FROM upload WHERE state IN ('accepted', 'unknown')"
-            " AND generation = (SELECT generation FROM shipping) ORDER BY id"
+            "SELECT id, runs FROM upload WHERE state IN ('accepted', ?)"
+            " AND generation = (SELECT generation FROM shipping) ORDER BY id",
+            ("unknown" if unknown_too else "accepted",),
         ):
             yield number, tuple(decode_runs(runs))
 

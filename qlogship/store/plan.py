@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qlogship.core.resync import Plan, Restorable, estimate, not_restorable, uploads_needed
+from qlogship.core.counting import CallCounter
+from qlogship.core.records import entered_calls, time_span
+from qlogship.core.resync import (
+    Plan,
+    Restorable,
+    estimate,
+    not_restorable,
+    uploads_needed,
+)
+from qlogship.core.runs import merged, overlap, without
 from qlogship.store.archive import Archive
 from qlogship.store.ledger import Ledger
 from qlogship.store.resyncs import Resyncs
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
+    from qlogship.store.archive import Block
     from qlogship.store.resyncs import Resync
 
 _PAST = 50
@@ -46,35 +56,88 @@ def plan(
     `say` hears how many records were read, and of how many.
     """
     archive, ledger = Archive(connection), Ledger(connection)
-    lost: list[Run] = []
-    seq, end = 1, archive.next_seq
+    end = archive.next_seq
+    survey = _Survey(
+        merged(run for _, runs in ledger.on_the_dashboard(unknown_too=False) for run in runs)
+    )
+    seq = 1
     while (found := archive.check(seq)) is not None:
         behind, whole = found
-        if not whole:
-            lost.append((seq, behind - 1))
+        if whole:
+            survey.take(archive.chunk_at(seq))
+        else:
+            survey.lost.append((seq, behind - 1))
         seq = behind
         say(seq - 1, end - 1)
     uploads = list(ledger.on_the_dashboard())
     most = max((last for _, runs in uploads for _, last in runs), default=0)
-    missing, missing_lines = not_restorable(uploads, [*lost, (end, most)] if most >= end else lost)
-    first, last, calls = connection.execute(
-        "SELECT min(first_time), max(last_time), coalesce(sum(calls), 0) FROM chunk"
-    ).fetchone()
-    calls += 0 if lost else archive.uncounted_calls()
+    beyond = [(end, most)] if most >= end else []
+    missing, missing_lines = not_restorable(uploads, [*survey.lost, *beyond])
+    holding = ledger.holding()
     held_calls, held_lines = connection.execute(
         "SELECT held_calls, held_lines FROM shipping"
     ).fetchone()
-    lines = end - 1 - sum(lost_last - lost_first + 1 for lost_first, lost_last in lost)
     return Plan(
-        holding=ledger.holding(),
-        restorable=Restorable(lines, calls, archive.size(), first, last),
+        holding=replace(
+            holding,
+            first_time=_earliest(holding.first_time, survey.held_from),
+            last_time=_latest(holding.last_time, survey.held_to),
+        ),
+        restorable=Restorable(
+            sum(last - first + 1 for first, last in without(archive.order(), survey.lost)),
+            survey.calls,
+            survey.bytes,
+            survey.first_time,
+            survey.last_time,
+        ),
         held_calls=held_calls,
         held_lines=held_lines,
-        uploads=uploads_needed(archive.size(), max_bytes=max_bytes),
-        seconds=estimate(archive.size(), ledger.last_accepted(_PAST)),
+        uploads=uploads_needed(survey.bytes, max_bytes=max_bytes),
+        seconds=estimate(survey.bytes, ledger.last_accepted(_PAST)),
         lost=tuple(missing),
         lost_lines=missing_lines,
     )
+
+
+class _Survey:
+    """What the chunks say that can be read, taken in ascending order.
+
+    `held` are the ascending runs that the dashboard holds. Records need not stand
+    in the order of time, so the times of all are looked at.
+    """
+
+    def __init__(self, held: Sequence[Run]) -> None:
+        self.lost: list[Run] = []
+        self.calls = 0
+        self.bytes = 0
+        self.first_time: int | None = None
+        self.last_time: int | None = None
+        self.held_from: int | None = None
+        self.held_to: int | None = None
+        self._held = held
+        self._counter = CallCounter()
+
+    def take(self, block: Block) -> None:
+        """Take in a whole chunk."""
+        self.calls += self._counter.count_new(entered_calls(block.data))
+        self.bytes += len(block.data)
+        first, last = time_span(block.data)
+        self.first_time = _earliest(self.first_time, first)
+        self.last_time = _latest(self.last_time, last)
+        whole = block.first_seq, block.first_seq + block.lines - 1
+        for run in overlap([whole], self._held):
+            if run != whole:
+                first, last = time_span(block.from_seq(run[0]).up_to(run[1]).data)
+            self.held_from = _earliest(self.held_from, first)
+            self.held_to = _latest(self.held_to, last)
+
+
+def _earliest(*times: int | None) -> int | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def _latest(*times: int | None) -> int | None:
+    return max((time for time in times if time is not None), default=None)
 
 
 def progress(connection: sqlite3.Connection, number: int | None = None) -> Progress | None:

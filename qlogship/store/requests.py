@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from qlogship.store.database import FILE_NAME, reported, transaction
+from qlogship.store.database import FILE_NAME, connect_to_read, reported, transaction
 from qlogship.store.resyncs import Resyncs
 
 if TYPE_CHECKING:
@@ -44,9 +44,13 @@ def ask_for_handover(directory: Path, *, pid: int, at: float) -> None:
 def waits_for_handover(directory: Path) -> bool:
     """Tell whether a command still waits; the one that took the directory does not any more.
 
-    Raises `StateError`.
+    It only reads, so it waits for nobody, however long the command writes. Raises
+    `StateError`.
     """
-    with _transaction(directory) as connection:
+    connection = connect_to_read(directory)
+    if connection is None:
+        return False
+    with reported(directory / FILE_NAME), closing(connection):
         return Requests(connection).any()
 
 

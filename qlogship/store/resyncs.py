@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qlogship.core.resync import Phase
+from qlogship.core.runs import merged
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+
+    from qlogship.core.runs import Run
 
 _COLUMNS = (
-    "id, state, reason, accepted_loss, asked_at, clears, not_before, cleared_at, restarts,"
+    "id, state, reason, accepted_loss, asked_at, clears, cleared_at, restarts,"
     " generation, lines, bytes, ended_at, detail"
 )
 
@@ -32,7 +35,6 @@ class Resync:
     accepted_loss: tuple[int, ...]
     asked_at: float
     clears: int
-    not_before: float | None
     cleared_at: float | None
     restarts: int
     generation: int | None
@@ -77,32 +79,37 @@ class Resyncs:
         """Write down the phase of the open resync, one before its end."""
         self._set("state = ?, detail = ?", phase, detail)
 
+    def give_up(self, runs: Sequence[Run]) -> None:
+        """Write which records are lost, as somebody accepted."""
+        self._set("given_up = ?", json.dumps(runs))
+
+    def given_up(self) -> list[Run]:
+        """Return the records that were given up in resyncs that went on to clear, ascending."""
+        rows = self._db.execute("SELECT given_up FROM resync WHERE cleared_at IS NOT NULL")
+        return merged((first, last) for (runs,) in rows for first, last in json.loads(runs))
+
     def begin_clear(self) -> None:
         """Write that a clear is about to be sent, before it is."""
-        self._set("state = 'clearing', clears = clears + 1, not_before = NULL")
+        self._set("state = 'clearing', clears = clears + 1")
 
-    def postpone_clear(self, until: float, detail: str) -> None:
-        """Write that the clear was not acknowledged, and when it is repeated."""
-        self._set("not_before = ?, detail = ?", until, detail)
+    def clear_failed(self, detail: str) -> None:
+        """Write that the clear was not acknowledged, and why."""
+        self._set("detail = ?", detail)
 
     def cleared(self, *, generation: int, lines: int, size: int, at: float) -> None:
         """Write that the dashboard is empty, and what is to be shipped now."""
         self._set(
             "state = 'shipping', cleared_at = ?, generation = ?, lines = ?, bytes = ?,"
-            " not_before = NULL, detail = NULL",
+            " detail = NULL",
             at,
             generation,
             lines,
             size,
         )
 
-    def restart(self, *, until: float, detail: str) -> None:
+    def restart(self, detail: str) -> None:
         """Write that the dashboard must be cleared again, and why."""
-        self._set(
-            "state = 'clearing', restarts = restarts + 1, not_before = ?, detail = ?",
-            until,
-            detail,
-        )
+        self._set("state = 'clearing', restarts = restarts + 1, detail = ?", detail)
 
     def end(self, phase: Phase, *, at: float, detail: str | None = None) -> None:
         """Write that the open resync is over."""

@@ -86,7 +86,7 @@ CREATE TABLE upload (
     answered_at        REAL,
     not_before         REAL,                -- when the next attempt is due
     sha256             TEXT    NOT NULL,
-    runs               BLOB    NOT NULL,    -- which records (core/batching.py, encode_runs)
+    runs               BLOB    NOT NULL,    -- which records (core/runs.py, encode_runs)
     detail             TEXT,
     answer             TEXT,                -- the raw answer, capped
     parent             INTEGER REFERENCES upload (id)   -- the upload it was a part of
@@ -138,7 +138,7 @@ CREATE TABLE resync (
     accepted_loss  TEXT    NOT NULL DEFAULT '[]',  -- ids of uploads whose loss was accepted, JSON
     asked_at       REAL    NOT NULL,
     clears         INTEGER NOT NULL DEFAULT 0,     -- how often a clear was sent
-    not_before     REAL,                           -- when the next clear is due
+    given_up       TEXT    NOT NULL DEFAULT '[]',  -- their records that were lost: runs, JSON
     cleared_at     REAL,                           -- when the last one was acknowledged
     restarts       INTEGER NOT NULL DEFAULT 0,     -- clears that became necessary again
     generation     INTEGER,                        -- the one that it ships

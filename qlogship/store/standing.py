@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.core.batching import decode_runs
 from qlogship.core.census import Census, Place, Shipment
 from qlogship.core.reconcile import OUTAGE_SECONDS, Outage, Repeated, Standing, held_calls
+from qlogship.core.runs import decode_runs, overlap, records_in, without
 from qlogship.store.archive import Archive
 from qlogship.store.ledger import Ledger
+from qlogship.store.resyncs import Resyncs
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from qlogship.core.batching import Run
     from qlogship.core.days import Days
+    from qlogship.core.runs import Run
 
 _PLACES: Final = {
     "accepted": Place.SHIPPED,
@@ -57,22 +58,27 @@ def _standing(
         census.note(Place.WAITING, [(position.frontier, end)])
     census.note_imported(_imported(connection, end))
     accepted, superseded = _note_uploads(connection, census, position.generation)
-    chunks = connection.execute("SELECT first_seq FROM chunk ORDER BY first_seq").fetchall()
-    for (first_seq,) in chunks:
-        block = archive.block_at(first_seq)
-        if block is None:
-            break
-        census.count(first_seq, block.data)
+    gone: list[Run] = []
+    seq = 1
+    while (found := archive.check(seq)) is not None:
+        behind, whole = found
+        if whole:
+            census.count(seq, archive.chunk_at(seq).data)
+        else:
+            gone.append((seq, behind - 1))
+        seq = behind
         if progress is not None:
-            progress(first_seq + block.lines - 1, end)
+            progress(seq - 1, end)
     resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
     return Standing(
         counted=census.result(),
+        gone=records_in(gone),
+        given_up=records_in(overlap(gone, Resyncs(connection).given_up())),
         generation=position.generation,
         resync=resync[0] if resync else None,
         accepted=accepted,
         superseded=superseded,
-        held=held_calls(line for _, line in archive.records(position.held)),
+        held=held_calls(line for _, line in archive.records(without(position.held, gone))),
         outages=_outages(connection, position.generation),
         repeated=_repeated(connection),
     )

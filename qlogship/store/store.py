@@ -10,6 +10,7 @@ from qlogship.errors import StateError
 from qlogship.store.archive import Archive
 from qlogship.store.cursor import Cursor
 from qlogship.store.database import FILE_NAME, connect, reported, transaction, user_name
+from qlogship.store.figures import figures
 from qlogship.store.ledger import Ledger
 from qlogship.store.lock import StateLock
 from qlogship.store.requests import Requests
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from qlogship.store.figures import Figures
     from qlogship.store.troubles import Trouble
 
 
@@ -87,6 +89,11 @@ class Store:
         """Return the order of time, to read and to write."""
         with reported(self._directory):
             return Timeline(self._db, self.archive)
+
+    def figures(self) -> Figures:
+        """Return the sums that `status` shows, but for calls that are not counted yet."""
+        with reported(self._directory):
+            return figures(self._db, count_all=False)
 
     def in_doubt(self) -> bool:
         """Tell whether an upload is unknown or quarantined."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
     from qlogship.store.archive import Archive
 
 _CHUNKS_KEPT: Final = 6

@@ -16,7 +16,7 @@ from qlogship.errors import StateError
 if TYPE_CHECKING:
     import sqlite3
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
     from qlogship.store.archive import Archive
     from qlogship.store.ledger import Position
 

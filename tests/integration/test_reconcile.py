@@ -102,6 +102,25 @@ def test_imported_for_the_next_resync(tmp_path: Path) -> None:
     assert (found.level, found.total.later, found.total.lost) == (Level.NOTE, 1, 0)
 
 
+def test_a_damaged_archive(tmp_path: Path) -> None:
+    """What cannot be read is told as gone, also at the end; all else is counted as ever."""
+    calls = b"".join(whole(f"{number}.1", AT) for number in range(2_000))
+    with Books(tmp_path / "state") as books:
+        good, bad, last = (books.archive(calls.replace(b".1|", b".%d|" % n)) for n in (1, 2, 3))
+        for run in (good, bad):
+            books.upload(run)
+        books.stand(frontier=last[0], held=[(bad[1], bad[1])])
+        books.damage(bad[0])
+        books.damage(last[0])
+    found = report_of(tmp_path / "state")
+
+    assert (found.total.archived, found.total.shipped) == (2_000, 2_000)
+    assert (found.standing.gone, found.standing.given_up) == (12_000, 0)
+    assert found.level is Level.FAULT
+    assert "12,000 records gone from the archive" in found.verdict
+    assert [(finding.upload, finding.kind) for finding in found.findings] == [(2, "missing")]
+
+
 def test_an_earlier_generation(tmp_path: Path) -> None:
     """What a clear has wiped is counted beside the balance; what never arrived is not."""
     with Books(tmp_path / "state") as books:

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.core.batching import (
-    Batch,
-    Entry,
-    Run,
-    Window,
-    decode_runs,
-    divide,
-    encode_runs,
-    runs_of,
-)
+from qlogship.core.batching import Batch, Entry, Window, divide
 from qlogship.core.calls import NOBODY, CallTracker
 from qlogship.core.records import NO_CALL, parse, time_of
+from qlogship.core.runs import runs_of
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import text_of
-
-if TYPE_CHECKING:
-    from random import Random
 
 SETTLE = 5.0
 HOLD = 300.0
@@ -205,25 +192,3 @@ def test_divide_keeps_calls_whole(sizes: list[tuple[bytes, int]], max_bytes: int
         assert sum(len(entry.line) + 1 for entry in part) <= max_bytes or large
     weights = [sum(len(entry.line) + 1 for entry in part) for part in parts]
     assert len(parts) <= 1 + 2 * sum(weights) // max_bytes
-
-
-@given(st.lists(st.tuples(st.integers(0, 2**40), st.integers(0, 2**40)), max_size=30), st.randoms())
-def test_runs_come_back(gaps: list[tuple[int, int]], random: Random) -> None:
-    """Any runs, in any order, can be written as bytes and read again."""
-    runs: list[Run] = []
-    position = 0
-    for gap, length in gaps:
-        runs.append((position + gap, position + gap + length))
-        position += gap + length + 1
-    random.shuffle(runs)
-    data = encode_runs(runs)
-    assert decode_runs(data) == runs
-    assert len(data) <= 14 * len(runs)
-
-
-@given(st.sets(st.integers(0, 300)))
-def test_runs_are_the_numbers(numbers: set[int]) -> None:
-    """Runs hold exactly their numbers, and no two of them touch."""
-    runs = runs_of(sorted(numbers))
-    assert [seq for first, last in runs for seq in range(first, last + 1)] == sorted(numbers)
-    assert all(one[1] + 1 < other[0] for one, other in pairwise(runs))

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from qlogship.core.batching import Batch
-from qlogship.core.records import entered_calls
+from qlogship.core.records import entered_calls, times_from_the_end, times_in
 from qlogship.core.rotation import Stream
 from qlogship.store.ledger import Result
 from qlogship.store.store import Store
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
     from typing import Self
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
 
 ZONE: Final = ZoneInfo("Europe/Berlin")
 HOUR: Final = 3600
@@ -83,7 +84,15 @@ class Books:
         ledger = self.store.ledger
         text = self.store.archive.text(runs)
         calls = len(entered_calls(text))
-        batch = Batch(runs, text, text.count(b"\n"), calls, None, None, sha256(text).hexdigest())
+        batch = Batch(
+            runs=runs,
+            body=text,
+            lines=text.count(b"\n"),
+            calls=calls,
+            first_time=next(times_in(text), None),
+            last_time=next(times_from_the_end(text), None),
+            sha256=sha256(text).hexdigest(),
+        )
         with self.store.transaction():
             upload = ledger.prepare(
                 batch, generation=generation or ledger.position().generation, at=at
@@ -124,6 +133,25 @@ class Books:
                 clock=None,
                 odd=0,
             )
+
+    def damage(self, seq: int) -> Run:
+        """Spoil the packed chunk that a record is in; return its run."""
+        with self.store.transaction():
+            return damage(self.store._db, seq)
+
+
+def damage(connection: sqlite3.Connection, seq: int) -> Run:
+    """Turn one byte in the middle of the packed chunk with this record; return its run."""
+    first, lines, packed, data = connection.execute(
+        "SELECT first_seq, lines, packed, data FROM chunk WHERE first_seq <= ?"
+        " ORDER BY first_seq DESC LIMIT 1",
+        (seq,),
+    ).fetchone()
+    assert packed, "what is not packed has no checksum"
+    middle = len(data) // 2
+    spoilt = data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
+    connection.execute("UPDATE chunk SET data = ? WHERE first_seq = ?", (spoilt, first))
+    return first, first + lines - 1
 
 
 def epoch(day: date, hour: float = 0.0) -> int:

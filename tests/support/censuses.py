@@ -12,8 +12,8 @@ from qlogship.core.census import Census, Place, Shipment
 from qlogship.core.days import Days
 
 if TYPE_CHECKING:
-    from qlogship.core.batching import Run
     from qlogship.core.census import Counted
+    from qlogship.core.runs import Run
 
 DAY: Final = 86_400
 NOON: Final = 1_795_435_200

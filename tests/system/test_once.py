@@ -7,11 +7,13 @@ import os
 import signal
 import stat
 import subprocess
+import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from qlogship.errors import ExitCode
+from tests.support.arrivals import lines_of
 from tests.support.calls import call
 
 if TYPE_CHECKING:
@@ -36,6 +38,18 @@ def test_whole_calls_go_and_open_ones_stay(installation: Installation, dashboard
     assert dashboard.bodies() == [done]
     held = installation.figures()
     assert (held.held_calls, held.held_lines) == (1, 2)
+
+
+def test_the_first_call_after_quiet_days_stays(
+    installation: Installation, dashboard: Sandbox
+) -> None:
+    """At the first start, too, a call that has just come in waits for its end."""
+    now = int(time.time())
+    before, entering = call(1, now - 3 * 86_400), lines_of(call(3, now))[0]
+    installation.write(before + entering)
+    assert installation.once().returncode == ExitCode.DONE
+    assert dashboard.bodies() == [before]
+    assert installation.figures().held_lines == 1
 
 
 def test_flush_lets_open_calls_go(installation: Installation, dashboard: Sandbox) -> None:

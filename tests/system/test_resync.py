@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import subprocess
 from collections import Counter
@@ -12,11 +13,14 @@ import pytest
 
 from qlogship.errors import ExitCode
 from tests.support.arrivals import lines_of
+from tests.support.books import damage
 from tests.support.calls import call
 from tests.support.installation import Installation, environment
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qlogship.sandbox.server import Sandbox
 
 NOON: Final = 1_795_411_800
@@ -73,6 +77,72 @@ def test_with_a_service(shipped: Installation, dashboard: Sandbox) -> None:
     assert_once(dashboard, shipped)
 
 
+def test_who_gives_up_watching_stops_nothing(
+    shipped: Installation, dashboard: Sandbox, tmp_path: Path
+) -> None:
+    """Ctrl-C ends the command with 130 and says how to watch; the service goes on to the end."""
+    with shipped.start() as service:
+        service.wait_for("service_started")
+        dashboard.script([{"on": "clear", "times": 3, "do": "status", "status": 503}])
+        code, said = interrupted(shipped, tmp_path, "clearing the dashboard (")
+        assert code == ExitCode.INTERRUPTED
+        assert "\nThe service goes on with the resync." in said
+        assert "`qlogship resync`" in said
+        dashboard.script([])
+        service.wait_for("resync_done")
+        assert service.stop() == 0
+    assert_once(dashboard, shipped)
+
+
+def test_who_gives_up_leading_goes_on_later(
+    shipped: Installation, dashboard: Sandbox, tmp_path: Path
+) -> None:
+    """Ctrl-C without a service leaves a resync that goes on when called again, and says so."""
+    dashboard.script([{"on": "clear", "times": 3, "do": "status", "status": 503}])
+    code, said = interrupted(shipped, tmp_path, "clearing the dashboard (")
+    assert code == ExitCode.INTERRUPTED
+    assert "waiting for the service" not in said
+    assert "The resync is not over; it goes on when the service starts" in said
+    dashboard.script([])
+    done = shipped.call("resync")
+    assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
+    assert "under way already" in done.stderr
+    assert_once(dashboard, shipped)
+
+
+def interrupted(installation: Installation, directory: Path, word: str) -> tuple[int, str]:
+    """Press Ctrl-C on a resync that has said a word; return its exit code and what it said."""
+    talk = directory / "talk"
+    with talk.open("wb") as file:
+        process = subprocess.Popen(
+            installation.command("resync", "--yes"),
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+        )
+        until(lambda: word.encode() in talk.read_bytes(), 30)
+        process.send_signal(signal.SIGINT)
+        return process.wait(30), talk.read_text()
+
+
+def test_a_lost_answer_begins_one(installation: Installation, dashboard: Sandbox) -> None:
+    """With on_unknown = "resync" the service clears and ships again by itself."""
+    installation.configure(delivery={"on_unknown": "resync"})
+    dashboard.script([{"on": "upload", "do": "lose_reply"}])
+    with installation.start() as service:
+        installation.write(call(1, NOON))
+        service.wait_for("outcome_unknown")
+        installation.write(call(2, NOON))  # which wakes it; else it takes a look every ten seconds
+        assert service.wait_for("resync_asked")["reason"] == "unknown"
+        service.wait_for("resync_done")
+        assert_once(dashboard, installation)
+        assert len(dashboard.calls()) == 2
+        assert service.stop() == 0
+    clears = [request for request in dashboard.requests() if request.path.endswith("/clear")]
+    assert len(clears) == 1
+
+
 def test_dry_run_and_nobody_to_ask(shipped: Installation, dashboard: Sandbox) -> None:
     """The plan alone changes nothing, and without an answer nothing is cleared."""
     dry = shipped.call("resync", "--dry-run", "--json")
@@ -115,7 +185,7 @@ def test_killed_again_and_again(shipped: Installation, dashboard: Sandbox) -> No
 def test_a_lost_upload_is_named_before_the_dashboard_is_cleared(
     shipped: Installation, dashboard: Sandbox
 ) -> None:
-    """What the archive cannot restore is refused, until its loss is accepted by name."""
+    """What the archive cannot restore is refused, and nothing is cleared."""
     with sqlite3.connect(shipped.state / "qlogship.db") as database:
         database.execute("DELETE FROM chunk WHERE first_seq = 1")
     database.close()
@@ -123,6 +193,51 @@ def test_a_lost_upload_is_named_before_the_dashboard_is_cleared(
     assert refused.returncode == ExitCode.FAILED
     assert "--accept-loss 1" in refused.stderr
     assert not [request for request in dashboard.requests() if request.path.endswith("/clear")]
+
+
+@pytest.fixture
+def damaged(installation: Installation) -> Installation:
+    """Return an installation of which the first 1,500 calls were shipped, and are not readable."""
+    installation.configure(batch={"max_bytes": 100_000})
+    installation.write(b"".join(call(number, NOON + number) for number in range(1_500)))
+    assert installation.once("--flush").returncode == ExitCode.DONE
+    installation.write(b"".join(call(number, NOON + number) for number in range(1_500, 1_560)))
+    assert installation.once("--flush").returncode == ExitCode.DONE
+    with sqlite3.connect(installation.state / "qlogship.db") as database:
+        assert damage(database, 1) == (1, 4_500)
+    database.close()
+    return installation
+
+
+def test_a_loss_that_is_accepted(damaged: Installation, dashboard: Sandbox) -> None:
+    """What is lost is given up once, by name; all else is shipped, and then it adds up."""
+    refused = damaged.call("resync", "--yes", "--json")
+    assert refused.returncode == ExitCode.FAILED
+    lost = [upload.id for upload in damaged.ledger() if (upload.first_time or 0) < NOON + 1_500]
+    ids = ",".join(map(str, lost))
+    assert f"--accept-loss {ids}`" in result(refused)["error"]["hint"]
+    too_few = ids[2:]
+    assert damaged.call("resync", "--yes", "--accept-loss", too_few).returncode == ExitCode.FAILED
+    assert damaged.call("reconcile").returncode == ExitCode.IN_DOUBT
+    assert not [request for request in dashboard.requests() if request.path.endswith("/clear")]
+
+    done = damaged.call("resync", "--yes", "--accept-loss", ids)
+    assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
+    assert (
+        f"4,500 records of uploads {', '.join(map(str, lost[:-1]))} and {lost[-1]}" in done.stdout
+    )
+    assert "holds 60 calls in 180 records again" in done.stdout
+    rest = b"".join(call(number, NOON + number) for number in range(1_500, 1_560))
+    arrived = [line for body in dashboard.bodies() for line in lines_of(body)]
+    assert Counter(arrived) == Counter(lines_of(rest))
+
+    damaged.write(call(1_560, NOON + 1_560))
+    assert damaged.call("resync", "--yes").returncode == ExitCode.DONE
+    assert len(dashboard.calls()) == 61
+    reconciled = damaged.call("reconcile", "--json")
+    assert reconciled.returncode == ExitCode.DONE
+    assert result(reconciled)["given_up_records"] == 4_500
+    assert any("given up" in remark for remark in result(reconciled)["remarks"])
 
 
 def test_a_service_lends_its_state_to_a_command(shipped: Installation, tmp_path: Any) -> None:  # noqa: ANN401

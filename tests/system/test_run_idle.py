@@ -47,8 +47,11 @@ def test_nothing_wakes_it_but_the_poll_and_the_watchdog(
 ) -> None:
     """When all is shipped, it wakes every 10 s to look and for each ping, and for nothing else.
 
-    An open call is held back meanwhile: waiting for it takes no wake-up either.
+    An open call is held back meanwhile: waiting for it takes no wake-up either. Nor do
+    the metrics.
     """
+    metrics = installation.directory / "qlogship.prom"
+    installation.configure(metrics={"textfile": str(metrics)})
     installation.write(call(1, NOON) + call(3, NOON, ended=False))
     with (
         Manager() as manager,
@@ -63,4 +66,5 @@ def test_nothing_wakes_it_but_the_poll_and_the_watchdog(
         wakeups = WATCHED / POLL + len(manager.times("WATCHDOG=1")) - pings
         assert after - before <= SWITCHES * (wakeups + 1), f"{after - before} for {wakeups}"
         assert processor_time(service.pid) - ticks <= 5
+        assert metrics.exists()
         assert service.stop() == ExitCode.DONE

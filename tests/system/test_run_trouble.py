@@ -340,6 +340,29 @@ def test_root_leaves_nothing_of_its_own(somebody: Installation, dashboard: Sandb
 
 
 @pytest.mark.root
+@pytest.mark.skipif(not AS_ROOT, reason="only root can be somebody else")
+def test_a_resync_by_root_leaves_nothing_of_its_own(
+    somebody: Installation, dashboard: Sandbox
+) -> None:
+    """Root may resync beside the service and in its stead, and no file becomes root's."""
+    somebody.write(call(1, NOON))
+    assert somebody.once("--flush").returncode == ExitCode.DONE
+    with somebody.start() as service:
+        service.wait_for("service_started")
+        somebody.user = None
+        assert somebody.call("resync", "--yes").returncode == ExitCode.DONE
+        assert owners(somebody.state) == {NOBODY}
+        service.kill()
+    done = somebody.call("resync", "--yes")
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert owners(somebody.state) == {NOBODY}
+    somebody.user = NOBODY
+    somebody.write(call(3, NOON))
+    assert somebody.once("--flush").returncode == ExitCode.DONE
+    assert len(dashboard.calls()) == 2
+
+
+@pytest.mark.root
 @pytest.mark.skipif(not AS_ROOT, reason="only root can give a directory away")
 def test_a_state_directory_of_a_user_without_a_name(somebody: Installation) -> None:
     """An owner that no passwd knows, as in containers, is an owner all the same."""

@@ -466,6 +466,15 @@ NOT_IN_GOOD = {
     "relative state directory": Planted(
         '[state]\ndirectory = "state"\n', ":6: [state] directory", "relative", "Give the whole path"
     ),
+    "relative textfile": Planted(
+        '[metrics]\ntextfile = "q.prom"\n', ":6: [metrics] textfile", "relative", "Give the whole"
+    ),
+    "a textfile that no collector reads": Planted(
+        '[metrics]\ntextfile = "/var/lib/node/qlogship.txt"\n',
+        ":6: [metrics] textfile",
+        'the name of "/var/lib/node/qlogship.txt" does not end in .prom',
+        "node_exporter reads no other file",
+    ),
     "relative archives": Planted(
         '[source]\narchives = ["old/*"]\n', ":6: [source] archives", "relative", "Give the whole"
     ),
@@ -810,6 +819,7 @@ def test_fault_broken_bytes_in_the_environment(place: Place) -> None:
         ("QLOGSHIP_BATCH__MAX_BYTES", "1e6", "is no whole number", "Give a number from 1_000"),
         ("QLOGSHIP_SOURCE__ARCHIVES", "/x", '"/x" is no list', "Give a list of texts"),
         ("QLOGSHIP_SOURCE__PATH", "", '"." is a relative path', "Give the whole path"),
+        ("QLOGSHIP_METRICS__TEXTFILE", "/x/qlogship", "does not end in .prom", "Let it end so"),
         ("QLOGSHIP_LOG__LEVEL", "verbose", '"verbose" is none of', '"warning" or "error"'),
         ("QLOGSHIP_DELIVERY__ON_UNKNOWN", "again", '"again" is none of', '"hold" or "resync"'),
         ("QLOGSHIP_DELIVERY__RESYNC_HOURS", "night", "no part of a day", 'as "22:00-06:00"'),

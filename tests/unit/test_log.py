@@ -350,57 +350,6 @@ def test_deep_structure_ends() -> None:
     assert "..." in stream.getvalue()
 
 
-# Once
-
-
-def test_same_trouble_is_said_once() -> None:
-    """The same trouble is said once, then counted, and its end tells how often it was."""
-    stream = configured()
-    once = log.Once(log.get_logger())
-
-    said = [once.warning("source_missing", path="/x") for _ in range(3)]
-    times = once.times("source_missing")
-    ended = once.over("source_missing", "source_found", path="/x")
-
-    assert (said, times, ended) == ([True, False, False], 3, 3)
-    assert [(line["event"], line["level"], line.get("times")) for line in lines_of(stream)] == [
-        ("source_missing", "warning", None),
-        ("source_found", "info", 3),
-    ]
-
-
-def test_other_trouble_is_said() -> None:
-    """Another event, or the same one for another reason, is said by itself."""
-    stream = configured()
-    once = log.Once(log.get_logger())
-
-    once.error("upload_failed", same=500, status=500)
-    once.error("upload_failed", same=500, status=500)
-    once.error("upload_failed", same=502, status=502)
-    once.error("state_lost")
-
-    assert [(line["event"], line.get("status")) for line in lines_of(stream)] == [
-        ("upload_failed", 500),
-        ("upload_failed", 502),
-        ("state_lost", None),
-    ]
-    assert {line["level"] for line in lines_of(stream)} == {"error"}
-
-
-def test_no_trouble_no_end() -> None:
-    """The end of trouble that nobody had is not said, and trouble after an end is new."""
-    stream = configured()
-    once = log.Once(log.get_logger())
-
-    assert once.over("source_missing", "source_found") == 0
-    assert once.times("source_missing") == 0
-    once.warning("source_missing")
-    once.over("source_missing", "source_found")
-    assert once.warning("source_missing")
-
-    assert len(lines_of(stream)) == 3
-
-
 # What it costs
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from qlogship.cli import output
 from qlogship.cli.demo.scene import Phase
-from qlogship.cli.status import count
+from qlogship.core.words import count
 
 if TYPE_CHECKING:
     from qlogship.cli.demo.scene import Scene

@@ -17,14 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 from qlogship.cli.demo.scene import ROTATION, Phase
-from qlogship.cli.output import printable
-from qlogship.cli.status import count, size
+from qlogship.cli.output import printable, size
 from qlogship.core.records import (
     AGENT_EVENTS,
     CONNECT,
     ENTERQUEUE,
     TERMINAL_EVENTS,
 )
+from qlogship.core.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

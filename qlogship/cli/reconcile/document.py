@@ -24,7 +24,8 @@ def document(report: Report, *, zone: str) -> dict[str, Any]:
         "resync": {"state": standing.resync or "idle"},
         "uploads": {"accepted": standing.accepted, "superseded": standing.superseded},
         "undated_records": standing.counted.undated,
-        "gone_records": standing.counted.absent,
+        "gone_records": standing.gone,
+        "given_up_records": standing.given_up,
         "total": asdict(report.total),
         "days": [
             {

@@ -19,6 +19,7 @@ from qlogship import __version__
 from qlogship.cli.reconcile import chart
 from qlogship.cli.reconcile.document import text_of
 from qlogship.core.reconcile import Level
+from qlogship.core.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -198,7 +199,7 @@ def _findings(report: Report) -> str:
     chosen = sorted(report.findings, key=lambda finding: order.index(finding.level))[:MOST]
     items = "".join(map(_finding, chosen))
     more = len(report.findings) - len(chosen)
-    note = f'<p class="more">And {_count(more, "upload")} more.</p>' if more else ""
+    note = f'<p class="more">And {count(more, "upload")} more.</p>' if more else ""
     return (
         '<section class="card"><h2>Uploads to look at</h2>'
         f'<ul class="findings">{items}</ul>{note}</section>'
@@ -213,7 +214,7 @@ def _finding(finding: Finding) -> str:
         if finding.last_day != finding.first_day:
             when += f" – {_day(finding.last_day)}"
     reported = "" if finding.reported is None else f", {finding.reported:,} reported"
-    facts = ", ".join(filter(None, [when, f"{_count(finding.calls, 'call')}{reported}"]))
+    facts = ", ".join(filter(None, [when, f"{count(finding.calls, 'call')}{reported}"]))
     return (
         f'<li class="{finding.level}"><div class="line"><b>Upload {finding.upload}</b>'
         f'<span class="pill {pill}">{_KINDS.get(finding.kind, finding.kind)}</span>'
@@ -251,7 +252,7 @@ def _held(report: Report, frame: Frame) -> str:
         for call in report.held[:MOST]
     )
     more = len(report.held) - MOST
-    note = f'<p class="more">And {_count(more, "call")} more.</p>' if more > 0 else ""
+    note = f'<p class="more">And {count(more, "call")} more.</p>' if more > 0 else ""
     return (
         '<section class="card"><h2 id="held">Calls held back: not over yet</h2>'
         '<table class="held" role="table" aria-labelledby="held"><thead role="rowgroup">'
@@ -319,10 +320,10 @@ def _month(days: Sequence[Day], head: str, columns: Sequence[str], *, is_open: b
     level = max((day.level for day in days), key=list(Level).index)
     faults = sum(day.level is Level.FAULT for day in days)
     table = _table(f'{head}<tbody role="rowgroup">{rows}</tbody>', label)
-    said = f'<span class="pill bad">{_count(faults, "day")} with a fault</span>' if faults else ""
+    said = f'<span class="pill bad">{count(faults, "day")} with a fault</span>' if faults else ""
     return (
         f'<details class="{level}"{" open" if is_open or faults else ""}><summary><b>{label}</b>'
-        f'<span class="facts">{_count(len(days), "day")}, {_count(archived, "call")}</span>{said}'
+        f'<span class="facts">{count(len(days), "day")}, {count(archived, "call")}</span>{said}'
         f"</summary>{table}</details>"
     )
 
@@ -394,10 +395,6 @@ def _signed(value: int | None) -> str:
     if value is None:
         return '<abbr title="cannot be said">?</abbr>'
     return f"+{value:,}" if value > 0 else f"−{-value:,}" if value < 0 else "0"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _sentence(text: str) -> str:

@@ -6,17 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from qlogship.core.batching import (
-    HELD_LIMIT,
-    Batch,
-    Entry,
-    Run,
-    Window,
-    decode_runs,
-    divide,
-    encode_runs,
-    runs_of,
-)
+from qlogship.core.batching import HELD_LIMIT, Batch, Entry, Window, divide
 from qlogship.core.calls import NOBODY, CallTracker
 from tests.fixtures.queue_log import record, sample_lines, text_of
 
@@ -389,49 +379,3 @@ def test_a_restart_after_an_end_under_another_id(lines: list[bytes]) -> None:
         going_on.add(5, text_of(lines[4:]))
     assert calls.counts(T + 600) == (0, 0)
     assert fresh.counts(T + 600) == (0, 0)
-
-
-# --- runs ---
-
-
-@pytest.mark.parametrize(
-    ("numbers", "runs"),
-    [
-        ([], []),
-        ([7], [(7, 7)]),
-        ([1, 2, 3], [(1, 3)]),
-        ([1, 3, 4, 9], [(1, 1), (3, 4), (9, 9)]),
-    ],
-)
-def test_runs(numbers: list[int], runs: list[Run]) -> None:
-    """Numbers without a gap make one run."""
-    assert runs_of(numbers) == runs
-
-
-@pytest.mark.parametrize(
-    ("runs", "size"),
-    [
-        ([], 0),
-        ([(1, 1)], 2),
-        ([(1, 128)], 2),
-        ([(1, 129)], 3),
-        ([(1_000_000_000, 1_000_900_000)], 8),
-        ([(seq, seq) for seq in range(10, 1000, 10)], 2 * 99),
-    ],
-)
-def test_a_few_bytes_for_a_batch(runs: list[Run], size: int) -> None:
-    """A run costs two bytes while its numbers are small, and eight when they are billions."""
-    assert len(encode_runs(runs)) == size
-    assert decode_runs(encode_runs(runs)) == runs
-
-
-def test_half_a_run_is_an_error() -> None:
-    """Bytes that end in the middle of a run are not taken for fewer runs."""
-    with pytest.raises(ValueError, match=r".+"):
-        decode_runs(encode_runs([(1, 5), (9, 9)])[:-1])
-
-
-def test_half_a_number_is_an_error() -> None:
-    """Bytes that end in the middle of a number are not taken for fewer runs."""
-    with pytest.raises(ValueError, match=r".+"):
-        decode_runs(encode_runs([(1, 5), (1000, 1000)])[:-2])

@@ -16,7 +16,8 @@ from qlogship.core.records import NO_CALL, entered_calls, parse
 from tests.support.calls import call
 
 if TYPE_CHECKING:
-    from qlogship.core.batching import Batch, Run
+    from qlogship.core.batching import Batch
+    from qlogship.core.runs import Run
 
 TIME = 1_795_411_800
 PAUSE = b"%d|NONE|NONE|Agent/1|PAUSE|\n" % TIME

@@ -222,6 +222,19 @@ def test_records_that_are_gone() -> None:
     assert "the archive no longer has 2 records" in report.findings[0].text
 
 
+def test_records_that_were_given_up() -> None:
+    """What somebody gave up by name is said for good, and is no fault; what is gone beyond is."""
+    days = {FIRST: tally(shipped=5, sent=5, reported=5)}
+    given_up = judge(days, gone=300, given_up=300)
+    assert given_up.level is Level.NOTE
+    assert given_up.remarks == ("300 records gone from the archive, and given up in a resync",)
+
+    more = judge(days, gone=301, given_up=300)
+    assert more.level is Level.FAULT
+    assert "1 record gone from the archive" in more.verdict
+    assert "301" not in more.verdict
+
+
 def test_dropped_and_waiting_uploads() -> None:
     """What was tried in vain is named; what has not had its turn is not."""
     waiting = carried(Place.PREPARED)

@@ -21,7 +21,7 @@ from qlogship.core.timeline import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from qlogship.core.batching import Run
+    from qlogship.core.runs import Run
 
 TIME = 1_795_411_800
 YEAR = 366 * 86_400

@@ -17,6 +17,7 @@ from qlogship.errors import StateError
 from qlogship.store.archive import FOLD_BYTES, Archive
 from qlogship.store.cursor import Cursor
 from qlogship.store.figures import figures
+from tests.support.books import damage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -396,3 +397,26 @@ def test_calls_are_counted_late_or_at_once(data: st.DataObject) -> None:
     while book.archive.count_next():
         pass
     assert (book.counted(), book.archive.uncounted_calls()) == (number, 0)
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_what_is_damaged_stops_no_other(counted: bool) -> None:  # noqa: FBT001
+    """Archiving and counting go on beside a damaged chunk, whose calls are not to be had."""
+    book = Book()
+    first, second = (
+        book.append(entering(*(f"{kind}.{number}" for number in range(MEMORY))))
+        for kind in ("first", "second")
+    )
+    while counted and book.archive.count_next():
+        pass
+    damage(book.db, second)
+    book.reopen()
+
+    book.append(entering(*(f"third.{number}" for number in range(10))))
+    known = MEMORY + 10 + (MEMORY if counted else 0)
+    assert book.counted() + book.archive.uncounted_calls() == known
+    while book.archive.count_next():
+        pass
+    assert (book.counted(), book.archive.uncounted_calls()) == (known, 0)
+    assert book.archive.check(first) == (second, True)
+    assert book.archive.check(second) == (2 * MEMORY + 1, False)

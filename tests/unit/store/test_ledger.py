@@ -297,7 +297,6 @@ def test_the_limit_that_was_learnt(ledger: Ledger) -> None:
     assert ledger.body_limit(600_000) == 450_000
     assert ledger.body_limit(100_000) == 100_000
     assert ledger.body_limit(900_001) is None
-    assert ledger.position().max_bytes == 450_000
 
 
 # Where shipping stands
@@ -306,7 +305,7 @@ def test_the_limit_that_was_learnt(ledger: Ledger) -> None:
 def test_position(ledger: Ledger) -> None:
     """The position is read as it was written, runs, clock and all."""
     assert ledger.position() == Position(
-        generation=1, ahead=(), frontier=1, held=(), clock=None, odd=0, max_bytes=None
+        generation=1, ahead=(), frontier=1, held=(), clock=None, odd=0
     )
     held = ((3, 3), (7, 900), (1_000_000, 5_000_000_000))
     ahead = ((9_000, 9_001), (20, 30))
@@ -321,7 +320,6 @@ def test_position(ledger: Ledger) -> None:
         held=held,
         clock=1_795_411_800,
         odd=12,
-        max_bytes=None,
     )
 
 
@@ -350,6 +348,7 @@ def test_figures(db: sqlite3.Connection, ledger: Ledger) -> None:
     now = figures(db)
 
     assert (now.accepted, now.unknown, now.quarantined, now.pending) == (3, 1, 1, 2)
+    assert now.superseded == 1
     assert (now.shipped_calls, now.shipped_lines, now.reported_calls) == (12, 30, 6)
     assert (now.possible_duplicates, now.generation, now.resync) == (1, 2, "idle")
     assert (now.held_calls, now.held_lines, now.odd_lines) == (5, 17, 6)

@@ -1,0 +1,45 @@
+"""An open file of the queue_log family: where its lines end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qlogship.core.rotation import HEAD_BYTES
+from qlogship.source.files import OpenFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("whole", "rest"),
+    [
+        (b"", b""),
+        (b"", b"no newline yet"),
+        (b"", b"x" * (3 * HEAD_BYTES)),
+        (b"one\ntwo\n", b""),
+        (b"one\n", b"tw"),
+        (b"one\n" * HEAD_BYTES, b"x" * (2 * HEAD_BYTES - 1)),
+        (b"one\n", b"x" * HEAD_BYTES),
+    ],
+)
+def test_where_whole_lines_end(tmp_path: Path, whole: bytes, rest: bytes) -> None:
+    """It is behind the last newline, however far that is from the end of the file."""
+    path = tmp_path / "queue_log"
+    path.write_bytes(whole + rest)
+    with OpenFile(path) as file:
+        assert file.end_of_lines() == len(whole)
+
+
+def test_lines_that_came_later(tmp_path: Path) -> None:
+    """What was written since the last look at the file is not asked for."""
+    path = tmp_path / "queue_log"
+    path.write_bytes(b"one\n")
+    with OpenFile(path) as file:
+        with path.open("ab") as log:
+            log.write(b"two\n")
+        assert file.end_of_lines() == 4
+        file.refresh()
+        assert file.end_of_lines() == 8
