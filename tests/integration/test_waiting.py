@@ -114,6 +114,25 @@ def test_an_outage(tmp_path: Path) -> None:
         assert centre.service.figures().held_lines == 2
 
 
+def test_what_was_held_before_a_backlog(tmp_path: Path) -> None:
+    """A call that was held once and is in an upload now is taken off nowhere."""
+    centre = Centre(tmp_path)
+    with centre.service as service:
+        centre.write(call(1, EPOCH), then=60.0)
+        at = EPOCH + 60
+        entering, *rest = lines_of(call(3, at))
+        centre.write(entering, then=60.0)
+        assert service.figures().held_lines == 1
+        centre.far_end.verdict = Verdict.UNREACHABLE
+        backlog = b"".join(call(2 * n + 5, at + n) for n in range(200))
+        centre.write(b"".join(rest) + backlog, then=60.0)
+        now = service.figures()
+        assert now.pending == 2
+        held = sum(last - first + 1 for first, last in service.store.ledger.position().held)
+        assert centre.waits()[0] == 3 + 600 - held
+        assert now.held_lines == held
+
+
 def test_a_lost_answer(tmp_path: Path) -> None:
     """An upload that is to be sent again waits; one that waits for a person is in doubt instead."""
     for on_unknown, waits in (("resend", 3), ("hold", 0)):
