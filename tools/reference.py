@@ -68,6 +68,8 @@ looked for in this order, and the first place wins:
 The file holds the secret and nothing else; one newline at its end does not count. Others must not
 be able to read it, and nobody but its owner to change it: mode 0640 or 0600. A credential is
 visible only to the service itself, so `qlogship config check`, typed in a shell, does not find it.
+One without content is none. The unit makes one from `/etc/qlogship/password` where that exists, so
+that the service works with that file at mode 0600 and owned by root, too.
 
 ## Example
 

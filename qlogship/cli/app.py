@@ -63,6 +63,9 @@ COMMANDS: dict[str, Command] = {
     "setup": Command(
         "qlogship.cli.setup", "Ask for what is needed, prove it, write the settings, start."
     ),
+    "check": Command(
+        "qlogship.cli.check", "Look the installation over, and say what to do about it."
+    ),
     "status": Command("qlogship.cli.status", "Show where the service stands."),
     "uploads": Command("qlogship.cli.uploads", "Show the ledger, one row per upload."),
     "resync": Command("qlogship.cli.resync", "Clear the dashboard and ship everything again."),

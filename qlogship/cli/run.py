@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,7 +39,9 @@ def run(
 
     SIGTERM stops it, SIGHUP makes it read the settings again. It logs to stderr.
     Under systemd (Type=notify) it says when it is ready, how it stands, and
-    feeds the watchdog.
+    feeds the watchdog. Where the unit has a RuntimeDirectory, it waits before it
+    starts after runs that failed: not after the first, then longer and longer, up
+    to five minutes.
 
     With --once it ends when everything that may go has gone. A call that has
     just ended is given the seconds of batch.settle to go on.
@@ -62,11 +65,15 @@ def run(
         _spare_the_collector()
         return run_once(settings, flush=flush, log=logger)
 
+    from qlogship.service.restarts import Run
     from qlogship.service.run import Service, signals
 
     service = Service(settings, read_settings, log=logger)
     _spare_the_collector()
-    with signals(service):
+    with signals(service), Run(os.environ, monotonic=time.monotonic) as this:
+        if this.start.wait and not service.hold_off(this.start):
+            return ExitCode.DONE
+        this.works()
         return service.run()
 
 

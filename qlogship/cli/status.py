@@ -14,7 +14,7 @@ from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.config import load
 from qlogship.source.follower import QueueLog
-from qlogship.store.lock import holder
+from qlogship.store.lock import complaint, holder
 from qlogship.store.reader import Reader
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def report(settings: Settings) -> dict[str, Any]:
     with Reader(settings.state.directory) as reader:
         pid = holder(settings.state.directory)
         now = reader.figures()
-        troubles = reader.troubles()
+        complains = complaint(settings.state.directory)
+        troubles = [*([complains] if complains else []), *reader.troubles()]
         lag, source_trouble = _look_at_source(settings, reader)
     return {
         "service": {"running": pid is not None, "pid": pid},
@@ -72,6 +73,7 @@ def report(settings: Settings) -> dict[str, Any]:
             "torn_lines": now.torn_lines,
         },
         "held": {"calls": now.held_calls, "lines": now.held_lines},
+        "waiting": {"lines": now.waiting_lines, "since": now.waiting_since},
         "uploads": {
             "accepted": now.accepted,
             "unknown": now.unknown,
@@ -146,7 +148,7 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
             shipped,
         ),
         ("last accepted", _ago(found["last_accepted_at"], now)),
-        ("waiting", count(uploads["pending"], "upload") if uploads["pending"] else "none"),
+        *_waiting(found, now),
     ]
     if found["resync"]["state"] != "idle":
         rows.append(("RESYNC", f"{found['resync']['state']}; type `qlogship resync` to watch it"))
@@ -183,15 +185,31 @@ def size(number: int) -> str:
     raise AssertionError(number)
 
 
+def _waiting(found: dict[str, Any], now: float) -> list[tuple[str, str]]:
+    """Return what waits to be shipped: the uploads that are decided, and all records."""
+    waiting, uploads = found["waiting"], found["uploads"]["pending"]
+    texts = [count(uploads, "upload")] if uploads else []
+    if waiting["lines"]:
+        since = waiting["since"]
+        age = f", the oldest for {_lasting(now - since)}" if since is not None else ""
+        texts.append(f"{count(waiting['lines'], 'record')}{age}")
+    return [("" if row else "waiting", text) for row, text in enumerate(texts or ["none"])]
+
+
 def _ago(when: float | None, now: float) -> str:
     if when is None:
         return "never"
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
-    seconds = max(0, int(now - when))
+    return f"{stamp} ({_lasting(now - when)} ago)"
+
+
+def _lasting(duration: float) -> str:
+    """Return seconds in the largest unit that fits."""
+    seconds = max(0, int(duration))
     for length, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= length:
-            return f"{stamp} ({count(seconds // length, unit)} ago)"
-    return f"{stamp} ({count(seconds, 'second')} ago)"
+            return count(seconds // length, unit)
+    return count(seconds, "second")
 
 
 def _clear_screen() -> None:

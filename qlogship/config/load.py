@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 
+STATE_VARIABLE = "STATE_DIRECTORY"
+"""In which systemd tells a service its StateDirectory."""
+
 # Stands in for an address that is missing or wrong, until the faults are raised.
 _NO_ADDRESS = "https://dashboard.invalid"
 
@@ -99,6 +102,8 @@ def examine(path: Path | None, *, environ: Mapping[str, str], secrets: bool = Tr
     found = _find_secrets(settings, layers, environ)
     situation = rules.Situation(settings, names, layers.place, _given(settings, names, found))
     faults += rules.values(situation)
+    if layers.origin("state", "directory") == DEFAULT:
+        faults += rules.state_of_unit(situation, environ.get(STATE_VARIABLE, ""))
     if secrets:
         if layers.file.usable:
             faults += rules.credentials(situation)
@@ -184,6 +189,10 @@ def _find_secrets(
         place = layers.place("dashboard", file_key)
         if one := secret.find(key, environ=environ, named=named, named_place=place):
             found[key] = one
+    password = found.get("password")
+    if password and password.trusted and "token" in found and settings.dashboard.email is None:
+        # The unit passes /etc/qlogship/password on whenever it exists, also when it is a relic.
+        del found["password"]
     return found
 
 

@@ -104,6 +104,26 @@ def values(situation: Situation) -> list[Fault]:
     return faults
 
 
+def state_of_unit(situation: Situation, directories: str) -> list[Fault]:
+    """Refuse a state directory that nobody chose, in a unit that has another one.
+
+    `directories` is what systemd says in STATE_DIRECTORY, separated by colons. A
+    second instance would take the state of the first; a person's `qlogship status`
+    would look there, too, so the settings must name it.
+    """
+    first = directories.partition(":")[0]
+    default = str(situation.settings.state.directory)
+    if not first or default in directories.split(":"):
+        return []
+    return [
+        Fault(
+            situation.place("state", "directory"),
+            f"this unit keeps its state in {first}, and the settings leave it at {default}",
+            f"Write `directory = {as_toml(first)}` into [state].",
+        )
+    ]
+
+
 def doubts(situation: Situation) -> list[Fault]:
     """Return warnings: what works, and should be looked at."""
     url = situation.settings.dashboard.url

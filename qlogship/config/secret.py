@@ -53,7 +53,8 @@ def find(
 ) -> Found | None:
     """Say where `password` or `token` is: environment, then credential, then the file named.
 
-    Only the existence of a credential is looked at; nothing is read.
+    A credential without content is none: the unit gives an empty one where the file
+    it would be made from does not exist. The file named is not looked at.
     """
     name = variable("dashboard", key)
     if name in environ:
@@ -64,7 +65,7 @@ def find(
             text=SecretStr(environ[name]),
         )
     directory = environ.get(CREDENTIALS_VARIABLE, "")
-    if directory and os.path.lexists(path := Path(directory, credential(key))):
+    if directory and not _is_empty(path := Path(directory, credential(key))):
         origin = f"credential {credential(key)}"
         return Found(key, origin, origin, path=path, trusted=True)
     if named is not None:
@@ -110,6 +111,16 @@ def _content(key: str, where: str, text: str) -> str:
             f"{where} holds characters that no token has", "Leave only the token in it."
         )
     return text
+
+
+def _is_empty(path: Path) -> bool:
+    """Say whether a credential is missing or blank; one that cannot be read is neither."""
+    if not os.path.lexists(path):
+        return True
+    try:
+        return not _read_file(path, trusted=True).strip()
+    except _UnfitError:
+        return False
 
 
 def _read_file(path: Path, *, trusted: bool) -> str:

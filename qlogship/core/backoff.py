@@ -28,8 +28,13 @@ def delay(attempt: int, *, random: float, base: float = BASE, cap: float = CAP) 
     Exponential with full jitter: anything from 0 up to `base` doubled with each
     failure, at most `cap`. `random` is from [0, 1).
     """
+    return random * ceiling(attempt, base=base, cap=cap)
+
+
+def ceiling(attempt: int, *, base: float, cap: float) -> float:
+    """Return `base` doubled with each failure after the first, at most `cap`."""
     exponent = min(max(attempt, 1) - 1, _EXPONENT_MAX)
-    return random * min(cap, base * 2.0**exponent)
+    return min(cap, base * 2.0**exponent)
 
 
 def next_delay(

@@ -24,11 +24,13 @@ from qlogship.service.worker import UploadThread
 from qlogship.store.lock import holder
 from qlogship.store.requests import waits_for_handover
 from qlogship.store.store import Store
+from qlogship.store.troubles import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qlogship.config import Settings
+    from qlogship.core.restarts import Start
 
 _GRACE: Final = 3.0
 """Seconds an upload under way may take to end when the service is told to stop."""
@@ -40,6 +42,9 @@ _STATE_RETRY: Final = 5.0
 
 _TAKEN_WITHIN: Final = 5.0
 """Seconds a command has to take the state directory that it asked for."""
+
+_START_WITHIN: Final = 90.0
+"""Seconds that systemd gives a start once it has waited: its own default."""
 
 _LENT_LOOK: Final = 0.1
 """Seconds between two looks whether it is back."""
@@ -86,12 +91,37 @@ class Service:
         self._mailbox: SimpleQueue[Word] = SimpleQueue()
         self._settings = settings
         self._pinged_at = self._clocks.monotonic()
-        self._state_failed = False
+        self._state_failed_at: float | None = None
         self._reload_asked = False
 
     def tell(self, word: Word) -> None:
         """Put a word into the mailbox; from any thread, or a signal handler."""
         self._mailbox.put(word)
+
+    def hold_off(self, start: Start) -> bool:
+        """Wait as a start after failures must, before anything is opened; False when told to stop.
+
+        The settings are read again afterwards: perhaps they were the cause, and are mended.
+        """
+        self._systemd.more_time(start.wait + _START_WITHIN)
+        self._systemd.status(
+            f"waiting {start.wait:.0f} s, because the last {start.failures} runs failed"
+            f"{f' ({start.reason})' if start.reason else ''}; "
+            "`systemctl restart` does not wait"
+        )
+        self._log.warning(
+            "start_delayed", seconds=start.wait, failures=start.failures, reason=start.reason
+        )
+        until = self._clocks.monotonic() + start.wait
+        # No sign of life meanwhile: the first one would start the watchdog, and the first step
+        # may take longer than it allows.
+        while (rest := until - self._clocks.monotonic()) > 0:
+            with suppress(Empty):
+                if self._mailbox.get(timeout=rest) is Word.STOP:
+                    self._systemd.stopping()
+                    return False
+        self._settings = self._load()
+        return True
 
     def run(self) -> ExitCode:
         """Work until told to stop. Raises what keeps the service from starting."""
@@ -159,8 +189,9 @@ class Service:
                 self._log.warning("watches_incomplete", poll_seconds=POLL)
             wait = shipper.step()
             self._systemd.ready()
-            if self._state_failed:
-                self._state_failed = False
+            if self._state_failed_at is not None:
+                self._state_failed_at = None
+                store.complain(None)
                 self._log.info("state_recovered")
             while True:
                 self._systemd.status(_status_line(shipper))
@@ -270,9 +301,10 @@ class Service:
 
     def _reopened(self, store: Store, error: StateError) -> bool:
         """Open the store's database until that can be done; False when told to stop."""
-        if not self._state_failed:
-            self._state_failed = True
+        if self._state_failed_at is None:
+            self._state_failed_at = self._clocks.wall()
             self._log.error("state_failed", message=error.message, hint=error.hint)
+        store.complain(Trouble("state", self._state_failed_at, error.message, error.hint))
         self._systemd.status(f"waiting for the state directory: {error.message}")
         while True:
             until = self._clocks.monotonic() + _STATE_RETRY

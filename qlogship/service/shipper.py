@@ -101,7 +101,6 @@ class Shipper:
         self._log = log
         self._notices = Notices(store.troubles, log, clocks)
         self._take_position()
-        self._held: tuple[int, int] | None = None
         self._still_since = clocks.monotonic()
         # How far the records may be ahead; afterwards it is measured.
         self._silence = max(0.0, clocks.wall() - (self._window.clock or 0))
@@ -137,6 +136,7 @@ class Shipper:
         )
         self._window.restore(self._store.archive.records(position.held))
         self._block: Block | None = None
+        self._held: tuple[int, int] | None = None
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -426,7 +426,7 @@ class Shipper:
             batches = self._cut(full=full, caught_up=caught_up, hurry=hurry, flush=flush)
             for batch in batches:
                 self._prepare(batch)
-            if caught_up:
+            if caught_up or batches:
                 self._write_held()
             self._notices.write()
             more = not caught_up and (piece is not None or not self._enough_ahead)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.store.archive import Archive
+from qlogship.store.ledger import Ledger
+from qlogship.store.waiting import waiting
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 class Figures:
     """Sums over the archive, and over the ledger's present generation.
 
-    Bytes are of text, not of disk. `last_accepted_at` is in epoch seconds.
+    Bytes are of text, not of disk. `last_accepted_at` and `waiting_since` are in
+    epoch seconds; what they and `waiting_lines` mean is told in `store.waiting`.
     """
 
     archive_lines: int
@@ -36,9 +39,11 @@ class Figures:
     last_accepted_at: float | None
     generation: int
     resync: str
+    waiting_lines: int
+    waiting_since: float | None
 
 
-NOTHING = Figures(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, 1, "idle")
+NOTHING = Figures(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, 1, "idle", 0, None)
 """The figures of a state directory that nothing was written to yet."""
 
 
@@ -50,10 +55,14 @@ def figures(connection: sqlite3.Connection) -> Figures:
             "SELECT coalesce(sum(lines), 0), coalesce(sum(calls), 0), coalesce(sum(bytes), 0),"
             " coalesce(sum(torn), 0) FROM chunk"
         ).fetchone()
-        calls += Archive(connection).uncounted_calls()
-        generation, held_calls, held_lines, odd = connection.execute(
-            "SELECT generation, held_calls, held_lines, odd FROM shipping"
+        archive = Archive(connection)
+        calls += archive.uncounted_calls()
+        position = Ledger(connection).position()
+        generation = position.generation
+        held_calls, held_lines = connection.execute(
+            "SELECT held_calls, held_lines FROM shipping"
         ).fetchone()
+        waits = waiting(connection, archive, position, held_lines=held_lines)
         resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
         states = dict.fromkeys(
             ("accepted", "unknown", "rejected", "prepared", "split", "dropped"), 0
@@ -77,7 +86,7 @@ def figures(connection: sqlite3.Connection) -> Figures:
         archive_lines=lines,
         archive_calls=calls,
         archive_bytes=size,
-        odd_lines=odd,
+        odd_lines=position.odd,
         torn_lines=torn,
         held_calls=held_calls,
         held_lines=held_lines,
@@ -92,4 +101,6 @@ def figures(connection: sqlite3.Connection) -> Figures:
         last_accepted_at=last[0] if last else None,
         generation=generation,
         resync=resync[0] if resync else "idle",
+        waiting_lines=waits.lines,
+        waiting_since=waits.since,
     )

@@ -80,6 +80,16 @@ class Reader:
         with reported(self._directory):
             return figures(self._db) if self._db is not None else NOTHING
 
+    def times(self) -> tuple[int, int] | None:
+        """Return the times of the oldest and of the newest record, None without any."""
+        if self._db is None:
+            return None
+        with reported(self._directory):
+            first, last = self._db.execute(
+                "SELECT min(first_time), max(last_time) FROM chunk"
+            ).fetchone()
+            return None if first is None else (first, last)
+
     def plan(self, *, max_bytes: int, say: Callable[[int, int], None]) -> Plan | None:
         """Return what a resync would do, None without anything; see `store.plan`."""
         with reported(self._directory):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from qlogship.store.troubles import Trouble
+
 
 class Store:
     """Open a state directory for writing; one process at a time.
@@ -69,6 +71,10 @@ class Store:
             self.archive.close()
             self._db.close()
         self._open()
+
+    def complain(self, trouble: Trouble | None) -> None:
+        """Say, outside of the database, what keeps it from being used; None when nothing does."""
+        self._lock.complain(trouble)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

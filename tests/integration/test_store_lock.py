@@ -9,12 +9,13 @@ import subprocess
 import sys
 import textwrap
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from qlogship.errors import ExitCode, LockedError, StateError
-from qlogship.store.lock import StateLock, holder
+from qlogship.store.lock import StateLock, complaint, holder
+from qlogship.store.troubles import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,19 @@ def start(code: str, directory: Path) -> subprocess.Popen[str]:
         stderr=subprocess.DEVNULL,
         text=True,
     )
+
+
+COMPLAIN: Final = """
+    import sys
+    from pathlib import Path
+    from qlogship.store.lock import StateLock
+    from qlogship.store.troubles import Trouble
+    lock = StateLock(Path(sys.argv[1]))
+    for message in ("a long story that is told at first", "the disk is full", None):
+        lock.complain(message and Trouble("state", 1795411800.5, message, "Free some space."))
+        print("said", flush=True)
+        sys.stdin.readline()
+"""
 
 
 @pytest.fixture
@@ -139,6 +153,39 @@ def test_long_file(tmp_path: Path) -> None:
     lock = StateLock(tmp_path)
 
     assert re.fullmatch(r"\d+\n", (tmp_path / "lock").read_text())
+    assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+    lock.release()
+
+
+def test_a_complaint(tmp_path: Path) -> None:
+    """What the holder says last is read, beside its pid; what a dead one said is not."""
+    assert complaint(tmp_path) is None
+    with start(COMPLAIN, tmp_path) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        seen = []
+        for _ in range(3):
+            process.stdout.readline()
+            seen.append(complaint(tmp_path))
+            assert holder(tmp_path) == process.pid
+            process.stdin.write("\n")
+            process.stdin.flush()
+    assert [found and found.message for found in seen] == [
+        "a long story that is told at first",
+        "the disk is full",
+        None,
+    ]
+    assert seen[1] == Trouble("state", 1_795_411_800.5, "the disk is full", "Free some space.")
+    lock = StateLock(tmp_path)
+    lock.complain(seen[1])
+    lock.release()
+    assert complaint(tmp_path) is None
+
+
+def test_a_complaint_that_is_too_long(tmp_path: Path) -> None:
+    """What might need another block of the disk is not said; the pid stays."""
+    lock = StateLock(tmp_path)
+    lock.complain(Trouble("state", 1.0, "x" * 5_000, ""))
     assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
     lock.release()
 

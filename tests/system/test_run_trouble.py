@@ -210,7 +210,7 @@ def test_stop_while_the_state_directory_fails(
 @pytest.mark.root
 @pytest.mark.skipif(not AS_ROOT, reason="only root can mount")
 def test_a_full_disk(installation: Installation, dashboard: Sandbox) -> None:
-    """With no space left nothing is lost: it reads on when there is some."""
+    """With no space left nothing is lost: status says so, and it reads on when there is some."""
     installation.state.mkdir(mode=0o700)
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=400k", "qlogship-test", installation.state],
@@ -227,10 +227,15 @@ def test_a_full_disk(installation: Installation, dashboard: Sandbox) -> None:
             installation.write(text[5_000:])
             failed = service.wait_for("state_failed")
             assert "full" in failed["message"]
+            (trouble,) = installation.status()["troubles"]
+            assert (trouble["kind"], trouble["message"]) == ("state", failed["message"])
+            assert trouble["hint"] == failed["hint"]
+            assert trouble["since"] > NOON
             subprocess.run(["mount", "-o", "remount,size=64m", installation.state], check=True)
             service.wait_for("state_recovered")
             until(lambda: sum(map(len, dashboard.bodies())) >= len(text), 20)
             assert b"".join(dashboard.bodies()) == text
+            assert installation.status()["troubles"] == []
             assert service.stop() == ExitCode.DONE
     finally:
         subprocess.run(["umount", installation.state], check=True)

@@ -43,6 +43,9 @@ class Machine:
         self.password = self.etc / "password"
         self.log = directory / "log" / "queue_log"
         self.answer = directory / "answer"
+        # Where there is a user qlogship, that one must get to the files.
+        for path in (directory, *directory.parents[:3]):
+            path.chmod(0o755)
         self.etc.mkdir()
         self.log.parent.mkdir()
         self.log.write_bytes(RECORDS)

@@ -27,6 +27,7 @@ STATUS_KEYS: Final = {
     "source": {"path", "lag_bytes", "trouble"},
     "archive": {"lines", "calls", "bytes", "odd_lines", "torn_lines"},
     "held": {"calls", "lines"},
+    "waiting": {"lines", "since"},
     "uploads": {"accepted", "unknown", "quarantined", "pending", "possible_duplicates"},
     "calls": {"shipped", "reported"},
     "lines": {"shipped"},
@@ -99,6 +100,7 @@ def test_where_it_stands(installation: Installation, dashboard: Sandbox) -> None
     assert status["uploads"]["accepted"] == status["uploads"]["possible_duplicates"] == 1
     assert status["calls"] == {"shipped": 1, "reported": 1}
     assert status["lines"] == {"shipped": 4}
+    assert status["waiting"] == {"lines": 0, "since": None}
     assert status["last_accepted_at"] > NOON
     assert status["troubles"] == []
     (row,) = uploads(installation)
@@ -130,7 +132,9 @@ def test_trouble_is_shown_with_its_remedy(installation: Installation) -> None:
         assert f"running (pid {service.pid})" in shown
         assert re.search(r"^TROUBLE +login: .*refused", shown, re.MULTILINE)
         assert trouble["hint"] in shown
-        assert re.search(r"^waiting +1 upload$", shown, re.MULTILINE)
+        assert re.search(r"^waiting +1 upload\n +3 records, the oldest for \d", shown, re.MULTILINE)
+        assert status["waiting"]["lines"] == 3
+        assert status["waiting"]["since"] > NOON
 
 
 def test_the_ledger(installation: Installation, dashboard: Sandbox) -> None:

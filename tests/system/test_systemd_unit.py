@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qlogship.config import DEFAULT_PATH
+from qlogship.config.secret import credential
+from qlogship.core.restarts import RESTART_SEC
 from qlogship.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 UNITS = Path(__file__).parents[2] / "systemd"
 UNIT = UNITS / "qlogship.service"
+TEMPLATE = UNITS / "qlogship@.service"
 EXPOSURE_AT_MOST = 1.2
 
 
@@ -40,11 +44,12 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """Return a copy of the unit whose program exists on every machine."""
-    copy = tmp_path / UNIT.name
-    text = UNIT.read_text(encoding="ascii")
+@pytest.fixture(params=[UNIT, TEMPLATE], ids=lambda unit: unit.name)
+def unit(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Return a copy of a unit whose program exists on every machine."""
+    original: Path = request.param
+    copy = tmp_path / original.name
+    text = original.read_text(encoding="ascii")
     copy.write_text(text.replace("/usr/bin/qlogship", "/bin/true"), encoding="ascii")
     return copy
 
@@ -59,6 +64,8 @@ def test_verify_finds_nothing(unit: Path) -> None:
 def test_exposure_is_low(unit: Path) -> None:
     """The sandbox around the service is as tight as systemd's own measure says it was made."""
     limit = round(EXPOSURE_AT_MOST * 10)
+    if "@" in unit.name:  # a template itself is not judged, only what is made from it
+        unit = unit.rename(unit.with_name("qlogship@north.service"))
     judged = run("systemd-analyze", "security", "--offline=true", f"--threshold={limit}", unit)
     assert judged.returncode == 0, judged.stdout + judged.stderr
 
@@ -70,6 +77,51 @@ def test_no_restart_when_it_cannot_help() -> None:
     (prevent,) = service["RestartPreventExitStatus"]
     assert {int(status) for status in prevent.split()} == never
     assert service["Restart"] == ["on-failure"]
+
+
+def test_the_wait_after_failures_knows_the_unit() -> None:
+    """What the service takes for systemd's own wait is that; no limit ends the restarts."""
+    service = settings("Service")
+    assert service["RestartSec"] == [f"{RESTART_SEC:.0f}s"]
+    assert service["RuntimeDirectoryPreserve"] == ["restart"]
+    assert len(service["RuntimeDirectory"]) == 1
+    assert settings("Unit")["StartLimitIntervalSec"] == ["0"]
+
+
+def test_the_template_is_the_unit_but_for_the_name() -> None:
+    """The two units differ in what is about one tenant, and in nothing else."""
+    plain, template = (lines_that_count(path) for path in (UNIT, TEMPLATE))
+    assert [line for line in plain if line not in template] == [
+        "Description=Ship Asterisk's queue_log to a Team Dashboard",
+        "ExecStart=/usr/bin/qlogship run",
+        "StateDirectory=qlogship",
+        "RuntimeDirectory=qlogship",
+        "LoadCredential=qlogship-password:/etc/qlogship/password",
+    ]
+    assert [line for line in template if line not in plain] == [
+        "Description=Ship Asterisk's queue_log to a Team Dashboard (%i)",
+        "ExecStart=/usr/bin/qlogship run --config /etc/qlogship/%i.toml",
+        "StateDirectory=qlogship/%i",
+        "RuntimeDirectory=qlogship-%i",
+        "LoadCredential=qlogship-password:/etc/qlogship/%i.password",
+    ]
+    names = [line.partition("=")[0] for line in plain]
+    assert names == [line.partition("=")[0] for line in template]
+    common = set(plain) & set(template)
+    assert [line for line in plain if line in common] == [
+        line for line in template if line in common
+    ]
+
+
+def test_a_missing_password_does_not_fail_the_start() -> None:
+    """Where the file of the credential is missing, systemd finds a blank one of the same name."""
+    service = settings("Service")
+    (loaded,) = service["LoadCredential"]
+    (fallback,) = service["SetCredential"]
+    name, file = loaded.split(":")
+    assert name == credential("password")
+    assert file == str(Path(DEFAULT_PATH).with_name("password"))
+    assert fallback == f"{name}:\\n"
 
 
 def test_sysusers_makes_the_user(tmp_path: Path) -> None:
@@ -107,6 +159,12 @@ def test_tmpfiles_and_unit_agree() -> None:
         ),
         f"/var/lib/{service['StateDirectory'][0]}": (service["StateDirectoryMode"][0], user),
     }
+
+
+def lines_that_count(unit: Path) -> list[str]:
+    """Return the lines of a unit that are neither blank nor comments."""
+    lines = unit.read_text(encoding="ascii").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def rows(table: Path) -> Sequence[list[str]]:

@@ -225,6 +225,48 @@ def test_password_order(place: Place, tmp_path: Path) -> None:
     assert found({}) == (SECRET, f"file {place.password}")
 
 
+def test_credential_wins_over_a_file_that_cannot_be_read(place: Place, tmp_path: Path) -> None:
+    """Where there is a credential, the file in password_file is not opened."""
+    place.write_secret(tmp_path / "qlogship-password", "from the credential")
+    place.password.unlink()
+
+    loaded = place.load(place.good, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+
+    assert loaded.settings.dashboard.password == SecretStr("from the credential")
+
+
+@pytest.mark.parametrize("content", ["", "\n", " \r\n"])
+def test_blank_credential_is_none(place: Place, tmp_path: Path, content: str) -> None:
+    """A credential without content counts as missing: the file, or the token, is taken."""
+    place.write_secret(tmp_path / "qlogship-password", content)
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    token = place.write_secret(tmp_path / "token", "abc")
+
+    by_file = place.load(place.good, environ)
+    by_token = place.load(f'[dashboard]\nurl = "https://x"\ntoken_file = "{token}"\n', environ)
+    with_neither = place.only_fault(
+        '[dashboard]\nurl = "https://x"\nemail = "admin@company.ru"\n', environ
+    )
+
+    assert by_file.settings.dashboard.password == SecretStr(SECRET)
+    assert by_file.origins["dashboard.password"] == f"file {place.password}"
+    assert by_token.settings.dashboard.token == SecretStr("abc")
+    assert by_token.settings.dashboard.password is None
+    assert "an e-mail without a password" in with_neither.problem
+
+
+def test_password_left_over_beside_a_token(place: Place, tmp_path: Path) -> None:
+    """A password that only the unit offers is left alone where the settings name a token."""
+    place.write_secret(tmp_path / "qlogship-password", "a relic")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    token = place.write_secret(tmp_path / "token", "abc")
+    text = f'[dashboard]\nurl = "https://x"\ntoken_file = "{token}"\n'
+
+    assert place.load(text, environ).settings.dashboard.password is None
+    fault = place.only_fault(f'{text}email = "admin@company.ru"\n', environ)
+    assert "a token besides the email and the password" in fault.problem
+
+
 def test_token_order(place: Place, tmp_path: Path) -> None:
     """A token comes from the environment, else the credential, else the file named."""
     token_file = place.write_secret(tmp_path / "token", "from.the.file\n", 0o640)
@@ -569,6 +611,23 @@ def test_fault_credentials(place: Place, tmp_path: Path, given_keys: str) -> Non
     assert planted.remedy in fault.remedy
 
 
+def test_fault_state_of_another_unit(place: Place) -> None:
+    """An instance of the template must name its state; it would take the first one's else."""
+    environ = {"STATE_DIRECTORY": "/var/lib/qlogship/north"}
+
+    fault = place.only_fault(place.good, environ)
+
+    assert fault.problem == (
+        "this unit keeps its state in /var/lib/qlogship/north, "
+        "and the settings leave it at /var/lib/qlogship"
+    )
+    assert fault.remedy == 'Write `directory = "/var/lib/qlogship/north"` into [state].'
+    named = f'{place.good}[state]\ndirectory = "/srv/qlogship"\n'
+    assert str(place.load(named, environ).settings.state.directory) == "/srv/qlogship"
+    plain = {"STATE_DIRECTORY": "/var/lib/qlogship"}
+    assert str(place.load(place.good, plain).settings.state.directory) == "/var/lib/qlogship"
+
+
 def test_no_second_fault_about_credentials(place: Place) -> None:
     """An e-mail or a secret file that is wrong is not called missing too."""
     assert "no e-mail" in place.only_fault(place.good.replace("admin@company.ru", "x")).problem
@@ -713,12 +772,12 @@ def test_fault_secret_file_unreadable(place: Place, tmp_path: Path) -> None:
 
 def test_fault_credential_unfit(place: Place, tmp_path: Path) -> None:
     """A fault in a systemd credential names the credential."""
-    place.write_secret(tmp_path / "qlogship-password", "")
+    place.write_secret(tmp_path / "qlogship-password", "one\ntwo\n")
 
     fault = place.only_fault(place.good, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
 
     assert fault.place == "credential qlogship-password"
-    assert fault.problem == f"{tmp_path}/qlogship-password is empty"
+    assert fault.problem == f"{tmp_path}/qlogship-password has more than one line"
 
 
 def test_fault_empty_secret_in_the_environment(place: Place) -> None:

@@ -1,0 +1,56 @@
+"""The dashboard as it is from here: its name, its certificate, its clock, and one login."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qlogship.cli.check.facts.settings import SettingsFacts
+    from qlogship.cli.check.machine import Machine
+    from qlogship.core.outcome import Outcome
+    from qlogship.dashboard.reach import Reach
+    from qlogship.errors import Fault
+
+# Longer than a slow answer, shorter than the patience of whoever typed the command.
+_TIMEOUT = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """How far the way to the dashboard goes; `login` is None when none was tried.
+
+    `reach` is None when `faults` are in the way: those of the file of certificates.
+    """
+
+    url: str
+    reach: Reach | None
+    login: Outcome | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+def gather(machine: Machine, settings: SettingsFacts) -> NetworkFacts | None:
+    """Look at the dashboard, and log in once when it can be reached and the secrets are known.
+
+    None when the settings do not let anybody try.
+    """
+    if settings.settings is None or settings.secret_faults:
+        return None
+    from qlogship.dashboard.reach import examine
+    from qlogship.errors import SettingsError
+
+    dashboard = settings.settings.dashboard
+    timeout = min(_TIMEOUT, dashboard.timeout)
+    try:
+        reach = examine(
+            dashboard.url, dashboard.ca_file, timeout=timeout, wall_clock=machine.wall_clock
+        )
+    except SettingsError as error:
+        return NetworkFacts(dashboard.url, None, faults=error.faults)
+    login = None
+    if reach.failed is None and settings.secrets_seen:
+        from qlogship.service.build import dashboard as client
+
+        with client(settings.settings) as door:
+            login = door.log_in()
+    return NetworkFacts(dashboard.url, reach, login)

@@ -1,0 +1,126 @@
+"""What the settings and the files of the secrets come to."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+from qlogship.cli.check.findings import Finding, ok, problem, unknown, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qlogship.cli.check.facts.settings import SecretFile, SettingsFacts
+    from qlogship.cli.identity import Account
+    from qlogship.errors import Fault
+
+
+def judge(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
+    """Judge settings and secrets; `account` is the service's."""
+    path = facts.path
+    if not facts.readable:
+        yield unknown("settings.unseen", path, "you may not read it", "Run this as root.")
+        return
+    for fault in facts.faults:
+        yield fault_finding(fault)
+    for doubt in facts.warnings:
+        yield warning("settings.doubt", doubt.place, doubt.problem, doubt.remedy)
+    if facts.file.exists and _is_writable(facts, account):
+        yield warning(
+            "settings.writable",
+            path,
+            f"others than root can change it ({stat.filemode(facts.file.mode)}), and with it where"
+            " the calls go",
+            f"Run `chown root {path} && chmod go-w {path}`.",
+        )
+    if not facts.faults and not facts.warnings:
+        yield ok("settings.sound", path, "all settings can be used")
+    yield from _secrets(facts, account)
+
+
+def fault_finding(fault: Fault) -> Finding:
+    """Return the finding of a fault in the settings."""
+    return problem("settings.fault", fault.place, fault.problem, fault.remedy)
+
+
+def _is_writable(facts: SettingsFacts, account: Account | None) -> bool:
+    """Say whether somebody other than root and the service may write the file."""
+    own = {0} if account is None else {0, account.uid}
+    group_writes = facts.file.mode & stat.S_IWGRP and facts.file.gid != 0
+    return bool(facts.file.uid not in own or facts.file.mode & stat.S_IWOTH or group_writes)
+
+
+def _secrets(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
+    unsafe = False
+    for one in facts.secret_files:
+        for finding in _secret(one, account):
+            unsafe = True
+            yield finding
+    said = {finding.place for finding in facts.secret_faults}
+    for fault in facts.secret_faults:
+        unsafe = True
+        yield problem("secret.fault", fault.place, fault.problem, fault.remedy)
+    if unsafe or said or facts.faults:
+        return
+    if not facts.secrets_seen:
+        yield unknown(
+            "secret.unseen",
+            ", ".join(str(one.file.path) for one in facts.secret_files) or facts.path,
+            "you may not read the secrets, so nobody logs in to try them",
+            "Run this as root.",
+        )
+        return
+    for one in facts.secret_files:
+        reader = ""
+        if one.by_unit:
+            reader = ", and systemd hands it to the service"
+        elif account is not None:
+            reader = ", and the service can read it"
+        yield ok("secret.safe", one.file.path, f"the {one.key} is kept from others{reader}")
+
+
+def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
+    file = one.file
+    if not file.exists:
+        return
+    if one.by_unit and file.mode & (stat.S_IRWXG | stat.S_IRWXO) and not _is_own(one, account):
+        # A file that is named in the settings is refused by the settings themselves.
+        yield problem(
+            "secret.open",
+            file.path,
+            f"others can read or change the {one.key} ({stat.filemode(file.mode)})",
+            f"Run `chown root:root {file.path} && chmod 0600 {file.path}`.",
+        )
+    elif _is_lent(one, account):
+        yield warning(
+            "secret.open",
+            file.path,
+            f"a group that is not the service's own can read the {one.key}",
+            f"Run `chgrp {account.name if account else 'qlogship'} {file.path}`.",
+        )
+    if one.barrier is not None and account is not None:
+        yield problem(
+            "secret.unreadable",
+            file.path,
+            f"the service cannot read the {one.key}: {one.barrier.problem}",
+            f"Run `chgrp {account.name} {file.path} && chmod 0640 {file.path}`.",
+        )
+
+
+def _is_lent(one: SecretFile, account: Account | None) -> bool:
+    """Say whether a strange group may read the file; that all may, the settings refuse."""
+    mode = one.file.mode
+    return (
+        not one.by_unit
+        and bool(mode & stat.S_IRGRP)
+        and not mode & (stat.S_IRWXO | stat.S_IWGRP)
+        and not _is_own(one, account)
+    )
+
+
+def _is_own(one: SecretFile, account: Account | None) -> bool:
+    """Say whether the group that may read a secret is root's or the service's own alone."""
+    file = one.file
+    if file.mode & (stat.S_IRWXO | stat.S_IWGRP):
+        return False
+    return file.group == "root" or (account is not None and file.group == account.name)

@@ -1,0 +1,180 @@
+"""Asterisk's configuration files, as far as they tell what becomes of the queue_log.
+
+Here live the syntax of a .conf file (Asterisk's main/config.c) and the meaning of
+logger.conf, extconfig.conf and asterisk.conf. Reading files, those that `#include`
+names among them, is the caller's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+# Asterisk gives up behind so many includes in one another (MAX_INCLUDE_LEVEL).
+_DEPTH_MAX: Final = 10
+
+_TRUE: Final = frozenset({"yes", "true", "y", "t", "1", "on"})  # ast_true, main/utils.c
+
+
+@dataclass(slots=True)
+class _Section:
+    is_template: bool
+    parents: tuple[str, ...] = ()
+    values: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Conf:
+    """What a configuration file says, its includes in their places.
+
+    Names are compared without regard to case, and of several values the first
+    one counts (ast_variable_retrieve). A template, `[name](!)`, says nothing by
+    itself.
+    """
+
+    def __init__(self, text: str, *, include: Callable[[str], Iterable[str]]) -> None:
+        """Read `text`; `include` returns the texts of the files that an include names."""
+        self._sections: dict[str, list[_Section]] = {}
+        self._current: _Section | None = None
+        self._include = include
+        self._read(text, depth=0)
+
+    def get(self, section: str, name: str) -> str | None:
+        """Return a value, None when there is none."""
+        return next((value for key, value in self.values(section) if key == name.lower()), None)
+
+    def values(self, section: str) -> Iterator[tuple[str, str]]:
+        """Yield names, in small letters, and values of a section and of those it is made from."""
+        for one in self._sections.get(section.lower(), ()):
+            if not one.is_template:
+                yield from self._values(one, depth=0)
+                return
+
+    def _values(self, section: _Section, *, depth: int) -> Iterator[tuple[str, str]]:
+        yield from section.values
+        if depth < _DEPTH_MAX:
+            for parent in section.parents:
+                for one in self._sections.get(parent, ())[:1]:
+                    yield from self._values(one, depth=depth + 1)
+
+    def _read(self, text: str, *, depth: int) -> None:
+        for line in _without_comments(text):
+            if line.startswith("["):
+                self._open(line)
+            elif line.startswith("#"):
+                if depth < _DEPTH_MAX:
+                    for included in self._included(line):
+                        self._read(included, depth=depth + 1)
+            elif self._current is not None and "=" in line:
+                name, _, value = line.partition("=")
+                # `name => value`, and `name += value`, which counts as one more value.
+                value = value.removeprefix(">")
+                self._current.values.append((name.rstrip(" \t+").lower(), value.strip()))
+
+    def _open(self, line: str) -> None:
+        name, closed, rest = line[1:].partition("]")
+        if not closed:
+            return
+        words = []
+        if rest.strip().startswith("("):
+            words = [word.strip().lower() for word in rest.strip()[1:].partition(")")[0].split(",")]
+        same = self._sections.setdefault(name.strip().lower(), [])
+        if "+" in words and same:
+            self._current = same[-1]
+            return
+        parents = tuple(word for word in words if word not in {"", "!", "+"})
+        self._current = _Section("!" in words, parents)
+        same.append(self._current)
+
+    def _included(self, line: str) -> Iterable[str]:
+        word, _, name = line[1:].partition(" ")
+        word, tab, behind = word.partition("\t")
+        if word.lower() not in {"include", "tryinclude"}:
+            return ()  # #exec: what a program would say is not known
+        return self._include(f"{behind}{tab}{name}".strip().strip('"<>').strip())
+
+
+def _without_comments(text: str) -> Iterator[str]:
+    """Yield the lines that say something, as config_text_file_load leaves them.
+
+    A `;` begins a comment unless a backslash stands before it; `;--` begins one
+    that goes on to `--;`, over lines, and may hold others like it.
+    """
+    depth = 0
+    for line in text.replace("\r", "").split("\n"):
+        kept, position = [], 0
+        while True:
+            found = line.find(";", position)
+            if found < 0:
+                kept.append("" if depth else line[position:])
+                break
+            if found > position and line[found - 1] == "\\" and not depth:
+                kept.append(line[position : found - 1] + ";")
+            elif line.startswith(";--", found) and not line.startswith(";---", found):
+                kept.append("" if depth else line[position:found])
+                depth += 1
+                found += 2
+            elif depth and found >= position + 2 and line.startswith("--;", found - 2):
+                depth -= 1
+            elif not depth:
+                kept.append(line[position:found])
+                break
+            position = found + 1
+        said = "".join(kept).strip()
+        if said:
+            yield said
+
+
+def is_true(value: str | None, *, default: bool = False) -> bool:
+    """Return what Asterisk takes a value for; anything it does not know is false."""
+    return default if value is None else value.strip().lower() in _TRUE
+
+
+@dataclass(frozen=True, slots=True)
+class Logger:
+    """What logger.conf says of the queue_log; the defaults are Asterisk's (main/logger.c)."""
+
+    queue_log: bool = True
+    to_file: bool = False
+    name: str = "queue_log"
+    rotate: str = "sequential"
+    exec_after_rotate: str = ""
+
+
+def logger(conf: Conf) -> Logger:
+    """Read logger.conf."""
+    rotate = (conf.get("general", "rotatestrategy") or "").lower()
+    if rotate not in {"none", "sequential", "rotate", "timestamp"}:
+        rotate = "sequential"
+    return Logger(
+        queue_log=is_true(conf.get("general", "queue_log"), default=True),
+        to_file=is_true(conf.get("general", "queue_log_to_file")),
+        name=conf.get("general", "queue_log_name") or "queue_log",
+        rotate=rotate,
+        exec_after_rotate=conf.get("general", "exec_after_rotate") or "",
+    )
+
+
+def realtime_of_queue_log(conf: Conf) -> str | None:
+    """Return what extconfig.conf maps the queue_log to (`odbc,asterisk`), None for a file."""
+    return conf.get("settings", "queue_log") or None
+
+
+@dataclass(frozen=True, slots=True)
+class Directories:
+    """What asterisk.conf says: where the configuration and the logs are, and whose it is."""
+
+    etc: str | None = None
+    log: str | None = None
+    user: str | None = None
+
+
+def directories(conf: Conf) -> Directories:
+    """Read asterisk.conf; None where Asterisk goes by what it was built with."""
+    return Directories(
+        etc=conf.get("directories", "astetcdir") or None,
+        log=conf.get("directories", "astlogdir") or None,
+        user=conf.get("options", "runuser") or None,
+    )

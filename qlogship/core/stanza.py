@@ -1,0 +1,165 @@
+"""What a stanza of logrotate's configuration comes to.
+
+Here live its options with logrotate's defaults, which files it takes, what a
+rotated file is called, and whether Asterisk is told about it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What logrotate adds to a name, by the program that compresses (config.c).
+_EXTENSIONS: Final = {
+    "": ".gz",
+    "gzip": ".gz",
+    "pigz": ".gz",
+    "bzip2": ".bz2",
+    "pbzip2": ".bz2",
+    "xz": ".xz",
+    "zstd": ".zst",
+    "compress": ".Z",
+    "zip": ".zip",
+    "lzma": ".lzma",
+}
+
+# Some moment in the letters of a dateformat.
+_MOMENT: Final = dict(
+    zip(
+        "YmdHMSsVz%",
+        ["2026", "11", "23", "06", "25", "01", "1795411501", "48", "+0000", "%"],
+        strict=True,
+    )
+)
+
+Way = Literal["rename", "copy", "copytruncate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Mode, user and group as an option names them; None is what the file had."""
+
+    mode: int | None = None
+    user: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is done with a file; the defaults are logrotate's own.
+
+    `create` is None with `nocreate`. `maxage` is in days.
+    """
+
+    way: Way = "rename"
+    create: Ownership | None = None
+    su: Ownership | None = None
+    rotate: int = 0
+    maxage: int | None = None
+    compress: bool = False
+    delaycompress: bool = False
+    compressext: str = ""
+    compresscmd: str = ""
+    dateext: bool = False
+    dateformat: str = ""
+    addextension: str = ""
+    extension: str = ""
+    olddir: str = ""
+    shred: bool = False
+    ignore_duplicates: bool = False
+    scripts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stanza:
+    """The files named together in one place, and what is done with them."""
+
+    file: str
+    line: int
+    patterns: tuple[str, ...]
+    options: Options
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return f"{self.file}:{self.line}"
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Say whether a pattern takes a path, by the rules of glob(7)."""
+    wanted, given = _components(pattern), _components(path)
+    return len(wanted) == len(given) and all(
+        fnmatchcase(name, one) and (not name.startswith(".") or one.startswith("."))
+        for one, name in zip(wanted, given, strict=True)
+    )
+
+
+def _components(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in {"", "."}]
+
+
+def rotated_paths(path: str, options: Options) -> tuple[str, ...]:
+    """Return what a file at `path` may be called after it was rotated, for some day.
+
+    One name, and with compression that of the compressed one behind it.
+    """
+    directory, _, name = path.rpartition("/")
+    if options.olddir:
+        directory = (
+            options.olddir if options.olddir.startswith("/") else f"{directory}/{options.olddir}"
+        )
+    tail = ""
+    if options.extension and name.endswith(options.extension):
+        name, tail = name.removesuffix(options.extension), options.extension
+    suffix = _date(options.dateformat or "-%Y%m%d") if options.dateext else ".1"
+    plain = f"{directory.rstrip('/')}/{name}{suffix}{tail}{options.addextension}"
+    return (plain, plain + extension_of(options)) if options.compress else (plain,)
+
+
+def extension_of(options: Options) -> str:
+    """Return what compression adds to a name."""
+    program = options.compresscmd.split()[0].rpartition("/")[2] if options.compresscmd else ""
+    return options.compressext or _EXTENSIONS.get(program, ".gz")
+
+
+def _date(form: str) -> str:
+    """Return a dateformat filled in for some moment."""
+    return re.sub("%([a-zA-Z%])", lambda match: _MOMENT.get(match[1], match[0]), form)
+
+
+# What makes Asterisk open its log files anew: a word to it, to its service, or SIGHUP.
+_RELOADS: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"logger[\s-]+(?:reload|rotate)\b",  # -rx 'logger reload'; Debian's init script
+        r"asterisk\b.*-r?x\s*[\"']?\s*(?:(?:core|module)\s+)?reload(?:\s+logger)?\s*(?:[\"';|&>]|$)",
+        r"\b(?:systemctl|service|invoke-rc\.d|rc-service)\b.*\b(?:reload|restart)\b.*asterisk",
+        r"\b(?:service|invoke-rc\.d|rc-service|init\.d/)\s*asterisk\b.*(?:reload|restart)\b",
+        r"\bfwconsole\s+(?:reload|restart)\b",
+        r"\bkill(?:all)?\b.*(?:HUP\b|-1\b).*asterisk",
+        r"asterisk.*\bkill\b.*(?:HUP\b|-1\b)",
+        r"\bpkill\b.*(?:HUP\b|-1\b).*asterisk",
+    )
+)
+
+
+def makes_asterisk_reopen(options: Options) -> bool | None:
+    """Say whether Asterisk is told to open its files anew after the rename.
+
+    None when there are scripts that do not say so in words known here.
+    """
+    scripts = [options.scripts.get(name, "") for name in ("postrotate", "lastaction")]
+    lines = [
+        line.strip()
+        for script in scripts
+        for line in script.replace("\\\n", " ").split("\n")
+        if line.strip() and not line.strip().startswith("#")
+    ]
+    if any(pattern.search(line) for pattern in _RELOADS for line in lines):
+        return True
+    return None if lines else False
