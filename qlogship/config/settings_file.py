@@ -102,7 +102,10 @@ def _unusable(path: Path, place: str, problem: str, remedy: str) -> SettingsFile
 def _missing(path: Path) -> tuple[str, str]:
     write = f"`qlogship config example > {path}`"
     if str(path) == DEFAULT_PATH:
-        return "the file is missing", f"Write one with {write} and edit it."
+        return (
+            "the file is missing",
+            f"Run `qlogship setup`, or write one with {write} and edit it.",
+        )
     return "the file is missing", f"Name another with -c, or write one with {write}."
 
 

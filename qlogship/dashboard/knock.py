@@ -2,7 +2,8 @@
 
 Here live one request without a token and without a file, and what its answer
 says. A dashboard refuses such an upload with 401 or 403; other web servers do
-not know the address. Only a login proves more.
+not know the address, take whatever comes, or send it on to another host. Only a
+login proves more.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin, urlsplit
 
 from qlogship.dashboard.auth import GivenToken
 from qlogship.dashboard.client import UPLOAD_PATH
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qlogship.core.outcome import Answer
+
+
+# Not found, no such method, gone, not implemented.
+_STRANGE: Final = frozenset({404, 405, 410, 501})
 
 
 class Likeness(Enum):
@@ -48,12 +54,16 @@ def knock(url: str, ca_file: Path | None = None, *, timeout: float = 10.0) -> An
         return stranger.knock(Request(method="POST", path=UPLOAD_PATH, content=()))
 
 
-def likeness(answer: Answer) -> Likeness:
-    """Say whether the answer to a knock is that of a Team Dashboard."""
+def likeness(answer: Answer, url: str) -> Likeness:
+    """Say whether the answer to a knock at `url` is that of a Team Dashboard."""
     status = answer.status
     if status in {401, 403}:
         return Likeness.ALIKE
-    if status is None or status == 429 or status >= 500:
+    if status is None:
         return Likeness.UNSURE
-    # An upload that nobody asked for is taken by no dashboard, and moved by none to another host.
-    return Likeness.UNLIKE
+    if 300 <= status < 400 and answer.location:
+        to = urlsplit(urljoin(url, answer.location))
+        # To its own login page a dashboard may well send a stranger.
+        same = (to.scheme, to.netloc) == urlsplit(url)[:2]
+        return Likeness.UNSURE if same else Likeness.UNLIKE
+    return Likeness.UNLIKE if status in _STRANGE or 200 <= status < 300 else Likeness.UNSURE

@@ -159,7 +159,7 @@ def test_a_queue_log_that_is_none(tmp_path: Path) -> None:
 def test_the_queue_log_is_where_asterisk_says(tmp_path: Path) -> None:
     """By astlogdir and queue_log_name, also in included files; else where Asterisk's default is."""
     assert finding.queue_log(tmp_path) == Path("/var/log/asterisk/queue_log")
-    (tmp_path / "asterisk.conf").write_text("[directories](!)\nastlogdir => /srv/log ; here\n")
+    (tmp_path / "asterisk.conf").write_text("[directories]\nastlogdir => /srv/log ; here\n")
     assert finding.queue_log(tmp_path) == Path("/srv/log/queue_log")
     (tmp_path / "logger.conf").write_text("[general]\n#include logger_*.conf\n[logfiles]\n")
     (tmp_path / "logger_own.conf").write_text("queue_log_name=calls\n#include logger.conf\n")

@@ -30,6 +30,9 @@ class Machine:
         self.log = directory / "queue_log"
         self.answer = directory / "answer"
         self._capsys = capsys
+        # Where there is a user qlogship, that one must get to the files.
+        for path in (directory, *directory.parents[:2]):
+            path.chmod(0o755)
         self.log.write_bytes(b"1700000000|NONE|NONE|NONE|QUEUESTART|\n")
         self.answer.write_text(f"{PASSWORD}\n")
         self.options = [

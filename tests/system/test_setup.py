@@ -17,7 +17,7 @@ from qlogship.config import load
 from qlogship.errors import ExitCode
 from qlogship.sandbox.options import Options
 from qlogship.sandbox.server import Sandbox
-from tests.support.far_end import server_context
+from tests.support.far_end import FarEnd, server_context
 from tests.support.installation import EMAIL, PASSWORD, PROGRAM, environment
 from tests.support.terminal import CTRL_C, CTRL_D, Terminal
 from tests.support.tls_front import TlsFront
@@ -43,6 +43,9 @@ class Machine:
         self.password = self.etc / "password"
         self.log = directory / "log" / "queue_log"
         self.answer = directory / "answer"
+        # Where there is a user qlogship, that one must get to the files.
+        for path in (directory, *directory.parents[:3]):
+            path.chmod(0o755)
         self.etc.mkdir()
         self.log.parent.mkdir()
         self.log.write_bytes(RECORDS)
@@ -168,6 +171,22 @@ def test_a_wrong_answer_is_asked_again(machine: Machine, dashboard: Sandbox) -> 
         assert terminal.end() == ExitCode.DONE
         assert WRONG not in terminal.shown
     assert logins(dashboard) == 2
+
+
+def test_another_web_server_gets_no_password(machine: Machine) -> None:
+    """Where no dashboard answers, Enter does not go on; nothing but knocking was sent there."""
+    with (
+        FarEnd(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as far,
+        machine.terminal("--email", EMAIL, "--password-file", str(machine.answer)) as terminal,
+    ):
+        terminal.answer(("Address: ", far.url))
+        terminal.expect("which no Team Dashboard does")
+        terminal.answer(("Go on with this address? [y/N]: ", ""))
+        terminal.expect(f"Address [{far.url}]: ")
+        terminal.type(CTRL_C)
+        assert terminal.end() == ExitCode.INTERRUPTED
+    assert [request.split(b" ")[0] for request in far.requests] == [b"GET", b"POST"]
+    assert not any(PASSWORD.encode() in request for request in far.requests)
 
 
 def test_an_account_is_not_hammered(machine: Machine, dashboard: Sandbox) -> None:

@@ -230,7 +230,7 @@ def _agree(plan: Plan, given: Answers, wishes: Wishes, steps: Steps, where: Plac
     dialogue = steps.dialogue
     if plan.overwrites:
         if dialogue is not None:
-            dialogue.head(f"{where.config} changes:")
+            dialogue.head("This changes:")
         else:
             output.print_note(f"{where.config} changes:")
         for name, before, after in plan.differences:

@@ -1,27 +1,23 @@
 """Where Asterisk writes its queue_log: what asterisk.conf and logger.conf say.
 
-Here live reading those two files and joining what they say. The names are those
-of Asterisk's main/asterisk.c (astlogdir) and main/logger.c (queue_log_name).
+Here live reading those two files and joining what they say; what it means is in
+`core.asterisk_conf`.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from qlogship.core.asterisk_conf import Conf, directories, logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DIRECTORY: Final = Path("/etc/asterisk")
+# What Asterisk is built with everywhere, and FreePBX, Issabel and VitalPBX rely on.
 _LOGS: Final = "/var/log/asterisk"
-_NAME: Final = "queue_log"
 _MAX_BYTES: Final = 1024 * 1024
-_DEEPEST: Final = 5
-
-_SECTION: Final = re.compile(r"\[([^\]]+)\]")
-_INCLUDE: Final = re.compile(r"#(?:try)?include\s+[\"<]?([^\"<>;]+?)[\">]?\s*(?:;.*)?$")
-_BLOCK_COMMENT: Final = re.compile(r";--(?!-).*?--;", re.DOTALL)
 
 
 def queue_log(directory: Path = _DIRECTORY) -> Path:
@@ -29,47 +25,16 @@ def queue_log(directory: Path = _DIRECTORY) -> Path:
 
     What cannot be read counts as empty: Asterisk's defaults hold then.
     """
-    logs, name = _LOGS, _NAME
-    for section, key, value in _settings(directory, "asterisk.conf"):
-        if (section, key) == ("directories", "astlogdir") and value.startswith("/"):
-            logs = value
-    for section, key, value in _settings(directory, "logger.conf"):
-        if (section, key) == ("general", "queue_log_name") and value and "\0" not in value:
-            name = value
-    return Path(f"{logs}/{name}")
+    logs = directories(_conf(directory, "asterisk.conf")).log or _LOGS
+    return Path(f"{logs}/{logger(_conf(directory, 'logger.conf')).name}")
 
 
-def entries(text: str) -> Iterator[tuple[str, str, str]]:
-    """Yield section, key and value of each line of a file in Asterisk's form, in lower case keys.
+def _conf(directory: Path, name: str) -> Conf:
+    def included(pattern: str) -> Iterator[str]:
+        found = directory.glob(pattern) if not pattern.startswith("/") else [Path(pattern)]
+        yield from map(_text, sorted(found))
 
-    An include is yielded with the key "#include" and what it includes.
-    """
-    section = ""
-    for raw in _BLOCK_COMMENT.sub("", text).splitlines():
-        line = raw.strip()
-        if include := _INCLUDE.match(line):
-            yield section, "#include", include[1].strip()
-            continue
-        line = line.partition(";")[0].strip()
-        if header := _SECTION.match(line):
-            section = header[1].strip().lower()
-        elif "=" in line:
-            key, _, value = line.partition("=")
-            yield section, key.strip().lower(), value.removeprefix(">").strip()
-
-
-def _settings(
-    directory: Path, name: str, section: str = "", depth: int = 0
-) -> Iterator[tuple[str, str, str]]:
-    """Yield the entries of a file and of what it includes, in their order."""
-    for inner, key, value in entries(_text(directory / name)):
-        current = inner or section
-        if key != "#include":
-            yield current, key, value
-        elif depth < _DEEPEST:
-            found = sorted(directory.glob(value)) if not value.startswith("/") else [Path(value)]
-            for path in found:
-                yield from _settings(directory, str(path), current, depth + 1)
+    return Conf(_text(directory / name), include=included)
 
 
 def _text(path: Path) -> str:

@@ -38,12 +38,16 @@ UNTRUSTED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was proved, in words. `ok` is None when it was not looked at, or is in doubt."""
+    """What was proved, in words. `ok` is None when it was not looked at, or is in doubt.
+
+    `likely` says that whoever is in doubt had better go on.
+    """
 
     what: str
     ok: bool | None
     detail: str
     hint: str = ""
+    likely: bool = True
 
 
 class AddressFails(DashboardUnreachable):
@@ -77,7 +81,7 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
         until = f", its certificate is good until {day}"
     answer = knock(url, ca_file, timeout=TIMEOUT)
     reached = f"{place} answers{until}"
-    match likeness(answer):
+    match likeness(answer, url):
         case Likeness.ALIKE:
             proof = Proof("address", True, f"{reached}, and as a Team Dashboard does")
         case Likeness.UNLIKE:
@@ -87,16 +91,22 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
                 None,
                 f"{reached}, but with {answer.status}{moved}, which no Team Dashboard does",
                 "Check the address: it is what stands in the browser when you are logged in.",
+                likely=False,
             )
         case _:
             said = str(answer.status or answer.detail)
-            proof = Proof("address", None, f"{reached}, but with {said}; it may be busy")
+            proof = Proof(
+                "address",
+                None,
+                f"{reached} with {said}: perhaps a Team Dashboard; the login will tell",
+            )
     if not secure and not is_loopback(url) and proof.ok:
         return Proof(
             "address",
             None,
             f"{proof.detail}; http:// sends the password and the calls in clear text",
             "Use https:// unless the whole way to the dashboard is your own.",
+            likely=False,
         )
     return proof
 

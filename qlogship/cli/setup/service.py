@@ -27,12 +27,12 @@ _PATIENCE: Final = 25.0
 
 _QUESTIONS: Final = {
     Action.ENABLE: "Start the service now, and with the machine?",
-    Action.RESTART: "The service runs with the old password. Restart it now?",
+    Action.RESTART: "The service needs a restart to take what is new. Restart it now?",
     Action.RELOAD: "The service runs with the old settings. Let it take the new ones now?",
 }
 _LEFT: Final = {
     Action.ENABLE: "the service was not enabled",
-    Action.RESTART: "the service runs with the old password",
+    Action.RESTART: "the service was not restarted: it has what was there when it started",
     Action.RELOAD: "the service runs with the old settings",
 }
 
@@ -56,9 +56,7 @@ def attend(
     if unit is None or not unit.is_known:
         return _ended(where, [], _without_unit(where, wanted=bool(wanted)), quiet=quiet)
     done: list[Action] = []
-    actions = needed(
-        active=unit.is_active, enabled=unit.is_enabled, changed=changed, password=password
-    )
+    actions = needed(state=unit.state, enabled=unit.is_enabled, changed=changed, password=password)
     look = _looker(where)
     before = _accepted(look)
     for action in actions:

@@ -100,7 +100,7 @@ class Steps:
         self._prove(proof)
         if proof.ok or self.dialogue is None:
             return True
-        return self.dialogue.confirm("Go on with this address?", default=False)
+        return self.dialogue.confirm("Go on with this address?", default=proof.likely)
 
     def _ask_for_authority(self, error: AddressFails) -> None:
         """Ask for the certificate of a private authority, which the next look trusts."""

@@ -63,9 +63,9 @@ class Unit:
         return self._call("cat", self.name).returncode == 0
 
     @property
-    def is_active(self) -> bool:
-        """Whether the service runs."""
-        return self._call("is-active", "--quiet", self.name).returncode == 0
+    def state(self) -> str:
+        """What systemd calls its state: active, reloading, activating, inactive, failed, ..."""
+        return self._call("show", "--property=ActiveState", "--value", self.name).stdout.strip()
 
     @property
     def is_enabled(self) -> bool:
@@ -107,13 +107,18 @@ class Unit:
             return subprocess.CompletedProcess(command, 1, "", str(error))
 
 
-def needed(*, active: bool, enabled: bool, changed: bool, password: bool) -> list[Action]:
+def needed(*, state: str, enabled: bool, changed: bool, password: bool) -> list[Action]:
     """Return what brings a service up to its settings, in order; nothing when it is.
 
-    `changed` says that files were written, `password` that the credential was one of
-    them: systemd hands that over at a start only, so a reload is not enough.
+    `state` is what systemd calls it. `changed` says that files were written, `password`
+    that the credential was one of them: systemd hands that over at a start only, so a
+    reload is not enough.
     """
-    if not active:
+    if state == "activating":
+        # After failed runs it waits before it starts, up to minutes; who has just mended the
+        # settings should not.
+        return [Action.RESTART] if enabled else [Action.RESTART, Action.ENABLE]
+    if state not in {"active", "reloading"}:
         return [Action.ENABLE]
     actions = [] if enabled else [Action.ENABLE]
     if changed:
