@@ -411,6 +411,22 @@ def test_no_stanza(sound: Sound) -> None:
     assert sound.faults() == [("rotation.none", WARNING)]
 
 
+@pytest.mark.parametrize("option", ["-C {}", "-C{}"])
+@pytest.mark.parametrize("lies", ["beside", "elsewhere"])
+def test_the_configuration_of_the_running_asterisk(option: str, lies: str, sound: Sound) -> None:
+    """What it was started with names the directory, unless that file names another one."""
+    own = sound.root / "own"
+    own.mkdir()
+    target = own if lies == "beside" else sound.root / "other"
+    target.mkdir(exist_ok=True)
+    plant(target / "logger.conf", "[general]\nqueue_log = no\n")
+    plant(own / "asterisk.conf", f"[directories]\nastetcdir => {target}\n")
+    sound.change(asterisk_etc=None)
+    sound.run_asterisk(sound.log, arguments=f"asterisk -f {option.format(own / 'asterisk.conf')}")
+    (found,) = [one for one in sound.findings() if one.level is PROBLEM]
+    assert (found.id, found.about) == ("asterisk.queue-log-off", str(target / "logger.conf"))
+
+
 def test_a_directory_that_logrotate_refuses(sound: Sound) -> None:
     """logrotate leaves a directory alone that others may write, unless it is told as whom."""
     sound.log.parent.chmod(0o777)
@@ -434,8 +450,22 @@ def test_a_template_instance(sound: Sound) -> None:
     sound.settings = other
     sound.unit["FragmentPath"] = str(sound.unit_file.with_name("qlogship@.service"))
     sound.unit["ExecStart"] = sound.unit["ExecStart"].replace("run", f"run --config {other}")
-    assert sound.faults() == []
+    sound.unit_text = f"LoadCredential=qlogship-password:{other.parent}/%i.password\n"
+    sound.password.rename(other.with_name("east.password"))
+    text = other.read_text()
+    other.write_text(text.replace(f"password_file = '{sound.password}'\n", ""))
+    assert sound.faults(offline=False) == []
     assert sound.facts().unit.name == "qlogship@east.service"
+
+
+def test_the_state_of_a_template_instance(sound: Sound) -> None:
+    """An instance must not be left at the state directory of the first."""
+    other = sound.settings.with_name("east.toml")
+    text = sound.settings.read_text()
+    other.write_text(text.replace(f"directory = '{sound.state}'\n", ""))
+    sound.settings = other
+    sound.unit.clear()
+    assert ("settings.fault", PROBLEM) in sound.faults()
 
 
 def test_the_credential_of_the_unit(sound: Sound) -> None:
@@ -446,10 +476,31 @@ def test_the_credential_of_the_unit(sound: Sound) -> None:
     text = sound.settings.read_text()
     sound.settings.write_text(text.replace("password_file = '/none'\n", ""))
     assert sound.faults(offline=False) == [("secret.fault", PROBLEM)]
-    sound.unit["LoadCredential"] = f"qlogship-password:{secret}"
+    sound.unit_text = f"""
+# /usr/lib/systemd/system/qlogship.service
+[Service]
+# LoadCredential=qlogship-password:/none
+LoadCredential=qlogship-password:/none
+SetCredential=qlogship-password:\\n
+
+# /etc/systemd/system/qlogship.service.d/override.conf
+[Service]
+LoadCredential=
+LoadCredential=qlogship-password:{secret}
+"""
     assert sound.faults(offline=False) == []
     secret.chmod(0o640 if MY_GROUP not in {"root", ME} else 0o644)
     assert sound.faults() == [("secret.open", PROBLEM)]
+
+
+def test_without_a_password_the_way_is_looked_at(sound: Sound) -> None:
+    """What is wrong with the secrets hides nothing else, and causes no second fault."""
+    sound.password.unlink()
+    findings = sound.findings(offline=False)
+    assert [one.id for one in findings if one.level is not OK] == ["secret.fault"]
+    assert "dashboard.reached" in [one.id for one in findings]
+    sound.configure(dashboard={"ca_file": "/none", "url": "https://127.0.0.1:9"})
+    assert sound.faults(offline=False) == [("secret.fault", PROBLEM), ("secret.fault", PROBLEM)]
 
 
 def test_a_file_of_certificates_that_holds_none(sound: Sound) -> None:

@@ -87,7 +87,7 @@ def gather(machine: Machine, settings: Settings) -> AsteriskFacts:
     """Look for Asterisk's processes and read its configuration."""
     path = settings.source.path
     names = {path.name, "queue_log"}
-    found = tuple(_processes(machine.proc, names, _key(path)))
+    found = _processes(machine.proc, names, _key(path))
     configured = next((one.configuration for one in found if one.configuration), None)
     etc = machine.asterisk_etc or (configured.parent if configured else _ETC)
     reader = _Reader(etc)
@@ -98,7 +98,7 @@ def gather(machine: Machine, settings: Settings) -> AsteriskFacts:
     log, mapped = reader.conf("logger.conf"), reader.conf("extconfig.conf")
     log_says = logger(log) if log is not None else None
     if log_says is not None and log_says.name not in names:
-        found = tuple(_processes(machine.proc, {*names, log_says.name}, _key(path)))
+        found = _processes(machine.proc, {*names, log_says.name}, _key(path))
     return AsteriskFacts(
         found,
         etc,
@@ -153,8 +153,21 @@ def _key(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _processes(proc: Path, names: set[str], key: tuple[int, int] | None) -> Iterator[Process]:
-    """Yield the processes called asterisk; consoles and the shell around it are none."""
+def _processes(proc: Path, names: set[str], key: tuple[int, int] | None) -> tuple[Process, ...]:
+    """Return the processes called asterisk, the one that writes the queue_log first.
+
+    Consoles and the shell around it are none. Those of containers come last: they
+    are seen from here, and need have nothing to do with this queue_log.
+    """
+
+    def place(process: Process) -> tuple[bool, bool, int]:
+        writes = any(one.key == key and not one.deleted for one in process.files or ())
+        return not (writes and key is not None), process.elsewhere, process.pid
+
+    return tuple(sorted(_all_processes(proc, names, key), key=place))
+
+
+def _all_processes(proc: Path, names: set[str], key: tuple[int, int] | None) -> Iterator[Process]:
     try:
         entries = sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdecimal())
     except OSError:
