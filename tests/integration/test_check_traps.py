@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -427,6 +428,28 @@ def test_the_configuration_of_the_running_asterisk(option: str, lies: str, sound
     assert (found.id, found.about) == ("asterisk.queue-log-off", str(target / "logger.conf"))
 
 
+def test_an_asterisk_in_a_container(sound: Sound) -> None:
+    """One that writes this file from within a container is configured in there."""
+    home = sound.proc / str(PID)
+    inside = sound.root / "container"
+    (inside / "etc" / "asterisk").mkdir(parents=True)
+    plant(inside / "etc" / "asterisk" / "logger.conf", "[general]\n#include /etc/more.conf\n")
+    plant(inside / "etc" / "more.conf", "queue_log_to_file = yes\n")
+    for process, namespace in (("self", "mnt:[1]"), (str(PID), "mnt:[2]")):
+        (sound.proc / process / "ns").mkdir(parents=True)
+        (sound.proc / process / "ns" / "mnt").symlink_to(namespace)
+    (home / "root").symlink_to(inside)
+    sound.change(asterisk_etc=None)
+    facts = sound.facts().asterisk
+    assert facts is not None
+    assert facts.processes[0].elsewhere
+    assert facts.logger is not None
+    assert facts.logger.to_file
+    assert sound.faults() == []
+    sound.run_asterisk()
+    assert sound.faults() == [("asterisk.in-container", WARNING)]
+
+
 def test_a_directory_that_logrotate_refuses(sound: Sound) -> None:
     """logrotate leaves a directory alone that others may write, unless it is told as whom."""
     sound.log.parent.chmod(0o777)
@@ -651,21 +674,22 @@ NOBODY: Final = "nobody"
 
 
 @pytest.fixture
-def lent(sound: Sound) -> Sound:
+def lent(dashboard: Sandbox, state: Path) -> Iterator[Sound]:
     """Return the installation with `nobody` as the service's user, who may read all of it."""
     if os.geteuid() != 0:
         pytest.skip("only root can act as another user")
     entry = pwd.getpwnam(NOBODY)
-    for directory in (sound.root, *sound.root.parents[:2]):
-        directory.chmod(0o755)
-    for path in (sound.state, *sound.state.iterdir(), sound.password):
-        os.chown(path, entry.pw_uid, entry.pw_gid)
-    os.chown(sound.log, 0, entry.pw_gid)
-    sound.unit["User"] = NOBODY
-    group = sound.log.group()
-    sound.with_options(f"create 0640 root {group}", without=["create"])
-    assert sound.faults() == []
-    return sound
+    # pytest's own directories are closed to other users.
+    with tempfile.TemporaryDirectory(prefix="qlogship-") as directory:
+        sound = Sound(Path(directory), dashboard.url, state=state)
+        sound.root.chmod(0o755)
+        for path in (sound.state, *sound.state.iterdir(), sound.password):
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+        os.chown(sound.log, 0, entry.pw_gid)
+        sound.unit["User"] = NOBODY
+        sound.with_options(f"create 0640 root {sound.log.group()}", without=["create"])
+        assert sound.faults() == []
+        yield sound
 
 
 @pytest.mark.root
