@@ -443,6 +443,8 @@ def test_an_asterisk_in_a_container(sound: Sound) -> None:
     facts = sound.facts().asterisk
     assert facts is not None
     assert facts.processes[0].elsewhere
+    assert facts.account is not None
+    assert facts.account.name == str(os.geteuid())  # whose name it is in there, nobody knows
     assert facts.logger is not None
     assert facts.logger.to_file
     assert sound.faults() == []
@@ -479,6 +481,19 @@ def test_a_template_instance(sound: Sound) -> None:
     other.write_text(text.replace(f"password_file = '{sound.password}'\n", ""))
     assert sound.faults(offline=False) == []
     assert sound.facts().unit.name == "qlogship@east.service"
+
+
+def test_an_instance_without_systemd(sound: Sound) -> None:
+    """Where systemd cannot be asked, the password is where the package's units look for it."""
+    other = sound.settings.with_name("east.toml")
+    text = sound.settings.read_text()
+    other.write_text(text.replace(f"password_file = '{sound.password}'\n", ""))
+    sound.password.rename(sound.password.with_name("password"))
+    sound.settings = other
+    sound.unit.clear()
+    assert sound.faults() == [("secret.fault", PROBLEM), ("unit.unseen", UNKNOWN)]
+    sound.password.with_name("password").rename(other.with_name("east.password"))
+    assert sound.faults(offline=False) == [("unit.unseen", UNKNOWN)]
 
 
 def test_the_state_of_a_template_instance(sound: Sound) -> None:
@@ -730,6 +745,15 @@ def test_what_the_service_may_not(
     """What root can do says nothing about the service: it is tried as the service's user."""
     change(lent)
     assert lent.faults() == expected
+
+
+@pytest.mark.root
+def test_a_rotation_that_shuts_asterisk_out(lent: Sound) -> None:
+    """With Asterisk stopped, the owner of the log directory is who must write the new file."""
+    lent.stop_asterisk()
+    os.chown(lent.log.parent, pwd.getpwnam(NOBODY).pw_uid, 0)
+    lent.with_options("create 0644 root root", without=["create"])
+    assert ("rotation.create-owner", PROBLEM) in lent.faults()
 
 
 @pytest.mark.root
