@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -411,6 +412,46 @@ def test_no_stanza(sound: Sound) -> None:
     assert sound.faults() == [("rotation.none", WARNING)]
 
 
+@pytest.mark.parametrize("option", ["-C {}", "-C{}"])
+@pytest.mark.parametrize("lies", ["beside", "elsewhere"])
+def test_the_configuration_of_the_running_asterisk(option: str, lies: str, sound: Sound) -> None:
+    """What it was started with names the directory, unless that file names another one."""
+    own = sound.root / "own"
+    own.mkdir()
+    target = own if lies == "beside" else sound.root / "other"
+    target.mkdir(exist_ok=True)
+    plant(target / "logger.conf", "[general]\nqueue_log = no\n")
+    plant(own / "asterisk.conf", f"[directories]\nastetcdir => {target}\n")
+    sound.change(asterisk_etc=None)
+    sound.run_asterisk(sound.log, arguments=f"asterisk -f {option.format(own / 'asterisk.conf')}")
+    (found,) = [one for one in sound.findings() if one.level is PROBLEM]
+    assert (found.id, found.about) == ("asterisk.queue-log-off", str(target / "logger.conf"))
+
+
+def test_an_asterisk_in_a_container(sound: Sound) -> None:
+    """One that writes this file from within a container is configured in there."""
+    home = sound.proc / str(PID)
+    inside = sound.root / "container"
+    (inside / "etc" / "asterisk").mkdir(parents=True)
+    plant(inside / "etc" / "asterisk" / "logger.conf", "[general]\n#include /etc/more.conf\n")
+    plant(inside / "etc" / "more.conf", "queue_log_to_file = yes\n")
+    for process, namespace in (("self", "mnt:[1]"), (str(PID), "mnt:[2]")):
+        (sound.proc / process / "ns").mkdir(parents=True)
+        (sound.proc / process / "ns" / "mnt").symlink_to(namespace)
+    (home / "root").symlink_to(inside)
+    sound.change(asterisk_etc=None)
+    facts = sound.facts().asterisk
+    assert facts is not None
+    assert facts.processes[0].elsewhere
+    assert facts.account is not None
+    assert facts.account.name == str(os.geteuid())  # whose name it is in there, nobody knows
+    assert facts.logger is not None
+    assert facts.logger.to_file
+    assert sound.faults() == []
+    sound.run_asterisk()
+    assert sound.faults() == [("asterisk.in-container", WARNING)]
+
+
 def test_a_directory_that_logrotate_refuses(sound: Sound) -> None:
     """logrotate leaves a directory alone that others may write, unless it is told as whom."""
     sound.log.parent.chmod(0o777)
@@ -434,8 +475,35 @@ def test_a_template_instance(sound: Sound) -> None:
     sound.settings = other
     sound.unit["FragmentPath"] = str(sound.unit_file.with_name("qlogship@.service"))
     sound.unit["ExecStart"] = sound.unit["ExecStart"].replace("run", f"run --config {other}")
-    assert sound.faults() == []
+    sound.unit_text = f"LoadCredential=qlogship-password:{other.parent}/%i.password\n"
+    sound.password.rename(other.with_name("east.password"))
+    text = other.read_text()
+    other.write_text(text.replace(f"password_file = '{sound.password}'\n", ""))
+    assert sound.faults(offline=False) == []
     assert sound.facts().unit.name == "qlogship@east.service"
+
+
+def test_an_instance_without_systemd(sound: Sound) -> None:
+    """Where systemd cannot be asked, the password is where the package's units look for it."""
+    other = sound.settings.with_name("east.toml")
+    text = sound.settings.read_text()
+    other.write_text(text.replace(f"password_file = '{sound.password}'\n", ""))
+    sound.password.rename(sound.password.with_name("password"))
+    sound.settings = other
+    sound.unit.clear()
+    assert sound.faults() == [("secret.fault", PROBLEM), ("unit.unseen", UNKNOWN)]
+    sound.password.with_name("password").rename(other.with_name("east.password"))
+    assert sound.faults(offline=False) == [("unit.unseen", UNKNOWN)]
+
+
+def test_the_state_of_a_template_instance(sound: Sound) -> None:
+    """An instance must not be left at the state directory of the first."""
+    other = sound.settings.with_name("east.toml")
+    text = sound.settings.read_text()
+    other.write_text(text.replace(f"directory = '{sound.state}'\n", ""))
+    sound.settings = other
+    sound.unit.clear()
+    assert ("settings.fault", PROBLEM) in sound.faults()
 
 
 def test_the_credential_of_the_unit(sound: Sound) -> None:
@@ -446,10 +514,31 @@ def test_the_credential_of_the_unit(sound: Sound) -> None:
     text = sound.settings.read_text()
     sound.settings.write_text(text.replace("password_file = '/none'\n", ""))
     assert sound.faults(offline=False) == [("secret.fault", PROBLEM)]
-    sound.unit["LoadCredential"] = f"qlogship-password:{secret}"
+    sound.unit_text = f"""
+# /usr/lib/systemd/system/qlogship.service
+[Service]
+# LoadCredential=qlogship-password:/none
+LoadCredential=qlogship-password:/none
+SetCredential=qlogship-password:\\n
+
+# /etc/systemd/system/qlogship.service.d/override.conf
+[Service]
+LoadCredential=
+LoadCredential=qlogship-password:{secret}
+"""
     assert sound.faults(offline=False) == []
     secret.chmod(0o640 if MY_GROUP not in {"root", ME} else 0o644)
     assert sound.faults() == [("secret.open", PROBLEM)]
+
+
+def test_without_a_password_the_way_is_looked_at(sound: Sound) -> None:
+    """What is wrong with the secrets hides nothing else, and causes no second fault."""
+    sound.password.unlink()
+    findings = sound.findings(offline=False)
+    assert [one.id for one in findings if one.level is not OK] == ["secret.fault"]
+    assert "dashboard.reached" in [one.id for one in findings]
+    sound.configure(dashboard={"ca_file": "/none", "url": "https://127.0.0.1:9"})
+    assert sound.faults(offline=False) == [("secret.fault", PROBLEM), ("secret.fault", PROBLEM)]
 
 
 def test_a_file_of_certificates_that_holds_none(sound: Sound) -> None:
@@ -600,21 +689,22 @@ NOBODY: Final = "nobody"
 
 
 @pytest.fixture
-def lent(sound: Sound) -> Sound:
+def lent(dashboard: Sandbox, state: Path) -> Iterator[Sound]:
     """Return the installation with `nobody` as the service's user, who may read all of it."""
     if os.geteuid() != 0:
         pytest.skip("only root can act as another user")
     entry = pwd.getpwnam(NOBODY)
-    for directory in (sound.root, *sound.root.parents[:2]):
-        directory.chmod(0o755)
-    for path in (sound.state, *sound.state.iterdir(), sound.password):
-        os.chown(path, entry.pw_uid, entry.pw_gid)
-    os.chown(sound.log, 0, entry.pw_gid)
-    sound.unit["User"] = NOBODY
-    group = sound.log.group()
-    sound.with_options(f"create 0640 root {group}", without=["create"])
-    assert sound.faults() == []
-    return sound
+    # pytest's own directories are closed to other users.
+    with tempfile.TemporaryDirectory(prefix="qlogship-") as directory:
+        sound = Sound(Path(directory), dashboard.url, state=state)
+        sound.root.chmod(0o755)
+        for path in (sound.state, *sound.state.iterdir(), sound.password):
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+        os.chown(sound.log, 0, entry.pw_gid)
+        sound.unit["User"] = NOBODY
+        sound.with_options(f"create 0640 root {sound.log.group()}", without=["create"])
+        assert sound.faults() == []
+        yield sound
 
 
 @pytest.mark.root
@@ -655,6 +745,15 @@ def test_what_the_service_may_not(
     """What root can do says nothing about the service: it is tried as the service's user."""
     change(lent)
     assert lent.faults() == expected
+
+
+@pytest.mark.root
+def test_a_rotation_that_shuts_asterisk_out(lent: Sound) -> None:
+    """With Asterisk stopped, the owner of the log directory is who must write the new file."""
+    lent.stop_asterisk()
+    os.chown(lent.log.parent, pwd.getpwnam(NOBODY).pw_uid, 0)
+    lent.with_options("create 0644 root root", without=["create"])
+    assert ("rotation.create-owner", PROBLEM) in lent.faults()
 
 
 @pytest.mark.root

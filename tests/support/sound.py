@@ -61,6 +61,7 @@ class Sound:
         self.unit_file = root / "units" / "qlogship.service"
         self.proc = root / "proc"
         self.unit: dict[str, str] = {}
+        self.unit_text = "[Service]\n"
         self.answers: dict[str, str | None] = {"timedatectl": "yes\n"}
         self.sections: dict[str, dict[str, Any]] = {}
         self.machine = Machine(
@@ -113,7 +114,6 @@ class Sound:
             "ExecStart": f"{{ path={self.program} ; argv[]={self.program} run ; pid=1 }}",
             "User": ME,
             "MainPID": "0",
-            "LoadCredential": "",
         }
 
     def configure(self, **sections: dict[str, Any]) -> None:
@@ -174,6 +174,8 @@ class Sound:
         shutil.rmtree(self.proc / str(PID))
 
     def _answer(self, command: Sequence[str]) -> str | None:
+        if command[:2] == ["systemctl", "cat"]:
+            return self.unit_text
         if command[0] == "systemctl" and self.unit:
             return "".join(f"{name}={value}\n" for name, value in self.unit.items())
         return self.answers.get(command[0])

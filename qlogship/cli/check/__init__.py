@@ -115,18 +115,21 @@ def _monitor(
 ) -> tuple[Status, str]:
     """Return status and line; whatever goes wrong is UNKNOWN, in the same form."""
     from qlogship.cli.check import monitor
+    from qlogship.cli.check.facts.settings import chosen_path
     from qlogship.config import load
 
-    directory = None
+    needed = [chosen_path(config, os.environ)]
     try:
         if as_json:
             raise UsageError("--monitor prints one line", hint="Leave --json out.")
         limits = _thresholds(warning, critical)
         settings = load(config, environ=os.environ, secrets=False).settings
-        directory = settings.state.directory
-        return monitor.line(monitor.read(directory, now=time.time()), limits)
+        needed.append(settings.state.directory)
+        standing = monitor.read(settings.state.directory, now=time.time())
+        return monitor.line(standing, limits)
     except QlogshipError as error:
-        return monitor.failure(error, directory)
+        closed = any(os.path.lexists(path) and not os.access(path, os.R_OK) for path in needed)
+        return monitor.failure(error, closed=closed)
 
 
 def _thresholds(warning: str | None, critical: str | None) -> Thresholds:

@@ -115,12 +115,15 @@ def line(standing: Standing, limits: Thresholds) -> tuple[Status, str]:
     return status, f"{words_of(status, words)} | {_performance(standing, limits)}"
 
 
-def failure(error: QlogshipError, directory: Path | None) -> tuple[Status, str]:
-    """Return the line for what could not be looked at, with what to type."""
+def failure(error: QlogshipError, *, closed: bool) -> tuple[Status, str]:
+    """Return the line for what could not be looked at, with what to type.
+
+    `closed`: whoever asks may not read the settings or the state.
+    """
     hint = (
-        "run it as the service's user, with a line in sudoers such as `nagios ALL=(qlogship)"
+        "Run it as the service's user, with a line in sudoers such as `nagios ALL=(qlogship)"
         " NOPASSWD: /usr/bin/qlogship check --monitor`"
-        if directory is not None
+        if closed
         else error.hint
     )
     faults = [f"{fault.place}: {fault.problem}" for fault in getattr(error, "faults", ())]

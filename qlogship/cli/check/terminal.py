@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -31,7 +32,7 @@ _MARK_WIDTH: Final = max(map(len, _MARKS.values()))
 
 def show(findings: Sequence[Finding]) -> None:
     """Print all findings, and what they come to."""
-    colour = sys.stdout.isatty()
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for line in lines(findings, colour=colour):
         output.print_text(line)
 

@@ -79,8 +79,7 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
         rotation=rotation.gather(
             machine,
             wanted,
-            # Without a process and a word in asterisk.conf, whoever owns the file writes it.
-            asterisk=of_asterisk.account or _owner(wanted.source.path),
+            asterisk=of_asterisk.account or _writer(wanted.source.path),
             service=user.account,
         ),
         state=state.gather(wanted, user.account),
@@ -89,6 +88,15 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
         network=None if offline else network.gather(machine, said),
         synchronised=_synchronised(machine),
     )
+
+
+def _writer(path: Path) -> Account | None:
+    """Return who writes the queue_log where neither a process nor asterisk.conf tells.
+
+    The directory's owner first: the file may have been made by a rotation that
+    gives it to the wrong one.
+    """
+    return _owner(path.parent) or _owner(path)
 
 
 def _owner(path: Path, *, root_too: bool = False) -> Account | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from qlogship.cli.check.machine import Machine
     from qlogship.config import Settings
 
-_ETC: Final = Path("/etc/asterisk")
+_MAIN: Final = Path("/etc/asterisk/asterisk.conf")
 _DELETED: Final = " (deleted)"
 
 # A remote console, `asterisk -rx …`, is none that writes.
@@ -87,18 +87,19 @@ def gather(machine: Machine, settings: Settings) -> AsteriskFacts:
     """Look for Asterisk's processes and read its configuration."""
     path = settings.source.path
     names = {path.name, "queue_log"}
-    found = tuple(_processes(machine.proc, names, _key(path)))
-    configured = next((one.configuration for one in found if one.configuration), None)
-    etc = machine.asterisk_etc or (configured.parent if configured else _ETC)
-    reader = _Reader(etc)
-    main = reader.conf(configured if configured and not machine.asterisk_etc else "asterisk.conf")
-    said = directories(main) if main is not None else Directories()
-    if said.etc is not None and machine.asterisk_etc is None and exists(Path(said.etc)):
-        reader.directory = etc = Path(said.etc)
+    found = _processes(machine.proc, names, _key(path))
+    root, etc, main = _configuration_of(machine, found)
+    reader = _Reader(etc, root)
+    whole = reader.conf(main)
+    said = directories(whole) if whole is not None else Directories()
+    if said.etc is not None and machine.asterisk_etc is None:
+        named = root / said.etc.lstrip("/")
+        if exists(named):
+            reader.directory = etc = named
     log, mapped = reader.conf("logger.conf"), reader.conf("extconfig.conf")
     log_says = logger(log) if log is not None else None
     if log_says is not None and log_says.name not in names:
-        found = tuple(_processes(machine.proc, {*names, log_says.name}, _key(path)))
+        found = _processes(machine.proc, {*names, log_says.name}, _key(path))
     return AsteriskFacts(
         found,
         etc,
@@ -110,11 +111,29 @@ def gather(machine: Machine, settings: Settings) -> AsteriskFacts:
     )
 
 
+def _configuration_of(machine: Machine, found: tuple[Process, ...]) -> tuple[Path, Path, Path]:
+    """Return the root of the files that count, the directory among them, and its asterisk.conf.
+
+    A process that writes this queue_log from within a container has its
+    configuration there, too: /proc leads to it.
+    """
+    root, named = Path("/"), None
+    if found:
+        named = found[0].configuration
+        if found[0].elsewhere:
+            root = machine.proc / str(found[0].pid) / "root"
+    if machine.asterisk_etc is not None:
+        return Path("/"), machine.asterisk_etc, machine.asterisk_etc / "asterisk.conf"
+    main = root / str(named or _MAIN).lstrip("/")
+    return root, main.parent, main
+
+
 class _Reader:
     """Read configuration files below one directory, and what they include."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, root: Path) -> None:
         self.directory = directory
+        self._root = root
         self.unread: list[Path] = []
 
     def conf(self, name: str | Path) -> Conf | None:
@@ -124,7 +143,7 @@ class _Reader:
 
     def _included(self, name: str) -> Iterable[str]:
         if name.startswith("/"):
-            root, pattern = Path("/"), name.lstrip("/")
+            root, pattern = self._root, name.lstrip("/")
         else:
             root, pattern = self.directory, name
         if not pattern:
@@ -153,8 +172,21 @@ def _key(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _processes(proc: Path, names: set[str], key: tuple[int, int] | None) -> Iterator[Process]:
-    """Yield the processes called asterisk; consoles and the shell around it are none."""
+def _processes(proc: Path, names: set[str], key: tuple[int, int] | None) -> tuple[Process, ...]:
+    """Return the processes called asterisk, the one that writes the queue_log first.
+
+    Consoles and the shell around it are none. Those of containers come last: they
+    are seen from here, and need have nothing to do with this queue_log.
+    """
+
+    def place(process: Process) -> tuple[bool, bool, int]:
+        writes = any(one.key == key and not one.deleted for one in process.files or ())
+        return not (writes and key is not None), process.elsewhere, process.pid
+
+    return tuple(sorted(_all_processes(proc, names, key), key=place))
+
+
+def _all_processes(proc: Path, names: set[str], key: tuple[int, int] | None) -> Iterator[Process]:
     try:
         entries = sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdecimal())
     except OSError:

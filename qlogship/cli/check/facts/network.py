@@ -21,20 +21,22 @@ class NetworkFacts:
     """How far the way to the dashboard goes; `login` is None when none was tried.
 
     `reach` is None when `faults` are in the way: those of the file of certificates.
+    `credentials` says whether there are any that could be tried, seen or not.
     """
 
     url: str
     reach: Reach | None
     login: Outcome | None = None
     faults: tuple[Fault, ...] = ()
+    credentials: bool = True
 
 
 def gather(machine: Machine, settings: SettingsFacts) -> NetworkFacts | None:
     """Look at the dashboard, and log in once when it can be reached and the secrets are known.
 
-    None when the settings do not let anybody try.
+    None when the settings do not let anybody look.
     """
-    if settings.settings is None or settings.secret_faults:
+    if settings.settings is None:
         return None
     from qlogship.dashboard.reach import examine
     from qlogship.errors import SettingsError
@@ -46,11 +48,17 @@ def gather(machine: Machine, settings: SettingsFacts) -> NetworkFacts | None:
             dashboard.url, dashboard.ca_file, timeout=timeout, wall_clock=machine.wall_clock
         )
     except SettingsError as error:
-        return NetworkFacts(dashboard.url, None, faults=error.faults)
+        # What the settings have told already is not told again.
+        return (
+            None
+            if settings.secret_faults
+            else NetworkFacts(dashboard.url, None, None, error.faults)
+        )
     login = None
-    if reach.failed is None and settings.secrets_seen:
+    usable = not settings.secret_faults
+    if reach.failed is None and usable and settings.secrets_seen:
         from qlogship.service.build import dashboard as client
 
         with client(settings.settings) as door:
             login = door.log_in()
-    return NetworkFacts(dashboard.url, reach, login)
+    return NetworkFacts(dashboard.url, reach, login, credentials=usable)

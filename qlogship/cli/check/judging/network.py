@@ -38,7 +38,7 @@ def judge(facts: NetworkFacts, *, now: float) -> Iterator[Finding]:
         return
     yield from _way(reach, facts.url)
     yield from _certificate(reach, now)
-    if reach.failed is None:
+    if reach.failed is None and facts.credentials:
         yield _login(facts.login, facts.url)
 
 

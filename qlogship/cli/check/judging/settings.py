@@ -6,6 +6,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from qlogship.cli.check.findings import Finding, ok, problem, unknown, warning
+from qlogship.cli.identity import SERVICE_USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,12 @@ def judge(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
     """Judge settings and secrets; `account` is the service's."""
     path = facts.path
     if not facts.readable:
-        yield unknown("settings.unseen", path, "you may not read it", "Run this as root.")
+        yield problem(
+            "settings.unseen",
+            path,
+            "you may not read it, so nothing can be looked at",
+            "Run this as root, or as the service's user.",
+        )
         return
     for fault in facts.faults:
         yield fault_finding(fault)
@@ -96,7 +102,7 @@ def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
             "secret.open",
             file.path,
             f"a group that is not the service's own can read the {one.key}",
-            f"Run `chgrp {account.name if account else 'qlogship'} {file.path}`.",
+            f"Run `chgrp {account.name if account else SERVICE_USER} {file.path}`.",
         )
     if one.barrier is not None and account is not None:
         yield problem(
@@ -119,8 +125,11 @@ def _is_lent(one: SecretFile, account: Account | None) -> bool:
 
 
 def _is_own(one: SecretFile, account: Account | None) -> bool:
-    """Say whether the group that may read a secret is root's or the service's own alone."""
+    """Say whether the group that may read a secret is root's or the service's own alone.
+
+    Without a user nobody can tell whose the group is, and the lack of a user is told.
+    """
     file = one.file
     if file.mode & (stat.S_IRWXO | stat.S_IWGRP):
         return False
-    return file.group == "root" or (account is not None and file.group == account.name)
+    return account is None or file.group in {"root", account.name}

@@ -89,6 +89,21 @@ def test_asterisk(facts: AsteriskFacts, expected: list[str]) -> None:
     assert ids(asterisk.judge(facts, SOURCE)) == expected
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        replace(asterisk_with(), logger=Logger(queue_log=False)),
+        replace(asterisk_with(), realtime="odbc,asterisk"),
+    ],
+)
+def test_what_counts_from_the_next_reload_on(facts: AsteriskFacts) -> None:
+    """A configuration that is not in force yet is told as one that will be."""
+    (later,) = asterisk.judge(replace(facts, processes=(process(held(LOG, (1, 2))),)), SOURCE)
+    (now,) = asterisk.judge(facts, SOURCE)
+    assert "from the next" in later.message
+    assert "from the next" not in now.message
+
+
 def test_a_missing_file_has_one_cause() -> None:
     """When it is known why there is no queue_log, that alone is told."""
     nothing = replace(SOURCE, exists=False, key=None)
@@ -97,6 +112,13 @@ def test_a_missing_file_has_one_cause() -> None:
     assert ids(access.judge_source(nothing, explained=True)) == []
     assert not asterisk.explains_missing_file(asterisk_with(), nothing)
     assert ids(access.judge_source(nothing, explained=False)) == ["source.missing"]
+
+
+def test_settings_of_the_service_itself() -> None:
+    """The service's own user may write its settings; another may not."""
+    own = replace(with_secret().file, uid=998)
+    assert ids(settings.judge(replace(with_secret(), file=own), SERVICE)) == []
+    assert ids(settings.judge(replace(with_secret(), file=own), None)) == ["settings.writable"]
 
 
 def test_a_queue_log_that_may_not_be_looked_at() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -108,13 +107,17 @@ def test_foreign_words_cannot_break_the_line(message: str) -> None:
     assert text.count("|") == 1
 
 
-def test_failures() -> None:
-    """What cannot be looked at is UNKNOWN, with what to type."""
-    status, text = failure(
-        StateError("/var/lib/qlogship: no permission"), Path("/var/lib/qlogship")
-    )
+def test_what_may_not_be_read() -> None:
+    """Whoever may not look is told how to be allowed to."""
+    status, text = failure(StateError("/var/lib/qlogship: no permission"), closed=True)
     assert status is Status.UNKNOWN
     assert text.startswith("QLOGSHIP UNKNOWN - /var/lib/qlogship: no permission. ")
     assert "NOPASSWD: /usr/bin/qlogship check --monitor" in text
-    status, text = failure(SettingsError([Fault("x.toml:1", "wrong", "Mend it.")]), None)
-    assert (status, "x.toml:1: wrong" in text) == (Status.UNKNOWN, True)
+
+
+def test_what_cannot_be_read() -> None:
+    """What is wrong with settings or state is told with its own remedy."""
+    status, text = failure(SettingsError([Fault("x.toml:1", "wrong", "Mend it.")]), closed=False)
+    assert status is Status.UNKNOWN
+    assert "x.toml:1: wrong" in text
+    assert "config check" in text
