@@ -12,8 +12,9 @@ import pytest
 
 from qlogship.config import DEFAULT_PATH
 from qlogship.config.secret import credential
-from qlogship.core.restarts import RESTART_SEC
+from qlogship.core.restarts import LONGEST, RESTART_SEC, FailedRun, start
 from qlogship.errors import ExitCode
+from tests.boot import service_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,6 +160,35 @@ def test_tmpfiles_and_unit_agree() -> None:
         ),
         f"/var/lib/{service['StateDirectory'][0]}": (service["StateDirectoryMode"][0], user),
     }
+
+
+@pytest.mark.parametrize(
+    "tried",
+    [
+        service_steps.IN_A_HOME,
+        service_steps.ENCRYPTED,
+        service_steps.METRICS,
+    ],
+)
+def test_the_drop_ins_of_the_manual_were_tried(tried: str) -> None:
+    """What `.ci/boot` tries under a real systemd is what the manual says, word for word."""
+    manual = (UNITS.parent / "docs" / "systemd.md").read_text(encoding="utf-8")
+    assert f"```ini\n{tried}```" in manual
+
+
+def test_the_waits_of_the_manual() -> None:
+    """The manual tells the waits after failures as they are."""
+    manual = (UNITS.parent / "docs" / "systemd.md").read_text(encoding="utf-8")
+    now = 1_000.0
+    waits = []
+    for failures in range(2, 8):
+        last = FailedRun(failures, now - RESTART_SEC - 1.0, now - RESTART_SEC)
+        waits.append(start(last, now=now).wait)
+    first, *others = (f"{wait:.0f}" for wait in waits)
+    assert f"{first} seconds, then {', '.join(others)}, and at most 5 minutes" in " ".join(
+        manual.split()
+    )
+    assert LONGEST == 300.0
 
 
 def lines_that_count(unit: Path) -> list[str]:
