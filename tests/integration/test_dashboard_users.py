@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import traceback
 from typing import TYPE_CHECKING
 
@@ -295,8 +296,11 @@ def test_an_answer_without_users_is_unreachable(step: Step) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_no_secret_gets_into_an_error(status: int) -> None:
-    """Even when the far end repeats all that it was sent, in any spelling."""
+def test_no_secret_gets_into_an_error_or_a_log(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even when the far end repeats all that it was sent, and every logger tells all it knows."""
+    caplog.set_level(logging.DEBUG)
 
     def echo(peer: Peer) -> None:
         peer.read()
@@ -312,6 +316,7 @@ def test_no_secret_gets_into_an_error(status: int) -> None:
         dashboard.create_user(JOHN)
 
     shown = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    shown += caplog.text
     for secret in ("user-s3cret", "sip-s3cret", "admin-s3cret", "t0k.en"):
         assert secret not in shown
 
