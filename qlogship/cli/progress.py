@@ -1,4 +1,4 @@
-"""How far a long piece of work is: a bar on a terminal, a line a minute elsewhere, on stderr."""
+"""How far a long piece of work is: drawn on a terminal, a line a minute elsewhere, on stderr."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.cli import output
+from qlogship.cli.status import size
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Callable
+    from typing import Self, TextIO
 
 _LINE_EVERY: Final = 60.0
+_DRAW_EVERY: Final = 0.5
 
 
 class Meter:
@@ -91,6 +94,35 @@ class Meter:
             return
         self._said_at = now
         output.print_note(text)
+
+
+class Arrival:
+    """Show how many bytes have come: one line that is written over, or one a minute."""
+
+    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._draws = stream.isatty()
+        self._every = _DRAW_EVERY if self._draws else _LINE_EVERY
+        self._began = self._shown_at = clock()
+
+    def show(self, done: int, total: int | None) -> None:
+        """Say how many bytes have come, and of how many if that is known."""
+        now = self._clock()
+        if now - self._shown_at < self._every:
+            return
+        self._shown_at = now
+        rate = size(int(done / (now - self._began)))
+        part = f" of {size(total)} ({done * 100 // total} %)" if total else ""
+        text = f"downloading: {size(done)}{part}, {rate}/s"
+        self._stream.write(f"\r\x1b[K{text}" if self._draws else f"{text}\n")
+        self._stream.flush()
+
+    def clear(self) -> None:
+        """Leave the line empty."""
+        if self._draws and self._shown_at > self._began:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
 
 
 def _span(seconds: float) -> str:

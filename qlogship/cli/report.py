@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
+from qlogship.cli.progress import Arrival
 from qlogship.cli.status import count, size
 from qlogship.cli.times import MOMENT, moment, offset_in, zone_named
 from qlogship.config import load
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from qlogship.dashboard import TeamDashboard
 
     Progress = Callable[[int, int | None], None]
-
-_SHOW_EVERY: Final = 0.5
-_LINE_EVERY: Final = 60.0
 
 
 class TextFormat(StrEnum):
@@ -216,7 +213,7 @@ def _download(
     from qlogship.service import build
 
     quiet = as_json or (out is None and sys.stdout.isatty())
-    shown = None if quiet else _Progress()
+    shown = None if quiet else Arrival(sys.stderr)
     progress = shown.show if shown else None
     try:
         with build.dashboard(settings) as dashboard:
@@ -258,30 +255,3 @@ def _rows(path: Path) -> int | None:
             quotes += line.count(b'"')
             lines += quotes % 2 == 0  # a quoted cell may go on in the next line
     return max(lines - 1, 0)
-
-
-class _Progress:
-    """How much has come: one line that is written over on a terminal, one a minute elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._every = _SHOW_EVERY if self._terminal else _LINE_EVERY
-        self._began = self._shown_at = time.monotonic()
-
-    def show(self, done: int, total: int | None) -> None:
-        """Say how many bytes have come, and of how many if that is known."""
-        now = time.monotonic()
-        if now - self._shown_at < self._every:
-            return
-        self._shown_at = now
-        rate = size(int(done / (now - self._began)))
-        part = f" of {size(total)} ({done * 100 // total} %)" if total else ""
-        text = f"downloading: {size(done)}{part}, {rate}/s"
-        sys.stderr.write(f"\r\x1b[K{text}" if self._terminal else f"{text}\n")
-        sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Leave the line empty."""
-        if self._terminal and self._shown_at > self._began:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
