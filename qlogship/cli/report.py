@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from qlogship.cli import output
 from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.cli.output import size
+from qlogship.cli.progress import Meter
 from qlogship.cli.times import MOMENT, moment, offset_in, zone_named
 from qlogship.config import load
 from qlogship.core.words import count
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from qlogship.dashboard import TeamDashboard
 
     Progress = Callable[[int, int | None], None]
-
-_SHOW_EVERY: Final = 0.5
-_LINE_EVERY: Final = 60.0
 
 
 class TextFormat(StrEnum):
@@ -217,19 +214,17 @@ def _download(
     from qlogship.service import build
 
     quiet = as_json or (out is None and sys.stdout.isatty())
-    shown = None if quiet else _Progress()
-    progress = shown.show if shown else None
     try:
-        with build.dashboard(settings) as dashboard:
-            length = ask(dashboard, out or sys.stdout.buffer, progress)
+        with (
+            build.dashboard(settings) as dashboard,
+            Meter("downloading", quiet=quiet, unit="bytes", patient=True) as meter,
+        ):
+            length = ask(dashboard, out or sys.stdout.buffer, meter.show)
     except BrokenPipeError:
         output.stop_writing()
         return
     except OSError as error:
         raise output.lost(error) from None
-    finally:
-        if shown:
-            shown.clear()
     rows = _rows(out) if out is not None and wanted != "xlsx" else None
     if as_json:
         since, until = (at.isoformat() for at in span)
@@ -259,30 +254,3 @@ def _rows(path: Path) -> int | None:
             quotes += line.count(b'"')
             lines += quotes % 2 == 0  # a quoted cell may go on in the next line
     return max(lines - 1, 0)
-
-
-class _Progress:
-    """How much has come: one line that is written over on a terminal, one a minute elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._every = _SHOW_EVERY if self._terminal else _LINE_EVERY
-        self._began = self._shown_at = time.monotonic()
-
-    def show(self, done: int, total: int | None) -> None:
-        """Say how many bytes have come, and of how many if that is known."""
-        now = time.monotonic()
-        if now - self._shown_at < self._every:
-            return
-        self._shown_at = now
-        rate = size(int(done / (now - self._began)))
-        part = f" of {size(total)} ({done * 100 // total} %)" if total else ""
-        text = f"downloading: {size(done)}{part}, {rate}/s"
-        sys.stderr.write(f"\r\x1b[K{text}" if self._terminal else f"{text}\n")
-        sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Leave the line empty."""
-        if self._terminal and self._shown_at > self._began:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()

@@ -404,6 +404,26 @@ def test_import_in_an_outage(desk: Desk) -> None:
     assert desk.json("import", path)["added"] == 2
 
 
+@pytest.mark.parametrize("status", [400, 500, 503])
+def test_a_dashboard_that_repeats_passwords(desk: Desk, status: int) -> None:
+    """What the dashboard says is shown without the passwords that it repeats."""
+    repeats = f"no: {agents.password(1)} and {agents.sip_password(1)}"
+    fault = {"status": status, "body": repeats, "headers": {"Retry-After": "99"}}
+    desk.dashboard.script([{"on": "create_user", "times": None, "do": "status", **fault}])
+    path = desk.file(agents.row(1))
+    secret = desk.installation.directory / "secret"
+    secret.touch(0o600)
+    secret.write_text(agents.password(1))
+    more = ("--role", "EMPLOYEE", "--groups", "1", "--password-file", secret)
+    for arguments in (("import", path), ("import", path, "--json"), ("add", *ANN, *more)):
+        said = desk.users(*arguments)
+        assert said.code in {ExitCode.FAILED, ExitCode.UNREACHABLE}
+        assert "no: ***" in said.out + said.err
+        assert agents.password(1) not in said.out + said.err
+        if arguments[0] == "import":
+            assert "quiet" not in said.out + said.err
+
+
 def test_import_with_refused_credentials(desk: Desk) -> None:
     """A password that is refused ends it with 12."""
     desk.installation.set_password("wrong-password")

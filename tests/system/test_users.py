@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 import subprocess
 import threading
 from collections import Counter
@@ -97,6 +98,32 @@ def test_an_import_that_is_killed_twice(installation: Installation, dashboard: S
         number: ids[f"user{number}@example.com"] for number in range(1, ROWS + 1)
     }
     assert not SECRET.search("".join(said))
+
+
+def test_an_import_that_is_interrupted(installation: Installation, dashboard: Sandbox) -> None:
+    """Ctrl-C while an answer is awaited ends it with 130, and says how far it was and what next."""
+    csv = installation.directory / "agents.csv"
+    csv.write_text(agents.text(3))
+    dashboard.script(
+        [
+            {"on": "create_user", "times": 1, "do": "pass"},
+            {"on": "create_user", "times": 1, "do": "hang"},
+        ]
+    )
+    with subprocess.Popen(
+        installation.command("users", "import", str(csv)),
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert dashboard.wait_for(lambda: dashboard.faults_left() == [])
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert out == "Successfully added user #1 from csv with ID 2\n"
+    assert "1 user added, 0 already there, 0 failed, 2 not tried. Run the same command" in err
 
 
 def test_a_password_is_asked_for_and_not_shown(

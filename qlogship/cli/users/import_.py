@@ -104,7 +104,8 @@ def _import(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
                     _tell(result)
                 meter.show(len(results), len(found.users))
     except KeyboardInterrupt:
-        output.print_note(f"\n{_how_far(results, found)} {_AGAIN}")
+        sys.stderr.write("\n")  # behind the ^C
+        output.print_note(f"{_how_far(results, found)} {_AGAIN}")
         raise
     except QlogshipError as stopped:
         error = stopped

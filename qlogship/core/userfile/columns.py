@@ -94,15 +94,15 @@ class Entry:
 
 def read_header(row: Row) -> Header | list[RowFault]:
     """Return where the columns stand, or all that is wrong with the header row."""
-    if row.problem:
-        return [RowFault(None, row.line, "", f"the header row: {row.problem}", row.remedy)]
     names = [cell.strip() for cell in row.cells]
     while names and not names[-1]:
         names.pop()  # separators at the end of the line
     spelled = {column.lower(): column for column in COLUMNS}
+    if row.problem:
+        return [_other_separator(row, names, spelled) or _broken_header(row)]
     known = [spelled.get(name.lower()) for name in names]
     if sum(name is not None for name in known) * 2 <= len(names):
-        return [_no_header(row, names, spelled)]
+        return [_other_separator(row, names, spelled) or _no_header(row)]
     faults = [
         RowFault(
             None,
@@ -240,8 +240,8 @@ def _line(cell: str) -> str:
     return _LINE_BREAK.sub(" ", cell.strip())
 
 
-def _no_header(row: Row, names: Sequence[str], spelled: dict[str, str]) -> RowFault:
-    """Return why the first row is no header row; it may be a user, so no cell is shown."""
+def _other_separator(row: Row, names: Sequence[str], spelled: dict[str, str]) -> RowFault | None:
+    """Return a fault when the first row is a header that is cut at something else."""
     for sign, called in _SEPARATORS.items():
         parts = [part.strip().strip('"').lower() for name in names for part in name.split(sign)]
         if sum(part in spelled for part in parts) * 2 > len(parts):
@@ -252,6 +252,15 @@ def _no_header(row: Row, names: Sequence[str], spelled: dict[str, str]) -> RowFa
                 f"the columns are separated by {called}",
                 "Save it with semicolons (;) between the columns.",
             )
+    return None
+
+
+def _broken_header(row: Row) -> RowFault:
+    return RowFault(None, row.line, "", f"the header row: {row.problem}", row.remedy)
+
+
+def _no_header(row: Row) -> RowFault:
+    """Return that the first row is no header row; it may be a user, so no cell is shown."""
     return RowFault(
         None,
         row.line,

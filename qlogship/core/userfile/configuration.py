@@ -78,21 +78,28 @@ def render(template: str, values: Mapping[str, str]) -> str:
     lines = []
     for line in template.splitlines():
         wanted = [word for word in _PLACEHOLDER.findall(line) if word]
-        if wanted and not any(values.get(word) for word in wanted):
-            continue
-        filled = _PLACEHOLDER.sub(lambda found: _value(found[1], values), line)
-        if _CONTROL.search("".join(values.get(word, "") for word in wanted)):
-            raise ValueError("a value holds a line end or another control character")
-        if Counter(_MARK.findall(filled)) != Counter(_MARK.findall(line)):
-            raise ValueError("a value makes a mark of the template language")
-        lines.append(filled)
+        if not wanted:
+            lines.append(line.replace("@@", "@"))
+        elif any(values.get(word) for word in wanted):
+            lines.append(_filled(line, values))
     return "\n".join(lines)
+
+
+def _filled(line: str, values: Mapping[str, str]) -> str:
+    """Return a line of a template with its values in their places."""
+
+    def value(found: re.Match[str]) -> str:
+        text = values.get(found[1], "") if found[1] else "@"
+        if _CONTROL.search(text):
+            raise ValueError("a value holds a line end or another control character")
+        return text
+
+    filled = _PLACEHOLDER.sub(value, line)
+    if Counter(_MARK.findall(filled)) != Counter(_MARK.findall(line)):
+        raise ValueError("a value makes a mark of the template language")
+    return filled
 
 
 def is_plain(value: str) -> bool:
     """Tell whether a value can stand in a configuration: one line, and no template's mark."""
     return not _CONTROL.search(value) and not _MARK.search(value)
-
-
-def _value(word: str, values: Mapping[str, str]) -> str:
-    return values.get(word, "") if word else "@"

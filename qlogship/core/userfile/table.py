@@ -23,7 +23,10 @@ _HINT_LINE: Final = re.compile(r'"?sep=(.)"?(?=\r|\n|$)', re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The cells of a row, which begins in `line` (the first is 1); or why it has none."""
+    """The cells of a row, which begins in `line` (the first is 1).
+
+    When it is cut wrong, `problem` says why, and its line is the only cell.
+    """
 
     line: int
     cells: tuple[str, ...] = field(repr=False)
@@ -87,9 +90,10 @@ def _plain_at(text: str, at: int) -> str:
 
 
 def _broken(text: str, at: int, line: int, problem: str, remedy: str) -> tuple[Row, int]:
-    """Return a row without cells; it ends with the line it begins in, whatever it opened."""
+    """Return a row that ends with the line it begins in, whatever it opened."""
     rest = _REST.match(text, at)
-    return Row(line, (), problem, remedy), rest.end() if rest else at
+    found = rest[0] if rest else ""
+    return Row(line, (found,), problem, remedy), at + len(found)
 
 
 def _after_line_end(text: str, at: int) -> int:

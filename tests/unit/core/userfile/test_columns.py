@@ -49,11 +49,19 @@ def test_all_that_is_wrong_with_the_header_at_once() -> None:
 
 
 @pytest.mark.parametrize(("sign", "called"), [(",", "commas"), ("\t", "tabs"), ("|", "bars")])
-def test_another_separator_is_recognised(sign: str, called: str) -> None:
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_another_separator_is_recognised(sign: str, called: str, quote: str) -> None:
     """A file with commas, tabs or bars is refused with the remedy, which is the semicolon."""
-    (fault,) = read_header(rows_of(sign.join(COLUMNS))[0])  # type: ignore[misc]
+    line = sign.join(f"{quote}{column}{quote}" for column in COLUMNS)
+    (fault,) = read_header(rows_of(line)[0])  # type: ignore[misc]
     assert called in fault.problem
     assert "semicolons" in fault.remedy
+
+
+def test_a_header_that_is_cut_wrong() -> None:
+    """A quote that is not closed is told as what it is."""
+    (fault,) = header_of('usesSP;"name;surname;email;password;role;groupsIn')  # type: ignore[misc]
+    assert fault == ("", "the header row: a quote is opened and never closed")
 
 
 def test_a_file_without_header_shows_no_cell() -> None:
