@@ -193,9 +193,7 @@ def _documents(tree: Path) -> None:
 
 
 def _manuals(both: Path, deb: Path, rpm: Path) -> None:
-    """Add man pages and completions. They are made elsewhere: none at all, or all of them."""
-    if not (PACKAGING / "man").exists():
-        return
+    """Add man pages and completions."""
     for source, folder in MANUALS.items():
         page = both / "usr/share/man" / folder / Path(source).name
         _put(PACKAGING / source, page)
