@@ -95,6 +95,7 @@ ConfigOption = Annotated[
         "-c",
         "--config",
         metavar="FILE",
+        readable=False,  # that it cannot be read is told with all that is wrong with it
         help="The settings file; else $QLOGSHIP_CONFIG, else /etc/qlogship/qlogship.toml.",
         show_default=False,
     ),

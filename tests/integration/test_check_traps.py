@@ -514,6 +514,11 @@ def test_the_credential_of_the_unit(sound: Sound) -> None:
     text = sound.settings.read_text()
     sound.settings.write_text(text.replace("password_file = '/none'\n", ""))
     assert sound.faults(offline=False) == [("secret.fault", PROBLEM)]
+    sound.unit_text = "LoadCredential=qlogship-password:/etc/x/password"
+    (fault,) = [one for one in sound.findings() if one.level is PROBLEM]
+    assert fault.id == "secret.fault"
+    assert "qlogship setup" in fault.hint
+    assert "/etc/x/password" in fault.hint
     sound.unit_text = f"""
 # /usr/lib/systemd/system/qlogship.service
 [Service]

@@ -6,7 +6,9 @@ import json
 import os
 import pwd
 import re
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -14,12 +16,13 @@ import pytest
 from qlogship.cli.check.findings import GROUPS, IDS
 from qlogship.errors import ExitCode
 from tests.support.calls import call
+from tests.support.installation import Installation
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from qlogship.sandbox.server import Sandbox
-    from tests.support.installation import Installation
+    from collections.abc import Iterator
 
+    from qlogship.sandbox.server import Sandbox
 NOON: Final = 1_795_411_800
 
 # A contract: keys are added, never renamed.
@@ -148,27 +151,37 @@ def test_monitoring_without_settings(installation: Installation) -> None:
     assert (code, line[:20]) == (3, "QLOGSHIP UNKNOWN - 1")
 
 
-@pytest.mark.root
-def test_whoever_may_not_look(installation: Installation) -> None:
-    """An unprivileged user is told what to type; nothing is guessed, nothing crashes."""
+@pytest.fixture
+def unprivileged(dashboard: Sandbox) -> Iterator[Installation]:
+    """Return an installation of root's, asked about by nobody."""
     if os.geteuid() != 0:
         pytest.skip("only root can act as another user")
-    installation.write(call(1, NOON))
-    assert installation.once().returncode == ExitCode.DONE
-    for directory in (installation.directory, *installation.directory.parents[:2]):
-        directory.chmod(0o755)
-    installation.user = pwd.getpwnam("nobody").pw_uid
-    try:
-        installation.call("--version")
-    except PermissionError:
-        pytest.skip("nobody may not run this Python")
-    code, line = monitored(installation)
+    # pytest's own directories are closed to other users.
+    with tempfile.TemporaryDirectory(prefix="qlogship-") as directory:
+        installation = Installation(Path(directory), dashboard.url)
+        installation.directory.chmod(0o755)
+        installation.write(call(1, NOON))
+        assert installation.once().returncode == ExitCode.DONE
+        installation.user = pwd.getpwnam("nobody").pw_uid
+        try:
+            installation.call("--version")
+        except PermissionError:
+            pytest.skip("nobody may not run this Python")
+        yield installation
+
+
+@pytest.mark.root
+def test_whoever_may_not_look(unprivileged: Installation) -> None:
+    """An unprivileged user is told what to type; nothing is guessed, nothing crashes."""
+    code, line = monitored(unprivileged)
     assert code == 3
     assert "sudoers" in line
-    _, found = checked(installation)
+    _, found = checked(unprivileged)
     levels = {one["id"]: one["level"] for one in found["findings"]}
     assert levels["secret.unseen"] == levels["state.unseen"] == levels["login.untried"] == "unknown"
-    installation.config.chmod(0o600)
-    _, found = checked(installation)
-    assert [one["id"] for one in found["findings"]] == ["settings.unseen"]
-    assert monitored(installation)[0] == 3
+    unprivileged.config.chmod(0o600)
+    code, found = checked(unprivileged)
+    assert (code, [one["id"] for one in found["findings"]]) == (10, ["settings.unseen"])
+    code, line = monitored(unprivileged)
+    assert code == 3
+    assert "sudoers" in line

@@ -128,8 +128,18 @@ def _monitor(
         standing = monitor.read(settings.state.directory, now=time.time())
         return monitor.line(standing, limits)
     except QlogshipError as error:
-        closed = any(os.path.lexists(path) and not os.access(path, os.R_OK) for path in needed)
-        return monitor.failure(error, closed=closed)
+        return monitor.failure(error, closed=any(map(_is_closed, needed)))
+
+
+def _is_closed(path: Path) -> bool:
+    """Say whether whoever asks lacks the permission to read a file or a directory."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _thresholds(warning: str | None, critical: str | None) -> Thresholds:

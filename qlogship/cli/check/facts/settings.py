@@ -57,7 +57,7 @@ class SettingsFacts:
 
     `secrets_seen` is false when whoever asks may not read them; then `settings`
     holds none. `faults` are those of the settings alone, `secret_faults` those of
-    the secrets.
+    the secrets. `credential` is the file from which the unit takes the password.
     """
 
     path: Path
@@ -68,6 +68,7 @@ class SettingsFacts:
     secret_faults: tuple[Fault, ...] = ()
     secret_files: tuple[SecretFile, ...] = ()
     secrets_seen: bool = True
+    credential: Path | None = None
     settings: Settings | None = None
 
 
@@ -101,6 +102,7 @@ def gather(machine: Machine, path: Path, unit: UnitFacts, *, user: str | None) -
         secret_faults=tuple(fault for fault in found.faults if fault not in plain.faults),
         secret_files=secrets,
         secrets_seen=seen and found.loaded is not None,
+        credential=files.get(secret.credential("password")),
         settings=usable.settings if usable else None,
     )
 

@@ -65,7 +65,7 @@ def _secrets(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]
     said = {finding.place for finding in facts.secret_faults}
     for fault in facts.secret_faults:
         unsafe = True
-        yield problem("secret.fault", fault.place, fault.problem, fault.remedy)
+        yield problem("secret.fault", fault.place, fault.problem, _remedy(fault, facts))
     if unsafe or said or facts.faults:
         return
     if not facts.secrets_seen:
@@ -83,6 +83,15 @@ def _secrets(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]
         elif account is not None:
             reader = ", and the service can read it"
         yield ok("secret.safe", one.file.path, f"the {one.key} is kept from others{reader}")
+
+
+def _remedy(fault: Fault, facts: SettingsFacts) -> str:
+    """Return what to do about a secret; where none was found at all, what makes one."""
+    if facts.secret_files or facts.credential is None:
+        return fault.remedy
+    return (
+        f"Run `qlogship setup`, or write the password into {facts.credential} (mode 0600, of root)."
+    )
 
 
 def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
