@@ -26,7 +26,7 @@ from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.unit.source.following import ROTATIONS, Asterisk, Clock, Following, rotate_logrotate
+from tests.support.following import ROTATIONS, Asterisk, Clock, Following, rotate_logrotate
 
 if TYPE_CHECKING:
     from qlogship.source.follower import Piece
