@@ -30,7 +30,13 @@ demo: $(FOR_USE) ## a call centre, the service and a dashboard on one screen; AR
 
 .PHONY: test
 test: $(FOR_WORK) ## all tests; ARGS="-k name"
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(TESTS) --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS); some=$$?; \
+	test $$some = 0 || test $$some = 5 || exit $$some; \
+	$(TESTS) --alone $(ARGS); alone=$$?; \
+	test $$alone = 5 && exit $$some; exit $$alone
+
+# 5 is pytest's word for no test at all: ARGS may name only some that run beside others, or alone.
+TESTS = $(PYTHON) -m pytest
 
 .PHONY: lint
 lint: $(FOR_WORK) ## style, types, and which module may import which

@@ -19,12 +19,21 @@ be said which day it belongs to, and it stands in a row of its own.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from qlogship.core.census import Carried, Counted, Place, Tally
+from qlogship.core.census import Carried, Place, Tally
+from qlogship.core.conduct import learnt_of, merged_outages, seconds_out
 from qlogship.core.records import NO_CALL, parse
+from qlogship.core.report import (
+    Cause,
+    Day,
+    Finding,
+    HeldCall,
+    Level,
+    Report,
+    Standing,
+    Sums,
+)
 from qlogship.core.words import count, duration, named
 
 if TYPE_CHECKING:
@@ -33,178 +42,7 @@ if TYPE_CHECKING:
 
     from qlogship.core.days import Days
 
-OUTAGE_SECONDS: Final = 1_800.0
-"""Deliveries that fail for so long are an outage; shorter ones happen."""
-
-
-class Level(StrEnum):
-    """How bad something is: in order, worth a word, or it does not add up."""
-
-    GOOD = "good"
-    NOTE = "note"
-    FAULT = "fault"
-
-
 _RANK: Final = {level: rank for rank, level in enumerate(Level)}
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why reported and archived calls differ: by how many, and in words.
-
-    `calls` is negative when the dashboard has fewer; None when the number cannot
-    be said for this day alone.
-    """
-
-    kind: str
-    level: Level
-    calls: int | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Calls, but for `records`; `superseded` is no part of the balance.
-
-    `reported` is what the dashboard is known to have reported; `difference` is
-    that minus `archived`, None when not all counts can be compared.
-    """
-
-    archived: int = 0
-    records: int = 0
-    shipped: int = 0
-    sent: int = 0
-    reported: int = 0
-    difference: int | None = 0
-    held: int = 0
-    waiting: int = 0
-    quarantined: int = 0
-    unknown: int = 0
-    dropped: int = 0
-    later: int = 0
-    lost: int = 0
-    lost_records: int = 0
-    unread: int = 0
-    unpinned: int = 0
-    superseded: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """One day's balance. `outage` is how many seconds of it nothing could be delivered."""
-
-    day: date
-    sums: Sums
-    causes: tuple[Cause, ...]
-    level: Level
-    outage: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """An upload about which something must be said, and what to type next.
-
-    `pinned` tells whether its count is part of a day's figures; otherwise it is
-    a row of its own. The days are None when no record of it has a time.
-    """
-
-    upload: int
-    kind: str
-    level: Level
-    first_day: date | None
-    last_day: date | None
-    calls: int
-    reported: int | None
-    pinned: bool
-    text: str
-    hint: str
-
-    @property
-    def apart(self) -> bool:
-        """Whether it is a row of its own: several days, and not the count that was sent."""
-        return self.reported is not None and not self.pinned
-
-
-@dataclass(frozen=True, slots=True)
-class HeldCall:
-    """A call that is held back; `since` is the epoch seconds of its first held record."""
-
-    callid: bytes
-    queue: bytes
-    since: int
-    records: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """Deliveries failed all the time from `begin` to `end` (None: until now), epoch seconds.
-
-    `verdict` is what most attempts came to (core/outcome.py, Verdict).
-    """
-
-    begin: float
-    end: float | None
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class Repeated:
-    """An accepted upload that was sent again after an answer was lost, of any generation."""
-
-    upload: int
-    calls: int
-    reported: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Learnt:
-    """How the far end behaves, in words, and the uploads that showed it."""
-
-    kind: str
-    text: str
-    uploads: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """All that is known: the counted archive, and what else the store says.
-
-    `resync` is the state of the resync under way, None when there is none.
-    `superseded` counts the uploads of earlier generations. `gone` are the records
-    that the archive no longer has, of which `given_up` by somebody, by name.
-    """
-
-    counted: Counted
-    generation: int = 1
-    resync: str | None = None
-    accepted: int = 0
-    superseded: int = 0
-    gone: int = 0
-    given_up: int = 0
-    held: tuple[HeldCall, ...] = ()
-    outages: tuple[Outage, ...] = ()
-    repeated: tuple[Repeated, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The reconciliation of some days, oldest first; `verdict` is one sentence."""
-
-    level: Level
-    verdict: str
-    total: Sums
-    days: tuple[Day, ...]
-    findings: tuple[Finding, ...]
-    remarks: tuple[str, ...]
-    held: tuple[HeldCall, ...]
-    outages: tuple[Outage, ...]
-    learnt: tuple[Learnt, ...]
-    standing: Standing = field(repr=False)
-
-    @property
-    def apart(self) -> list[Finding]:
-        """The uploads whose count stands in a row of its own."""
-        return [finding for finding in self.findings if finding.apart]
 
 
 def reconcile(
@@ -235,13 +73,13 @@ def reconcile(
     )
     carried_by = {carried.shipment.id: carried for carried in counted.uploads}
     stories = _stories(chosen, carried_by)
-    outages = _merged(standing.outages)
+    outages = merged_outages(standing.outages)
     shown = tuple(
         _day(
             day,
             tally,
             stories.get(day, ()),
-            _seconds_out(outages, *days.seconds_of(day), now=now),
+            seconds_out(outages, *days.seconds_of(day), now=now),
         )
         for day, tally in sorted(counted.days.items())
         if wanted(day)
@@ -254,7 +92,7 @@ def reconcile(
         and (first is None or days.of(int(outage.end or now)) >= first)
     )
     total = _total(shown, chosen)
-    learnt = _learnt(standing, zero_tells=zero_tells)
+    learnt = learnt_of(standing, zero_tells=zero_tells)
     level, verdict, remarks = _verdict(standing, total, chosen, held)
     return Report(
         level=level,
@@ -628,79 +466,6 @@ def _remarks(
             f"{count(calls, 'call')} that the dashboard did not count again when repeated ({names})"
         )
     return remarks
-
-
-# What was learnt
-
-
-def _learnt(standing: Standing, *, zero_tells: bool) -> tuple[Learnt, ...]:
-    """Say how the far end behaves, as far as uploads have shown it."""
-    dropped, full, part = [], [], []
-    for repeat in standing.repeated:
-        if repeat.calls and repeat.reported is not None:
-            if repeat.reported == 0:
-                dropped += [repeat.upload] if zero_tells else []
-            elif repeat.reported == repeat.calls:
-                full.append(repeat.upload)
-            elif repeat.reported < repeat.calls:
-                part.append(repeat.upload)
-    learnt = []
-    if dropped or part:
-        text = "The dashboard seems to drop repeats: it answered"
-        said = [f"{named(dropped)} with 0"] if dropped else []
-        said += [f"{named(part)} with a part of the calls"] if part else []
-        learnt.append(
-            Learnt(
-                "drops_repeats",
-                f"{text} the repeat of {', and of '.join(said)}: it had the calls already.",
-                tuple(dropped + part),
-            )
-        )
-    if full:
-        text = (
-            f"The repeat of {named(full)} was answered with the full count: the dashboard may"
-            " count repeats twice, or the first attempt never arrived."
-        )
-        learnt.append(Learnt("counts_repeats", text, tuple(full)))
-    repeats = standing.counted.repeats
-    if repeats.each:
-        text = (
-            "A call that travels in two uploads is counted in each:"
-            f" {named(repeats.each)} had the full count."
-        )
-        learnt.append(Learnt("counts_split_calls_twice", text, tuple(repeats.each)))
-    if repeats.once:
-        text = (
-            "A call that travels in two uploads is counted once:"
-            f" {named(repeats.once)} had a count without such calls."
-        )
-        learnt.append(Learnt("counts_split_calls_once", text, tuple(repeats.once)))
-    return tuple(learnt)
-
-
-# Outages
-
-
-def _merged(outages: Iterable[Outage]) -> tuple[Outage, ...]:
-    """Join outages that overlap, as those of uploads that waited together do."""
-    merged: list[Outage] = []
-    for outage in sorted(outages, key=lambda outage: outage.begin):
-        before = merged[-1] if merged else None
-        if before is not None and (before.end is None or outage.begin <= before.end):
-            ends = before.end, outage.end
-            end = None if None in ends else max(end for end in ends if end is not None)
-            merged[-1] = Outage(before.begin, end, before.verdict)
-        else:
-            merged.append(outage)
-    return tuple(merged)
-
-
-def _seconds_out(outages: Iterable[Outage], begin: float, end: float, *, now: float) -> float:
-    """Return how many seconds of a day fell into outages."""
-    return sum(
-        max(0.0, min(end, now if outage.end is None else outage.end) - max(begin, outage.begin))
-        for outage in outages
-    )
 
 
 def _worst(levels: Iterable[Level]) -> Level:

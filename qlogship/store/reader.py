@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.core.census import Counted
-from qlogship.core.reconcile import Standing
+from qlogship.core.report import Standing
 from qlogship.store.archive import Archive
 from qlogship.store.contents import Contents
 from qlogship.store.cursor import Cursor

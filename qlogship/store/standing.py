@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qlogship.core.census import Census, Place, Shipment
-from qlogship.core.reconcile import OUTAGE_SECONDS, Outage, Repeated, Standing, held_calls
+from qlogship.core.reconcile import held_calls
+from qlogship.core.report import OUTAGE_SECONDS, Outage, Repeated, Standing
 from qlogship.core.runs import decode_runs, overlap, records_in, without
 from qlogship.store.archive import Archive
 from qlogship.store.ledger import Ledger

@@ -10,7 +10,8 @@ import pytest
 from qlogship.cli.app import main
 from qlogship.core.census import Place
 from qlogship.core.days import Days
-from qlogship.core.reconcile import Level, Report, reconcile
+from qlogship.core.reconcile import reconcile
+from qlogship.core.report import Level, Report
 from qlogship.errors import ExitCode
 from qlogship.store.reader import Reader
 from tests.support import books as example

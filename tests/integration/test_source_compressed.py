@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
-from tests.unit.source.following import (
+from tests.support.following import (
     EPOCH,
     LATER,
     Asterisk,
@@ -21,7 +21,7 @@ from tests.unit.source.following import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -31,28 +31,6 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     ".zst": zstandard.ZstdCompressor(write_checksum=True).compress,
 }
 SUFFIXES = sorted(PACK)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return where the queue_log will be."""
-    return tmp_path / "queue_log"
-
-
-@pytest.fixture
-def asterisk(path: Path) -> Iterator[Asterisk]:
-    """Return a writer that has the file open."""
-    writer = Asterisk(path)
-    yield writer
-    writer.close()
-
-
-@pytest.fixture
-def follower(path: Path) -> Iterator[Following]:
-    """Return a follower at its first start."""
-    reader = Following(path)
-    yield reader
-    reader.close()
 
 
 def packed_name(path: Path, suffix: str) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from tests.unit.source.following import Asterisk, Following, rotate_dateext, rotate_logrotate
+from tests.support.following import Asterisk, Following, rotate_dateext, rotate_logrotate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,20 +22,6 @@ class Follow(Protocol):
 
     def __call__(self, history: str) -> Following:
         """Start it."""
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return where the queue_log will be."""
-    return tmp_path / "queue_log"
-
-
-@pytest.fixture
-def asterisk(path: Path) -> Iterator[Asterisk]:
-    """Return a writer that has the file open."""
-    writer = Asterisk(path)
-    yield writer
-    writer.close()
 
 
 @pytest.fixture

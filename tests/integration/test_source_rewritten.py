@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.source.following import (
+from tests.support.following import (
     Asterisk,
     Following,
     rotate_dateext,
@@ -18,30 +18,7 @@ from tests.unit.source.following import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return where the queue_log will be."""
-    return tmp_path / "queue_log"
-
-
-@pytest.fixture
-def asterisk(path: Path) -> Iterator[Asterisk]:
-    """Return a writer that has the file open."""
-    writer = Asterisk(path)
-    yield writer
-    writer.close()
-
-
-@pytest.fixture
-def follower(path: Path) -> Iterator[Following]:
-    """Return a follower at its first start."""
-    reader = Following(path)
-    yield reader
-    reader.close()
 
 
 def copytruncate(path: Path, name: str = "queue_log.1") -> Path:

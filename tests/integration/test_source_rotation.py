@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.source.following import (
+from tests.support.following import (
     EPOCH,
     LATER,
     ROTATIONS,
@@ -18,32 +18,9 @@ from tests.unit.source.following import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 STRATEGIES = sorted(ROTATIONS)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return where the queue_log will be."""
-    return tmp_path / "queue_log"
-
-
-@pytest.fixture
-def asterisk(path: Path) -> Iterator[Asterisk]:
-    """Return a writer that has the file open."""
-    writer = Asterisk(path)
-    yield writer
-    writer.close()
-
-
-@pytest.fixture
-def follower(path: Path) -> Iterator[Following]:
-    """Return a follower at its first start."""
-    reader = Following(path)
-    yield reader
-    reader.close()
 
 
 def open_files() -> int:

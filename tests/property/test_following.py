@@ -26,13 +26,12 @@ from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.unit.source.following import ROTATIONS, Asterisk, Clock, Following, rotate_logrotate
+from tests.support.following import ROTATIONS, Asterisk, Clock, Following, rotate_logrotate
 
 if TYPE_CHECKING:
     from qlogship.source.follower import Piece
 
 STEPS = 40
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 LIMITS = st.sampled_from([60, 300, 5_000, 1 << 20])
 
 
@@ -69,7 +68,7 @@ class Exactly(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         # A file system in memory is quick, and uses no inode twice by chance.
-        self.directory = Path(tempfile.mkdtemp(prefix="following-", dir=MEMORY))
+        self.directory = Path(tempfile.mkdtemp(prefix="following-"))
         self.path = self.directory / "queue_log"
         self.clock = Clock()
         self.texts: list[Text] = []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.source.following import Asterisk, Following
+from tests.support.following import Asterisk, Following
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

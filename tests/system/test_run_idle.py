@@ -41,6 +41,7 @@ def processor_time(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_nothing_wakes_it_but_the_poll_and_the_watchdog(
     installation: Installation, dashboard: Sandbox

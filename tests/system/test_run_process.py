@@ -88,6 +88,7 @@ def started(installation: Installation, manager: Manager) -> int:
         return service.wait()
 
 
+@pytest.mark.alone
 def test_watchdog_pings_at_half_its_interval(
     installation: Installation, dashboard: Sandbox, manager: Manager
 ) -> None:

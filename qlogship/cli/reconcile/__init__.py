@@ -17,8 +17,8 @@ from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.cli.times import zone_named
 from qlogship.config import load
 from qlogship.core.days import Days
-from qlogship.core.reconcile import Level
 from qlogship.core.reconcile import reconcile as judge
+from qlogship.core.report import Level
 from qlogship.errors import ExitCode, UsageError
 from qlogship.store.reader import Reader
 

@@ -14,12 +14,12 @@ from datetime import date, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from qlogship.core.reconcile import Level
+from qlogship.core.report import Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from qlogship.core.reconcile import Day, Report
+    from qlogship.core.report import Day, Report
 
 _HEIGHT: Final = 260
 _TOP: Final = 30

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from qlogship.core.reconcile import Level
+from qlogship.core.report import Level
 
 if TYPE_CHECKING:
-    from qlogship.core.reconcile import Finding, Report
+    from qlogship.core.report import Finding, Report
 
 
 def document(report: Report, *, zone: str) -> dict[str, Any]:

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Final
 from qlogship import __version__
 from qlogship.cli.reconcile import chart
 from qlogship.cli.reconcile.document import text_of
-from qlogship.core.reconcile import Level
+from qlogship.core.report import Level
 from qlogship.core.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from qlogship.core.days import Days
-    from qlogship.core.reconcile import Day, Finding, Report, Sums
+    from qlogship.core.report import Day, Finding, Report, Sums
 
 MOST: Final = 500
 """So many uploads, and so many held calls, are listed; more are counted."""

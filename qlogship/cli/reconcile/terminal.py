@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.cli import output
 from qlogship.cli.reconcile.document import text_of
-from qlogship.core.reconcile import Level
+from qlogship.core.report import Level
 
 if TYPE_CHECKING:
     from qlogship.core.days import Days
-    from qlogship.core.reconcile import Day, Finding, Report, Sums
+    from qlogship.core.report import Day, Finding, Report, Sums
 
 LATEST: Final = 31
 """So many of the last days are shown in any case; of those before, what is not in order."""

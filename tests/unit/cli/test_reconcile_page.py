@@ -16,15 +16,8 @@ from qlogship.cli.reconcile import chart
 from qlogship.cli.reconcile.page import FLAT, MOST, Frame, render
 from qlogship.core.census import Carried, Counted, Place, Shipment, Tally
 from qlogship.core.days import Days
-from qlogship.core.reconcile import (
-    HeldCall,
-    Level,
-    Outage,
-    Repeated,
-    Report,
-    Standing,
-    reconcile,
-)
+from qlogship.core.reconcile import reconcile
+from qlogship.core.report import HeldCall, Level, Outage, Repeated, Report, Standing
 
 FIRST: Final = date(2026, 11, 1)
 NOW: Final = 1_795_411_800.0

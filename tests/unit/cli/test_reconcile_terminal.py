@@ -9,7 +9,8 @@ from typing import Final
 from qlogship.cli.reconcile.terminal import LATEST, lines, table
 from qlogship.core.census import Carried, Counted, Place, Shipment, Tally
 from qlogship.core.days import Days
-from qlogship.core.reconcile import HeldCall, Level, Report, Standing, reconcile
+from qlogship.core.reconcile import reconcile
+from qlogship.core.report import HeldCall, Level, Report, Standing
 
 FIRST: Final = date(2026, 10, 1)
 NOW: Final = 1_795_411_800.0

@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 
 from qlogship.core.census import Carried, Counted, Place, Repeats, Shipment, Tally
 from qlogship.core.days import Days
-from qlogship.core.reconcile import (
-    Level,
-    Outage,
-    Repeated,
-    Report,
-    Standing,
-    held_calls,
-    reconcile,
-)
+from qlogship.core.reconcile import held_calls, reconcile
+from qlogship.core.report import Level, Outage, Repeated, Report, Standing
 from tests.support.censuses import DAY, NOON, archives, shipped, take
 
 FIRST, SECOND, THIRD = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
