@@ -28,10 +28,6 @@ class Systemd:
         """Say that the service is up."""
         self._notifier.notify("READY=1")
 
-    def more_time(self, seconds: float) -> None:
-        """Ask that the start may take this long from now on, should its timeout be shorter."""
-        self._notifier.notify(f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}")
-
     def status(self, text: str) -> None:
         """Show a line in `systemctl status`, when it changed."""
         # A second line would be another message of the protocol.

@@ -44,9 +44,6 @@ _STATE_RETRY: Final = 5.0
 _TAKEN_WITHIN: Final = 5.0
 """Seconds a command has to take the state directory that it asked for."""
 
-_START_WITHIN: Final = 90.0
-"""Seconds that systemd gives a start once it has waited: its own default."""
-
 _LENT_LOOK: Final = 0.1
 """Seconds between two looks whether it is back."""
 
@@ -104,7 +101,6 @@ class Service:
 
         The settings are read again afterwards: perhaps they were the cause, and are mended.
         """
-        self._systemd.more_time(start.wait + _START_WITHIN)
         self._systemd.status(
             f"waiting {start.wait:.0f} s, because the last {start.failures} runs failed"
             f"{f' ({start.reason})' if start.reason else ''}; "

@@ -12,6 +12,7 @@ from qlogship.core.restarts import RESTART_SEC, WELL_AFTER
 from qlogship.errors import ExitCode
 from tests.support.calls import call
 from tests.support.notify import Manager
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +72,7 @@ def test_it_waits_before_it_opens_anything_and_stops_at_once(
     with installation.start(**unit.environment) as service:
         said = service.wait_for("start_delayed")
         assert (said["seconds"], said["failures"], said["reason"]) == (300.0, 8, "no luck")
-        manager.wait_for("EXTEND_TIMEOUT_USEC=390000000")
-        (status,) = manager.statuses()
+        (status,) = until(manager.statuses)
         assert status == (
             "waiting 300 s, because the last 8 runs failed (no luck); "
             "`systemctl restart` does not wait"

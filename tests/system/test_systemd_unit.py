@@ -84,6 +84,7 @@ def test_the_wait_after_failures_knows_the_unit() -> None:
     """What the service takes for systemd's own wait is that; no limit ends the restarts."""
     service = settings("Service")
     assert service["RestartSec"] == [f"{RESTART_SEC:.0f}s"]
+    assert service["TimeoutStartSec"] == [f"{LONGEST + 90:.0f}s"]
     assert service["RuntimeDirectoryPreserve"] == ["restart"]
     assert len(service["RuntimeDirectory"]) == 1
     assert settings("Unit")["StartLimitIntervalSec"] == ["0"]
