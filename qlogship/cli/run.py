@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,6 +19,10 @@ from qlogship.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from qlogship.config import Settings
+
+
+_M_MMAP_THRESHOLD: Final = -3  # malloc.h
+_OWN_BLOCK: Final = 128 * 1024  # bytes; where glibc begins
 
 
 def run(
@@ -62,14 +67,14 @@ def run(
     if once:
         from qlogship.service.once import run_once
 
-        _spare_the_collector()
+        _keep_memory_flat()
         return run_once(settings, flush=flush, log=logger)
 
     from qlogship.service.restarts import Run
     from qlogship.service.run import Service, signals
 
     service = Service(settings, read_settings, log=logger)
-    _spare_the_collector()
+    _keep_memory_flat()
     with signals(service), Run(os.environ, monotonic=time.monotonic) as this:
         if this.start.wait and not service.hold_off(this.start):
             return ExitCode.DONE
@@ -77,12 +82,21 @@ def run(
         return service.run()
 
 
-def _spare_the_collector() -> None:
-    """Keep the garbage collector from what it cannot collect.
+def _keep_memory_flat() -> None:
+    """Let neither the garbage collector nor the allocator keep what is not needed any more.
 
-    What is imported by now stays for good. And a backlog makes a list for each
-    record, millions of them, none in a cycle: they are not worth a look each.
+    What is imported by now stays for good. A backlog makes a list for each record,
+    millions of them, none in a cycle: the youngest are not worth many looks. But
+    httpx ties each request to its response, and such circles, a few objects for a
+    whole batch, must not wait until there are many.
+
+    glibc would raise the size from which it asks the kernel for a block of its own
+    as soon as one is freed (mallopt(3), M_MMAP_THRESHOLD), and then keep batches
+    in its heap, in pieces. Said once, the size stays.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
+    gc.set_threshold(5_000, 5, 5)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # a libc that is not glibc has none
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _OWN_BLOCK)
