@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qlogship.cli.identity import can_read_as
+from tests.support.access import open_to_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +21,7 @@ NOBODY = "nobody"
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     """Return a queue_log that everybody can read."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    open_to_all(tmp_path)
     path = tmp_path / "asterisk" / "queue_log"
     path.parent.mkdir(mode=0o755)
     path.write_text("1700000000|NONE|NONE|NONE|QUEUESTART|\n")
