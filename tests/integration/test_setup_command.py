@@ -11,6 +11,7 @@ from qlogship.cli.app import main
 from qlogship.config import load
 from qlogship.errors import ExitCode
 from qlogship.sandbox.server import Sandbox
+from tests.support.access import open_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +32,7 @@ class Machine:
         self.answer = directory / "answer"
         self._capsys = capsys
         # Where there is a user qlogship, that one must get to the files.
-        for path in (directory, *directory.parents[:2]):
-            path.chmod(0o755)
+        open_to_all(directory)
         self.log.write_bytes(b"1700000000|NONE|NONE|NONE|QUEUESTART|\n")
         self.answer.write_text(f"{PASSWORD}\n")
         self.options = [

@@ -17,6 +17,7 @@ from qlogship.config import load
 from qlogship.errors import ExitCode
 from qlogship.sandbox.options import Options
 from qlogship.sandbox.server import Sandbox
+from tests.support.access import open_to_all
 from tests.support.far_end import FarEnd, server_context
 from tests.support.installation import EMAIL, PASSWORD, PROGRAM, environment
 from tests.support.terminal import CTRL_C, CTRL_D, Terminal
@@ -44,8 +45,7 @@ class Machine:
         self.log = directory / "log" / "queue_log"
         self.answer = directory / "answer"
         # Where there is a user qlogship, that one must get to the files.
-        for path in (directory, *directory.parents[:3]):
-            path.chmod(0o755)
+        open_to_all(directory)
         self.etc.mkdir()
         self.log.parent.mkdir()
         self.log.write_bytes(RECORDS)
@@ -354,8 +354,7 @@ def pbx(tmp_path: Path) -> Pbx:
     probe = ["unshare", "--mount", "true"]
     if os.geteuid() != 0 or subprocess.run(probe, check=False, capture_output=True).returncode:
         pytest.skip("only root can have a mount namespace")
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    open_to_all(tmp_path)
     try:
         return Pbx(tmp_path)
     except AssertionError as error:
