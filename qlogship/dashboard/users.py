@@ -289,7 +289,8 @@ def _secrets_in(config: str) -> Iterator[str]:
 
 
 def _posted(path: str, value: object, *, secrets: tuple[str, ...] = ()) -> Request:
-    body = json.dumps(value, ensure_ascii=False).encode()
+    # Without blanks, as the vendor's page spells it.
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return Request(
         method="POST",
         path=path,

@@ -133,7 +133,7 @@ def test_a_user_is_sent_as_the_vendor_writes_one() -> None:
 
 def test_ids_are_sent_as_a_list() -> None:
     """One id is a list too."""
-    assert delete_request([2, 4, 7]).content == (b"[2, 4, 7]",)
+    assert delete_request([2, 4, 7]).content == (b"[2,4,7]",)
     assert delete_request([1]).content == (b"[1]",)
 
 
