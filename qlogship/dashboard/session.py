@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import threading
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -49,6 +50,8 @@ _TOKEN_FILE_MAX = 64 * 1024
 
 # A shorter secret is no secret, and blotting it out would eat numbers.
 _SECRET_MIN = 4
+
+_LOGIN_PAGE = re.compile(r"[^?#]*/login(?:[/.?#]|$)", re.IGNORECASE)
 
 # All that httpx raises for what may happen to a request.
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
@@ -131,14 +134,14 @@ class Session:
             if token is None:
                 return Reply(Answer(sent=False), login=login)
         reply = self._ask_with(token, request, sink)
-        if not is_unauthorized(reply.answer):
+        if not _refuses_token(reply.answer):
             return reply
         renewed, login = self._new_token()
         if renewed is None:
             return Reply(Answer(sent=False), login=login)
         if renewed.text != token.text or isinstance(self._credentials, EmailPassword):
             reply = self._ask_with(renewed, request, sink)
-        if is_unauthorized(reply.answer):
+        if _refuses_token(reply.answer):
             self._token = None
         return reply
 
@@ -284,9 +287,11 @@ def is_success(status: int | None) -> bool:
     return status is not None and 200 <= status < 300
 
 
-def is_unauthorized(answer: Answer) -> bool:
-    """Tell whether an answer refuses the token."""
-    return answer.status in {401, 403}
+def _refuses_token(answer: Answer) -> bool:
+    """Tell whether an answer sends away who has no live token; some point to the login page."""
+    if answer.status is None or not 300 <= answer.status < 400:
+        return answer.status in {401, 403}
+    return _LOGIN_PAGE.match(answer.location) is not None
 
 
 def _collect(response: httpx.Response, body: bytearray, limit: int) -> None:

@@ -180,7 +180,7 @@ def read_id(body: bytes) -> int | None:
 
 def read_page(body: bytes) -> UserPage | None:
     """Read a list of users; None when the answer is none."""
-    document = _json(body.decode("utf-8-sig", errors="replace"))
+    document = _unwrapped(_json(body.decode("utf-8-sig", errors="replace")))
     total: int | None = None
     if isinstance(document, dict):
         total = _count(document.get("totalCount"))
@@ -331,6 +331,17 @@ def _id_in(value: object, *, depth: int) -> int | None:
             if found:
                 return found.pop() if len(found) == 1 else None
     return None
+
+
+def _unwrapped(document: object) -> object:
+    """Return what is in the envelope of an answer, such as `data`; not beside an error."""
+    if not isinstance(document, dict) or "users" in document:
+        return document
+    inside = [name for name in _WRAPPER_KEYS if isinstance(document.get(name), dict | list)]
+    if len(inside) != 1:
+        return document
+    failed, _ = read_answer(json.dumps({**document, inside[0]: None}))
+    return None if failed else document[inside[0]]
 
 
 def _count(value: object) -> int | None:

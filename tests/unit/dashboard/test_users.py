@@ -13,6 +13,7 @@ from qlogship.dashboard.users import (
     NewUser,
     Role,
     User,
+    UserPage,
     delete_request,
     list_request,
     read_id,
@@ -273,3 +274,21 @@ def test_what_is_no_list_of_users_is_none(answer: str) -> None:
     empty = read_page(b'{"totalCount": 0, "users": []}')
     assert empty is not None
     assert empty.users == ()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"status": "ok", "data": {"totalCount": 3, "users": [{"id": 5}]}}',
+        '{"result": {"users": [{"id": "5"}], "totalCount": "3"}, "error": null}',
+    ],
+)
+def test_a_list_in_an_envelope_is_read(answer: str) -> None:
+    """What stands around the list says nothing."""
+    assert read_page(answer.encode()) == UserPage((User(id=5),), 3)
+
+
+def test_an_envelope_that_speaks_of_a_failure_holds_no_list() -> None:
+    """Nobody may be taken for absent because a question failed."""
+    assert read_page(b'{"status": "error", "data": []}') is None
+    assert read_page(b'{"error": "no access", "data": {"users": []}}') is None
