@@ -181,7 +181,7 @@ def test_the_sandbox_takes_the_vendors_lines(tmp_path: Path) -> None:
     file.write_bytes(RECORDS)
     with Sandbox() as sandbox:
         _, told = run(vendor.LOGIN, sandbox.url, EMAIL=sandbox.email, PASSWORD=sandbox.password)
-        found = re.search(r"< set-cookie: jwt=([^;]*);", told, re.IGNORECASE)
+        found = re.search(r"^< Set-Cookie: jwt=([^;]*);", told, re.MULTILINE)
         assert found is not None
         token = found[1]
 
