@@ -192,7 +192,12 @@ def read_page(body: bytes) -> UserPage | None:
 
 # The vendor's limits
 
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+# RFC 5321, 4.1.2, and RFC 6531 for letters beyond ASCII; without what is quoted before
+# the @ and without numbers for a host, which nobody logs in with.
+_WORD = r"[^\s@<>()\[\]\\,;:\".]+"
+_LABEL = r"\w(?:[\w-]*\w)?"
+_EMAIL = re.compile(rf"{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})*")
+_EMAIL_MAX = 254
 _NO_TEXT = "holds a character that cannot be sent"
 
 
@@ -226,7 +231,9 @@ def _faults_of_name(value: str) -> Iterator[str]:
 def _faults_of_email(value: str) -> Iterator[str]:
     if not value.strip():
         yield "must not be empty"
-    elif not _EMAIL.fullmatch(value) or not _is_line(value):
+    elif len(value) > _EMAIL_MAX:
+        yield f"must have {_EMAIL_MAX} characters at most; it has {len(value)}"
+    elif not _EMAIL.fullmatch(value) or not value.isprintable():
         yield f"must be an e-mail address, not {value[:80]!r}"
 
 
