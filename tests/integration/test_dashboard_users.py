@@ -282,9 +282,11 @@ def test_a_way_to_the_login_page_is_a_refused_token(page: str) -> None:
 @pytest.mark.parametrize("page", ["/settings/users", "/relogin-reports", "/users?from=/login"])
 def test_a_redirect_after_a_change_leaves_it_unknown(page: str) -> None:
     """It may point to a page that shows what was done."""
-    with dashboard_with(reply("", status=303, Location=page)) as (dashboard, far):
-        with pytest.raises(OutcomeUnknown, match="303"):
-            create(dashboard)
+    with (
+        dashboard_with(reply("", status=303, Location=page)) as (dashboard, far),
+        pytest.raises(OutcomeUnknown, match="303"),
+    ):
+        create(dashboard)
     assert len(far.requests) == 1
 
 
