@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
 
 import typer
 
@@ -41,6 +41,12 @@ class CallFormat(StrEnum):
 
     CSV = "csv"
     XLSX = "xlsx"
+
+
+Form = TypeVar("Form", TextFormat, CallFormat)
+
+# What a spreadsheet program takes the name of a file for.
+_SPREADSHEETS = frozenset({"csv", "tsv", "xlsx", "xls", "ods"})
 
 
 class Language(StrEnum):
@@ -79,7 +85,11 @@ ZoneOption = Annotated[
 OutOption = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", help="Write to FILE; else to stdout.", show_default=False
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write to FILE; else, or with -, to stdout.",
+        show_default=False,
     ),
 ]
 
@@ -103,9 +113,9 @@ def agent_status(  # noqa: PLR0917 -- typer calls it by name
     With -o the file is there when all of it is written. --json goes with -o: it prints
     how much was written.
     """
-    _check_json(as_json=as_json, out=out)
+    out = _place(out, as_json=as_json)
     span = _span(since, until, tz)
-    wanted = form or (TextFormat.TSV if _form_of(out) == "tsv" else TextFormat.CSV)
+    wanted = form or _form_of(out, TextFormat)
 
     def ask(dashboard: TeamDashboard, to: Path | BinaryIO, progress: Progress | None) -> int:
         return dashboard.agent_status_log(
@@ -140,10 +150,10 @@ def calls(  # noqa: PLR0917 -- typer calls it by name
     With -o the file is there when all of it is written. --json goes with -o: it prints
     how much was written.
     """
-    _check_json(as_json=as_json, out=out)
+    out = _place(out, as_json=as_json)
     span = _span(since, until, tz)
-    wanted = form or (CallFormat.XLSX if _form_of(out) == "xlsx" else CallFormat.CSV)
-    if wanted is CallFormat.XLSX and out is None and sys.stdout.isatty():
+    wanted = form or _form_of(out, CallFormat)
+    if wanted is CallFormat.XLSX and _is_terminal(out):
         raise UsageError(
             "xlsx is nothing for a terminal", hint="Add -o FILE, or choose --format csv."
         )
@@ -190,14 +200,43 @@ def _offset(at: datetime) -> int:
     return round(offset.total_seconds() / 60)
 
 
-def _form_of(path: Path | None) -> str:
-    """Return the format that the name of a file speaks of; empty for none."""
-    return path.suffix.lower().removeprefix(".") if path is not None else ""
+def _form_of(path: Path | None, forms: type[Form]) -> Form:
+    """Return the format that the name of a file speaks of, else CSV.
+
+    Raises UsageError for a format that the report does not have: a spreadsheet would
+    stumble over a file that is not what it is called.
+    """
+    name = path.suffix.lower().removeprefix(".") if path is not None else ""
+    if name in set(forms):
+        return forms(name)
+    if name in _SPREADSHEETS:
+        raise UsageError(
+            f"there is no {name} of this report, as {path} would be",
+            hint=f"Name the file .{' or .'.join(forms)}, or add --format.",
+        )
+    return forms("csv")
 
 
-def _check_json(*, as_json: bool, out: Path | None) -> None:
+def _place(out: Path | None, *, as_json: bool) -> Path | None:
+    """Return the file to write, None for stdout, which `-` is too."""
+    if out is not None and str(out) == "-":
+        out = None
     if as_json and out is None:
         raise UsageError("--json goes with -o", hint="Add -o FILE, or leave --json out.")
+    return out
+
+
+def _is_terminal(out: Path | None) -> bool:
+    """Tell whether this is written to a terminal; /dev/stdout may be one."""
+    if out is None:
+        return sys.stdout.isatty()
+    if not out.is_char_device():
+        return False
+    try:
+        with out.open("rb", buffering=0) as file:
+            return file.isatty()
+    except OSError:
+        return False
 
 
 def _download(

@@ -79,8 +79,8 @@ def login_request(base: str, account: EmailPassword) -> tuple[dict[str, str], by
         "Accept": "application/json, text/plain, */*",
         "Referer": f"{base}/login/",
     }
-    body = json.dumps({"login": account.email, "password": account.password})
-    return headers, body.encode()
+    wish = {"login": account.email, "password": account.password}
+    return headers, json.dumps(wish, separators=(",", ":")).encode()
 
 
 def token_of(text: str, *, now: float) -> Token | None:

@@ -63,8 +63,11 @@ def failure_of(reply: Reply, *, deed: str, changes: bool, now: float) -> Qlogshi
             f"cannot {deed}: {outcome.detail}",
             hint="Use the e-mail and password of a Team administrator, or a token that is alive.",
         )
-    if 300 <= status < 400:
+    if 300 <= status < 400 and not changes:
         return DashboardUnreachable(f"cannot {deed}: {outcome.detail}", hint=_CHECK_ADDRESS)
+    if 300 <= status < 400:
+        # To another address, or to a page that shows what was done.
+        return unclear(deed, outcome.detail, changes=True)
     if status in _GATEWAY and changes:
         return unclear(deed, f"a gateway answered {status}", changes=True)
     if 400 <= status < 600:

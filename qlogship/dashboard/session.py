@@ -8,13 +8,11 @@ Nothing is logged here, and no secret gets into the answer of a `Reply`.
 
 from __future__ import annotations
 
-import html
-import json
+import re
 import threading
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import httpx
 
@@ -34,6 +32,7 @@ from qlogship.dashboard.auth import (
     token_of,
 )
 from qlogship.dashboard.exchange import Reply, Request
+from qlogship.dashboard.masking import masked
 from qlogship.dashboard.transport import Transport
 from qlogship.dashboard.wire import Wire
 
@@ -47,8 +46,7 @@ if TYPE_CHECKING:
 # A token file is read up to here.
 _TOKEN_FILE_MAX = 64 * 1024
 
-# A shorter secret is no secret, and blotting it out would eat numbers.
-_SECRET_MIN = 4
+_LOGIN_PAGE = re.compile(r"[^?#]*/login(?:[/.?#]|$)", re.IGNORECASE)
 
 # All that httpx raises for what may happen to a request.
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
@@ -131,14 +129,14 @@ class Session:
             if token is None:
                 return Reply(Answer(sent=False), login=login)
         reply = self._ask_with(token, request, sink)
-        if not is_unauthorized(reply.answer):
+        if not _refuses_token(reply.answer):
             return reply
         renewed, login = self._new_token()
         if renewed is None:
             return Reply(Answer(sent=False), login=login)
         if renewed.text != token.text or isinstance(self._credentials, EmailPassword):
             reply = self._ask_with(renewed, request, sink)
-        if is_unauthorized(reply.answer):
+        if _refuses_token(reply.answer):
             self._token = None
         return reply
 
@@ -250,33 +248,12 @@ class Session:
 
     def _masked(self, answer: Answer, secrets: Iterable[str] = ()) -> Answer:
         """Blot out password, token and `secrets`, which the other side may have repeated."""
-        body, location, detail = answer.body, answer.location, answer.detail
-        for form in self._secret_forms(secrets):
-            body = body.replace(form.encode(errors="surrogatepass"), b"***")
-            location = location.replace(form, "***")
-            detail = detail.replace(form, "***")
-        return replace(answer, body=body, location=location, detail=detail)
-
-    def _secret_forms(self, secrets: Iterable[str]) -> list[str]:
-        """Return what is secret as it is and as answers may spell it, the longest first."""
         known = [*secrets]
         if self._token is not None:
             known.append(self._token.text)
         if isinstance(self._credentials, EmailPassword):
             known.append(self._credentials.password)
-        forms = {
-            form
-            for secret in known
-            if len(secret) >= _SECRET_MIN
-            for form in (
-                secret,
-                json.dumps(secret)[1:-1],
-                json.dumps(secret, ensure_ascii=False)[1:-1],
-                quote(secret, safe="", errors="surrogatepass"),
-                html.escape(secret),
-            )
-        }
-        return sorted(forms, key=len, reverse=True)
+        return masked(answer, known)
 
 
 def is_success(status: int | None) -> bool:
@@ -284,9 +261,11 @@ def is_success(status: int | None) -> bool:
     return status is not None and 200 <= status < 300
 
 
-def is_unauthorized(answer: Answer) -> bool:
-    """Tell whether an answer refuses the token."""
-    return answer.status in {401, 403}
+def _refuses_token(answer: Answer) -> bool:
+    """Tell whether an answer sends away who has no live token; some point to the login page."""
+    if answer.status is None or not 300 <= answer.status < 400:
+        return answer.status in {401, 403}
+    return _LOGIN_PAGE.match(answer.location) is not None
 
 
 def _collect(response: httpx.Response, body: bytearray, limit: int) -> None:

@@ -180,7 +180,7 @@ def read_id(body: bytes) -> int | None:
 
 def read_page(body: bytes) -> UserPage | None:
     """Read a list of users; None when the answer is none."""
-    document = _json(body.decode("utf-8-sig", errors="replace"))
+    document = _unwrapped(_json(body.decode("utf-8-sig", errors="replace")))
     total: int | None = None
     if isinstance(document, dict):
         total = _count(document.get("totalCount"))
@@ -192,7 +192,12 @@ def read_page(body: bytes) -> UserPage | None:
 
 # The vendor's limits
 
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+# RFC 5321, 4.1.2, and RFC 6531 for letters beyond ASCII; without what is quoted before
+# the @ and without numbers for a host, which nobody logs in with.
+_WORD = r"[^\s@<>()\[\]\\,;:\".]+"
+_LABEL = r"\w(?:[\w-]*\w)?"
+_EMAIL = re.compile(rf"{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})*")
+_EMAIL_MAX = 254
 _NO_TEXT = "holds a character that cannot be sent"
 
 
@@ -226,7 +231,9 @@ def _faults_of_name(value: str) -> Iterator[str]:
 def _faults_of_email(value: str) -> Iterator[str]:
     if not value.strip():
         yield "must not be empty"
-    elif not _EMAIL.fullmatch(value) or not _is_line(value):
+    elif len(value) > _EMAIL_MAX:
+        yield f"must have {_EMAIL_MAX} characters at most; it has {len(value)}"
+    elif not _EMAIL.fullmatch(value) or not value.isprintable():
         yield f"must be an e-mail address, not {value[:80]!r}"
 
 
@@ -289,7 +296,8 @@ def _secrets_in(config: str) -> Iterator[str]:
 
 
 def _posted(path: str, value: object, *, secrets: tuple[str, ...] = ()) -> Request:
-    body = json.dumps(value, ensure_ascii=False).encode()
+    # Without blanks, as the vendor's page spells it.
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return Request(
         method="POST",
         path=path,
@@ -330,6 +338,17 @@ def _id_in(value: object, *, depth: int) -> int | None:
             if found:
                 return found.pop() if len(found) == 1 else None
     return None
+
+
+def _unwrapped(document: object) -> object:
+    """Return what is in the envelope of an answer, such as `data`; not beside an error."""
+    if not isinstance(document, dict) or "users" in document:
+        return document
+    inside = [name for name in _WRAPPER_KEYS if isinstance(document.get(name), dict | list)]
+    if len(inside) != 1:
+        return document
+    failed, _ = read_answer(json.dumps({**document, inside[0]: None}))
+    return None if failed else document[inside[0]]
 
 
 def _count(value: object) -> int | None:

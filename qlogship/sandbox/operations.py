@@ -118,6 +118,11 @@ class Login(Operation):
         reply.set_cookie(
             "jwt", self.premises.tokens.issue(options.email), path="/", httponly=True, samesite=None
         )
+        # The vendor's page has its reader look for a line in these very letters.
+        reply.raw_headers = [
+            (b"Set-Cookie" if name == b"set-cookie" else name, value)
+            for name, value in reply.raw_headers
+        ]
         return reply
 
     async def _read(self, request: Request) -> None:

@@ -4,8 +4,10 @@ Theory of operation. Who is there is asked first, with one listing, and an e-mai
 address that is there is never sent again: so an import that was killed at any
 moment is simply run once more. An answer that was lost is looked up in a new
 listing before anything else is sent; twice, with a pause between, because a request
-that looked lost may still be at work. What the dashboard refuses with an error of
-its own (5xx) is looked up once more at the end: some say so and have stored it.
+that looked lost may still be at work. Who asks for patience may have stored the user
+before, so that is looked up, too, before the user is sent again. What the dashboard
+refuses is looked up at the end: some speak of an error (5xx) and have stored it, or
+refuse an address that somebody else has brought there meanwhile.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ T = TypeVar("T")
 _ATTEMPTS: Final = 4
 _LONGEST_WAIT: Final = 30.0
 _BUSY: Final = frozenset({408, 425, 429, 503})
-"""Come again later: nothing was done."""
+"""Come again later."""
 _NOT_THERE: Final = frozenset({404, 405, 410})
 """There is no such door: it would be the same for every user."""
 _PAGE_SIZE: Final = 500
@@ -107,9 +109,7 @@ class Maker:
 
     def everybody(self, *, sort: str = "id", descending: bool = False) -> list[User]:
         """Return all users there are now, in the order that the dashboard gives them."""
-        users = self._patiently(lambda: self._list(sort, descending))
-        self._there = {same_email(user.email): user.id or None for user in users}
-        return users
+        return self._patiently(lambda: self._list(sort, descending))
 
     def find(self, email: str) -> Made | None:
         """Return who has this address, as far as was known at the last listing."""
@@ -127,29 +127,27 @@ class Maker:
         return made
 
     def make_one(self, user: NewUser) -> Made:
-        """Make a user as `make` does, and look at once whether an error 5xx was none."""
+        """Make a user as `make` does, and look at once whether a refusal was none."""
         made = self.make(user)
-        if _is_doubtful(made):
-            self.everybody()
-            found = self.find(user.email)
-            if found is not None:
-                return Made(Fate.ADDED, found.id, looked_up=True)
-        return made
+        if made.error is None:
+            return made
+        self.everybody()
+        return self._in_spite_of(made.error, user) or made
 
     def import_all(self, users: Iterable[FileUser]) -> Iterator[Result]:
         """Make the users of a file, in its order; yield each result as soon as it is known."""
-        doubtful = []
+        refused: list[tuple[FileUser, DashboardRefused]] = []
         for one in users:
             made = self.make(one.user)
-            if _is_doubtful(made):
-                doubtful.append(one)
+            if made.error is not None:
+                refused.append((one, made.error))
             yield Result(one, made)
-        if doubtful:
+        if refused:
             self.everybody()
-        for one in doubtful:
-            found = self.find(one.user.email)
+        for one, error in refused:
+            found = self._in_spite_of(error, one.user)
             if found is not None:
-                yield Result(one, Made(Fate.ADDED, found.id, looked_up=True))
+                yield Result(one, found)
 
     def remove(self, ids: Sequence[int]) -> None:
         """Delete users; those whose deletion got no answer are looked up and tried again."""
@@ -174,18 +172,30 @@ class Maker:
 
     def _list(self, sort: str, descending: bool) -> list[User]:  # noqa: FBT001
         page = self._dashboard.users_page(sort=sort, descending=descending, all_users=True)
-        if page.total is None or len(page.users) >= page.total:
-            return list(page.users)
-        # A dashboard that knows no `allUsers`, or caps it.
-        pages = self._dashboard.list_users(sort=sort, descending=descending, page_size=_PAGE_SIZE)
-        return list(pages)
+        users = list(page.users)
+        if page.total is None or len(users) < page.total:
+            # It may know no `allUsers`, or cap it.
+            pages = self._dashboard.list_users(
+                sort=sort, descending=descending, page_size=_PAGE_SIZE
+            )
+            users = max(users, list(pages), key=len)
+        self._there = {same_email(user.email): user.id or None for user in users}
+        return users
 
     def _create(self, user: NewUser) -> Made:
-        doubted = False
+        doubted = asked = False
+
+        def ask() -> Made:
+            nonlocal asked
+            if asked:
+                self._list("id", False)
+            found = self._found(user) if asked else None
+            asked = True
+            return found or Made(Fate.ADDED, self._dashboard.create_user(user))
+
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                number = self._patiently(lambda: self._dashboard.create_user(user))
-                return Made(Fate.ADDED, number)
+                return self._patiently(ask)
             except OutcomeUnknown as error:
                 doubted = True
                 found = self._look_up(user, attempt)
@@ -204,12 +214,25 @@ class Maker:
         """Return the user whose making got no answer, when the listing shows it."""
         for pause in (True, False):
             self.everybody()
-            found = self.find(user.email)
+            found = self._found(user)
             if found is not None:
-                return Made(Fate.ADDED, found.id, looked_up=True)
+                return found
             if pause:
                 self._pause(attempt)
         return None
+
+    def _found(self, user: NewUser) -> Made | None:
+        """Return the user who was sent before, when the last listing shows it."""
+        found = self.find(user.email)
+        return Made(Fate.ADDED, found.id, looked_up=True) if found is not None else None
+
+    def _in_spite_of(self, error: DashboardRefused, user: NewUser) -> Made | None:
+        """Return the user who was refused, when the last listing shows it.
+
+        An error of the dashboard's own may come after the deed; after any other one
+        it was somebody else's.
+        """
+        return self._found(user) if error.status >= 500 else self.find(user.email)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         """Ask a few times while nobody is there, or somebody asks for patience."""
@@ -231,11 +254,6 @@ class Maker:
 
     def _pause(self, attempt: int, retry_after: float | None = None) -> None:
         self._sleep(next_delay(attempt, random=self._random(), retry_after=retry_after))
-
-
-def _is_doubtful(made: Made) -> bool:
-    """Tell whether the dashboard spoke of an error of its own, which may come after the deed."""
-    return made.error is not None and made.error.status >= 500
 
 
 def _no_proof(error: OutcomeUnknown) -> DashboardUnreachable:

@@ -268,6 +268,28 @@ def test_a_failed_login_refuses_nothing_and_leaves_nothing_unknown(
     assert type(caught.value) is error
 
 
+@pytest.mark.parametrize("page", ["/login/", "https://company.ru/Login?next=/api/login"])
+def test_a_way_to_the_login_page_is_a_refused_token(page: str) -> None:
+    """Some dashboards send away whose token has expired, instead of saying so."""
+    with (
+        FarEnd(login(), reply("", status=302, Location=page), login("token-2"), reply("7")) as far,
+        TeamDashboard(url=far.url, credentials=ACCOUNT) as dashboard,
+    ):
+        assert dashboard.create_user(JOHN) == 7
+    assert far.requests[3].headers["authorization"] == "Bearer token-2"
+
+
+@pytest.mark.parametrize("page", ["/settings/users", "/relogin-reports", "/users?from=/login"])
+def test_a_redirect_after_a_change_leaves_it_unknown(page: str) -> None:
+    """It may point to a page that shows what was done."""
+    with (
+        dashboard_with(reply("", status=303, Location=page)) as (dashboard, far),
+        pytest.raises(OutcomeUnknown, match="303"),
+    ):
+        create(dashboard)
+    assert len(far.requests) == 1
+
+
 def test_a_redirect_is_not_followed() -> None:
     """Whatever stands there, it is not this dashboard."""
     with dashboard_with(reply("", status=302, Location="/login/")) as (dashboard, far):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -139,6 +140,9 @@ def test_files(
         ["calls", "--from", "today", "--tz", "Mars/Phobos"],
         ["calls", "--from", "2026-03-29 02:30", "--tz", "Europe/Berlin"],
         ["calls", "--from", "today", "--json"],
+        ["calls", "--from", "today", "--json", "-o", "-"],
+        ["calls", "--from", "today", "-o", "calls.tsv"],
+        ["agent-status", "--from", "today", "-o", "status.xlsx"],
     ],
 )
 def test_what_makes_no_sense(
@@ -149,6 +153,39 @@ def test_what_makes_no_sense(
         assert report(*arguments) == ExitCode.USAGE
         assert far.requests == []
     assert capfd.readouterr().out == "" or "--json" in arguments
+
+
+def test_a_format_that_is_said_may_have_any_name(tmp_path: Path) -> None:
+    """--format is stronger than the name of the file."""
+    out = tmp_path / "status.xlsx"
+    with far_end(tmp_path, reply(CSV)) as (far, report):
+        arguments = ("--from", "today", "-o", out, "--format", "tsv")
+        assert report("agent-status", *arguments) == ExitCode.DONE
+        assert far.paths[1].endswith("format=tsv")
+
+
+def test_a_dash_is_stdout(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`-o -` writes no file of that name."""
+    monkeypatch.chdir(tmp_path)
+    with far_end(tmp_path, reply(CSV)) as (_, report):
+        assert report("calls", "--from", "today", "-o", "-") == ExitCode.DONE
+    assert capfd.readouterr().out.encode() == CSV
+    assert not (tmp_path / "-").exists()
+
+
+def test_a_workbook_is_not_written_to_a_terminal_by_another_name(tmp_path: Path) -> None:
+    """A terminal that is named as a file is one."""
+    main_end, terminal = os.openpty()
+    try:
+        with far_end(tmp_path, reply(XLSX)) as (far, report):
+            arguments = ("--from", "today", "--format", "xlsx", "-o", os.ttyname(terminal))
+            assert report("calls", *arguments) == ExitCode.USAGE
+            assert far.requests == []
+    finally:
+        os.close(main_end)
+        os.close(terminal)
 
 
 def test_a_cut_answer_leaves_the_old_file(

@@ -280,6 +280,13 @@ def test_delete(desk: Desk) -> None:
     assert [row["id"] for row in desk.json("delete", 4, "--yes")["deleted"]] == [4]
 
 
+def test_delete_in_the_vendors_spelling(desk: Desk) -> None:
+    """IDs may be written as in the vendor's example."""
+    desk.users("import", desk.file(*map(agents.row, range(1, 5))))
+    assert desk.users("delete", "[2,3]", "4, 5", "--yes").code == ExitCode.DONE
+    assert desk.emails() == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -288,7 +295,9 @@ def test_delete(desk: Desk) -> None:
         ([2, 1, "--yes"], ["logs in with", "--own-account"]),
         (["--email", EMAIL.upper(), "--yes"], ["logs in with"]),
         ([2], ["--yes"]),
-        ([0, "--yes"], ["no user 0"]),
+        ([0, "--yes"], ["'0' is no ID", "nobody was"]),
+        (["2_0", "--yes"], ["'2_0' is no ID"]),
+        (["2,", "--yes"], ["'' is no ID"]),
     ],
 )
 def test_delete_refuses(desk: Desk, arguments: list[object], words: list[str]) -> None:

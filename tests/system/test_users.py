@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -100,7 +101,10 @@ def test_an_import_that_is_killed_twice(installation: Installation, dashboard: S
     assert not SECRET.search("".join(said))
 
 
-def test_an_import_that_is_interrupted(installation: Installation, dashboard: Sandbox) -> None:
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_import_that_is_interrupted(
+    installation: Installation, dashboard: Sandbox, *, as_json: bool
+) -> None:
     """Ctrl-C while an answer is awaited ends it with 130, and says how far it was and what next."""
     csv = installation.directory / "agents.csv"
     csv.write_text(agents.text(3))
@@ -111,7 +115,7 @@ def test_an_import_that_is_interrupted(installation: Installation, dashboard: Sa
         ]
     )
     with subprocess.Popen(
-        installation.command("users", "import", str(csv)),
+        installation.command("users", "import", str(csv), *(["--json"] if as_json else [])),
         env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -122,7 +126,11 @@ def test_an_import_that_is_interrupted(installation: Installation, dashboard: Sa
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert process.returncode == ExitCode.INTERRUPTED
-    assert out == "Successfully added user #1 from csv with ID 2\n"
+    if as_json:
+        told = json.loads(out)
+        assert (told["ok"], told["added"], told["not_tried"]) == (False, 1, 2)
+    else:
+        assert out == "Successfully added user #1 from csv with ID 2\n"
     assert "1 user added, 0 already there, 0 failed, 2 not tried. Run the same command" in err
 
 

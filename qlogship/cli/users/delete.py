@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
     from qlogship.dashboard import User
 
+_ID = re.compile(r"[1-9][0-9]{0,17}")
+
 
 def delete(  # noqa: PLR0917 -- typer calls it by name
     ids: Annotated[
-        list[int] | None,
-        typer.Argument(metavar="ID…", help="The users' numbers.", show_default=False),
+        list[str] | None,
+        typer.Argument(
+            metavar="ID…", help="The users' numbers, such as 4, or 2,4,7.", show_default=False
+        ),
     ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -50,7 +55,7 @@ def delete(  # noqa: PLR0917 -- typer calls it by name
 
     All of those who are named are deleted, or, when one is not there, none.
     """
-    numbers, addresses = list(dict.fromkeys(ids or [])), list(email or [])
+    numbers, addresses = _numbers(ids or []), list(email or [])
     if not numbers and not addresses:
         raise UsageError("nobody is named", hint="Name users by ID, or with --email ADDRESS.")
     settings = load(config, environ=os.environ).settings
@@ -72,6 +77,18 @@ def delete(  # noqa: PLR0917 -- typer calls it by name
         for user in found:
             output.print_text(output.printable(f"Deleted user {_called(user)}."))
     return ExitCode.DONE
+
+
+def _numbers(words: Sequence[str]) -> list[int]:
+    """Return the IDs in `4` or, as the vendor's page writes them, `[2,4,7]`, each once."""
+    parts = [part.strip() for word in words for part in word.strip().strip("[]").split(",")]
+    wrong = [part for part in parts if not _ID.fullmatch(part)]
+    if wrong:
+        raise UsageError(
+            f"{wrong[0]!r} is no ID of a user; nobody was deleted",
+            hint="Write IDs as `qlogship users list` shows them, such as 4, or 2,4,7.",
+        )
+    return [int(part) for part in dict.fromkeys(parts)]
 
 
 def _named(users: Sequence[User], numbers: Sequence[int], addresses: Sequence[str]) -> list[User]:

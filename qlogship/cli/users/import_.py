@@ -104,8 +104,10 @@ def _import(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
                     _tell(result)
                 meter.show(len(results), len(found.users))
     except KeyboardInterrupt:
-        sys.stderr.write("\n")  # behind the ^C
+        output.end_line()
         output.print_note(f"{_how_far(results, found)} {_AGAIN}")
+        if as_json:
+            _print_document(results.values(), found, None)
         raise
     except QlogshipError as stopped:
         error = stopped
@@ -229,12 +231,13 @@ def _print_document(results: Any, found: UserFile, error: QlogshipError | None) 
     ]
     tally = {fate: sum(row["result"] == fate for row in rows) for fate in ("added", "present")}
     failed = len(rows) - sum(tally.values())
+    left = len(found.users) - len(rows)
     document: dict[str, Any] = {
-        "ok": error is None and not failed,
+        "ok": error is None and not failed and not left,
         "encoding": found.encoding,
         **tally,
         "failed": failed,
-        "not_tried": len(found.users) - len(rows),
+        "not_tried": left,
         "rows": rows,
     }
     if error is not None:

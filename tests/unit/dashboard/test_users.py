@@ -13,6 +13,7 @@ from qlogship.dashboard.users import (
     NewUser,
     Role,
     User,
+    UserPage,
     delete_request,
     list_request,
     read_id,
@@ -64,6 +65,17 @@ def test_a_user_within_the_limits_has_no_faults() -> None:
         ("email", "a@b@c", "must be an e-mail address, not 'a@b@c'"),
         ("email", "a b@c.d", "must be an e-mail address, not 'a b@c.d'"),
         ("email", "@c.d", "must be an e-mail address, not '@c.d'"),
+        ("email", "a@c,d", "must be an e-mail address, not 'a@c,d'"),
+        ("email", "a;b@c.d", "must be an e-mail address, not 'a;b@c.d'"),
+        ("email", "<a@c.d>", "must be an e-mail address, not '<a@c.d>'"),
+        ("email", "a@c..d", "must be an e-mail address, not 'a@c..d'"),
+        ("email", "a@.c.d", "must be an e-mail address, not 'a@.c.d'"),
+        ("email", "a@c.d.", "must be an e-mail address, not 'a@c.d.'"),
+        ("email", "a@c-.d", "must be an e-mail address, not 'a@c-.d'"),
+        ("email", ".a@c.d", "must be an e-mail address, not '.a@c.d'"),
+        ("email", "a..b@c.d", "must be an e-mail address, not 'a..b@c.d'"),
+        ("email", "a@c.d\u200b", "must be an e-mail address, not 'a@c.d\\u200b'"),
+        ("email", f"a@{'c' * 253}", "must have 254 characters at most; it has 255"),
         ("password", "", "must have 6 to 256 characters; it is empty"),
         ("password", "12345", "must have 6 to 256 characters; it has 5"),
         ("password", "x" * 257, "must have 6 to 256 characters; it has 257"),
@@ -133,7 +145,7 @@ def test_a_user_is_sent_as_the_vendor_writes_one() -> None:
 
 def test_ids_are_sent_as_a_list() -> None:
     """One id is a list too."""
-    assert delete_request([2, 4, 7]).content == (b"[2, 4, 7]",)
+    assert delete_request([2, 4, 7]).content == (b"[2,4,7]",)
     assert delete_request([1]).content == (b"[1]",)
 
 
@@ -273,3 +285,21 @@ def test_what_is_no_list_of_users_is_none(answer: str) -> None:
     empty = read_page(b'{"totalCount": 0, "users": []}')
     assert empty is not None
     assert empty.users == ()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"status": "ok", "data": {"totalCount": 3, "users": [{"id": 5}]}}',
+        '{"result": {"users": [{"id": "5"}], "totalCount": "3"}, "error": null}',
+    ],
+)
+def test_a_list_in_an_envelope_is_read(answer: str) -> None:
+    """What stands around the list says nothing."""
+    assert read_page(answer.encode()) == UserPage((User(id=5),), 3)
+
+
+def test_an_envelope_that_speaks_of_a_failure_holds_no_list() -> None:
+    """Nobody may be taken for absent because a question failed."""
+    assert read_page(b'{"status": "error", "data": []}') is None
+    assert read_page(b'{"error": "no access", "data": {"users": []}}') is None

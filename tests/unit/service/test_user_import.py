@@ -44,7 +44,11 @@ def refused(status: int, *, retry_after: float | None = None) -> Callable[[], No
 
 @dataclass
 class Dashboard:
-    """Users in memory; `before` and `after` making one, the next of these happens."""
+    """Users in memory; `before` and `after` making one, the next of these happens.
+
+    An address that is there is refused with the status `taken`, unless addresses are
+    not kept `apart`. `counts`: how many users there are is told.
+    """
 
     users: list[User] = field(default_factory=list)
     before: list[Callable[[], None] | None] = field(default_factory=list)
@@ -54,6 +58,9 @@ class Dashboard:
     late: list[User] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     cap: int | None = None
+    counts: bool = True
+    apart: bool = True
+    taken: int = 500
 
     def users_page(
         self, *, sort: str = "id", descending: bool = False, all_users: bool = False
@@ -64,7 +71,7 @@ class Dashboard:
         listed = tuple(self.users)
         self.users += self.late
         self.late = []
-        return UserPage(listed[: self.cap], len(listed))
+        return UserPage(listed[: self.cap], len(listed) if self.counts else None)
 
     def list_users(
         self, *, sort: str = "id", descending: bool = False, page_size: int = 20
@@ -74,11 +81,11 @@ class Dashboard:
         yield from self.users
 
     def create_user(self, user: NewUser) -> int:
-        """Make a user as the vendor does: an address that is there is an error 500."""
+        """Make a user; as the vendor does, an address that is there is an error 500."""
         self.log.append(f"create {user.email}")
         happen(self.before)
-        if any(one.email.lower() == user.email.lower() for one in self.users):
-            refused(500)()
+        if self.apart and user.email.lower() in (one.email.lower() for one in self.users):
+            refused(self.taken)()
         self.users.append(User(id=len(self.users) + 1, email=user.email))
         happen(self.after)
         return len(self.users)
@@ -150,6 +157,26 @@ def test_a_lost_answer_is_looked_up(*, stored: bool) -> None:
     sent = dashboard.log.index("create user2@example.com")
     assert dashboard.log[sent + 1] == "list"
     assert dashboard.log.count("create user2@example.com") == (1 if stored else 2)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 503])
+def test_who_asks_for_patience_may_have_stored_it(status: int) -> None:
+    """Before a user is sent again the listing is asked, where nothing keeps addresses apart."""
+    dashboard = Dashboard(after=[None, refused(status)], apart=False)
+    assert fates(run(dashboard)) == [("added", 1), ("added", 2), ("added", 3)]
+    assert dashboard.emails() == [f"user{n}@example.com" for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_somebody_else_was_quicker(status: int) -> None:
+    """An address that is refused, and is there in the end, counts as there already."""
+    dashboard = Dashboard(taken=status)
+
+    def add() -> None:
+        dashboard.users.append(User(id=50, email="user2@example.com"))
+
+    dashboard.before = [None, add]
+    assert fates(run(dashboard)) == [("added", 1), ("present", 50), ("added", 3)]
 
 
 def test_a_request_that_is_late() -> None:
@@ -245,9 +272,11 @@ def test_what_concerns_everybody_stops_it() -> None:
         assert len(dashboard.log) == 2
 
 
-def test_a_listing_that_is_cut_is_read_in_pages() -> None:
-    """A dashboard that does not send all users at once is asked for page after page."""
-    dashboard = Dashboard([User(id=n, email=f"user{n}@example.com") for n in (1, 2, 3)], cap=1)
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_listing_that_is_cut_is_read_in_pages(*, counts: bool) -> None:
+    """A dashboard that may not send all users at once is asked for page after page."""
+    users = [User(id=n, email=f"user{n}@example.com") for n in (1, 2, 3)]
+    dashboard = Dashboard(users, cap=1, counts=counts)
     assert {fate for fate, _ in fates(run(dashboard))} == {"present"}
     assert dashboard.log == ["list", "pages"]
 
