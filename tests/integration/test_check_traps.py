@@ -273,6 +273,21 @@ TRAPS: Final[dict[str, tuple[Callable[[Sound], object], list[tuple[str, Level]]]
         lambda sound: sound.with_options("create 0640 no-such-user root", without=["create"]),
         [("rotation.faulty", WARNING)],
     ),
+    "create with an unknown number": (
+        lambda sound: sound.with_options(f"create 0640 {'9' * 5000} 4242424", without=["create"]),
+        [("rotation.faulty", WARNING)],
+    ),
+    "a comment behind a number": (
+        lambda sound: sound.with_options("rotate 30 # a month", without=["rotate 30"]),
+        [("rotation.faulty", WARNING)],
+    ),
+    "queue_log off, behind an include": (
+        both(
+            lambda sound: plant(sound.asterisk / "files.conf", "[logfiles]\nfull => notice\n"),
+            logger("#include files.conf\nqueue_log = no"),
+        ),
+        [("asterisk.queue-log-off", PROBLEM)],
+    ),
     "olddir": (
         lambda sound: sound.with_options("olddir /var/log/archive"),
         [("rotation.olddir", PROBLEM)],
