@@ -195,6 +195,10 @@ TRAPS: Final[dict[str, tuple[Callable[[Sound], object], list[tuple[str, Level]]]
         [("settings.doubt", WARNING)],
     ),
     "settings for all to write": (mode("settings", 0o666), [("settings.writable", WARNING)]),
+    "settings in a directory for all to write": (
+        lambda sound: sound.settings.parent.chmod(0o777),
+        [("settings.writable", WARNING)],
+    ),
     "password for all to read": (mode("password", 0o644), [("secret.fault", PROBLEM)]),
     "no password": (lambda sound: sound.password.unlink(), [("secret.fault", PROBLEM)]),
     "no user": (unit(User="qlogship-nobody"), [("user.missing", PROBLEM)]),
@@ -333,6 +337,10 @@ TRAPS: Final[dict[str, tuple[Callable[[Sound], object], list[tuple[str, Level]]]
     ),
     "state for all to enter": (mode("state", 0o755), [("state.open", WARNING)]),
     "state that cannot be written": (mode("state", 0o500), [("state.not-writable", PROBLEM)]),
+    "state that is a file": (
+        both(lambda sound: shutil.rmtree(sound.state), lambda sound: plant(sound.state, "")),
+        [("state.damaged", PROBLEM)],
+    ),
     "damaged database": (
         lambda sound: plant(sound.state / "qlogship.db", "no database"),
         [("state.damaged", PROBLEM)],
