@@ -62,7 +62,7 @@ def _value(text: str) -> object:
     """Read a number or a list as in the settings file; what is neither stays text."""
     try:
         document = tomllib.loads(f"value = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # no TOML, or a number of thousands of digits
         return text
     return document["value"] if len(document) == 1 else text
 

@@ -7,7 +7,9 @@ What a value may be is not known here.
 from __future__ import annotations
 
 import math
+import os
 import re
+import stat
 import tomllib
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -62,7 +64,12 @@ class SettingsFile:
 def read(path: Path) -> SettingsFile:
     """Read a settings file; whatever is wrong with it ends up in `faults`."""
     try:
-        with path.open("rb") as file:
+        # A pipe must not hang us: it is opened without waiting, then refused.
+        with open(path, "rb", opener=_without_waiting) as file:
+            if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+                return _unusable(
+                    path, str(path), "this is a pipe", "Name a file: it is read again."
+                )
             data = file.read(MAX_FILE_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return replace(_unusable(path, str(path), *_missing(path)), missing=True)
@@ -93,6 +100,12 @@ def read(path: Path) -> SettingsFile:
         )
     except RecursionError:
         return _unusable(path, str(path), "this is no TOML: too many brackets", "Correct the file.")
+    except ValueError:  # Python reads no number of more than 4300 digits
+        return _unusable(path, str(path), "a number in it is too long", "Correct the file.")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _unusable(path: Path, place: str, problem: str, remedy: str) -> SettingsFile:

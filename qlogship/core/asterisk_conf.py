@@ -22,71 +22,65 @@ _TRUE: Final = frozenset({"yes", "true", "y", "t", "1", "on"})  # ast_true, main
 @dataclass(slots=True)
 class _Section:
     is_template: bool
-    parents: tuple[str, ...] = ()
-    values: list[tuple[str, str]] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)
 
 
 class Conf:
     """What a configuration file says, its includes in their places.
 
     Names are compared without regard to case, and of several values the first
-    one counts (ast_variable_retrieve). A template, `[name](!)`, says nothing by
-    itself.
+    one counts (ast_variable_retrieve); what a section is made from comes before its
+    own values (ast_category_inherit). A template, `[name](!)`, says nothing by itself.
     """
 
     def __init__(self, text: str, *, include: Callable[[str], Iterable[str]]) -> None:
         """Read `text`; `include` returns the texts of the files that an include names."""
         self._sections: dict[str, list[_Section]] = {}
-        self._current: _Section | None = None
+        self._last: _Section | None = None
         self._include = include
         self._read(text, depth=0)
 
     def get(self, section: str, name: str) -> str | None:
         """Return a value, None when there is none."""
-        return next((value for key, value in self.values(section) if key == name.lower()), None)
+        found = self._first(section)
+        return found.values.get(name.lower()) if found is not None else None
 
-    def values(self, section: str) -> Iterator[tuple[str, str]]:
-        """Yield names, in small letters, and values of a section and of those it is made from."""
-        for one in self._sections.get(section.lower(), ()):
-            if not one.is_template:
-                yield from self._values(one, depth=0)
-                return
-
-    def _values(self, section: _Section, *, depth: int) -> Iterator[tuple[str, str]]:
-        yield from section.values
-        if depth < _DEPTH_MAX:
-            for parent in section.parents:
-                for one in self._sections.get(parent, ())[:1]:
-                    yield from self._values(one, depth=depth + 1)
+    def _first(self, name: str, *, template_too: bool = False) -> _Section | None:
+        sections = self._sections.get(name.lower(), ())
+        return next((one for one in sections if template_too or not one.is_template), None)
 
     def _read(self, text: str, *, depth: int) -> None:
+        """Read one file. It goes on with the section that is open, and opens none for others."""
+        section = self._last
         for line in _without_comments(text):
             if line.startswith("["):
-                self._open(line)
+                section = self._opened(line) or section
             elif line.startswith("#"):
                 if depth < _DEPTH_MAX:
                     for included in self._included(line):
                         self._read(included, depth=depth + 1)
-            elif self._current is not None and "=" in line:
+            elif section is not None and "=" in line:
                 name, _, value = line.partition("=")
                 # `name => value`, and `name += value`, which counts as one more value.
-                value = value.removeprefix(">")
-                self._current.values.append((name.rstrip(" \t+").lower(), value.strip()))
+                value = value.removeprefix(">").strip()
+                section.values.setdefault(name.rstrip(" \t+").lower(), value)
 
-    def _open(self, line: str) -> None:
+    def _opened(self, line: str) -> _Section | None:
+        """Return the section of a header, made from those it names; None when it is none."""
         name, closed, rest = line[1:].partition("]")
         if not closed:
-            return
-        words = []
-        if rest.strip().startswith("("):
-            words = [word.strip().lower() for word in rest.strip()[1:].partition(")")[0].split(",")]
-        same = self._sections.setdefault(name.strip().lower(), [])
-        if "+" in words and same:
-            self._current = same[-1]
-            return
-        parents = tuple(word for word in words if word not in {"", "!", "+"})
-        self._current = _Section("!" in words, parents)
-        same.append(self._current)
+            return None
+        words = rest[1:].partition(")")[0].split(",") if rest.startswith("(") else []
+        section = self._first(name) if "+" in words else None
+        if section is None:
+            section = _Section("!" in words)
+            self._sections.setdefault(name.lower(), []).append(section)
+        for word in words:
+            parent = self._first(word, template_too=True)
+            if parent is not None:
+                section.values = parent.values | section.values
+        self._last = section
+        return section
 
     def _included(self, line: str) -> Iterable[str]:
         word, _, name = line[1:].partition(" ")

@@ -55,8 +55,8 @@ _IDLE: Final = frozenset(
 )
 _IDLE_VALUES: Final = frozenset(
     {
-        *("size", "minsize", "maxsize", "minage", "start", "mail", "shredcycles", "taboopat"),
-        *("compressoptions", "uncompresscmd", "createolddir", "errors", "prefix"),
+        *("mail", "taboopat", "compressoptions", "uncompresscmd", "createolddir"),
+        *("errors", "prefix"),
     }
 )
 
@@ -67,9 +67,17 @@ _TABOO: Final = (
     *(".dpkg-bak", ".dpkg-del", ".dpkg-tmp", ".cfbak"),
 )
 
+# What a number may be: a comment behind it is none, and spoils the stanza.
+_NUMBERS: Final[Mapping[str, re.Pattern[str]]] = {
+    **dict.fromkeys(("maxage", "minage", "start", "shredcycles"), re.compile(r"[0-9]{1,9}")),
+    **dict.fromkeys(("size", "minsize", "maxsize"), re.compile(r"[0-9]+[kMG]?")),
+    "rotate": re.compile(r"-1|[0-9]{1,9}"),
+}
+_VALUED: Final = frozenset({*_TEXTS, *_IDLE_VALUES, *_NUMBERS, "create", "su"})
+
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _NAME: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^\s{"']+)|(\{))""")
-_OCTAL: Final = re.compile(r"[0-7]{3,4}")
+_OCTAL: Final = re.compile(r"[0-7]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +181,12 @@ class Logrotate:
         if value.endswith("}"):
             lines.push("}")
             value = value[:-1].strip()
+        if word not in _VALUED:
+            self.complaints.append(f"{file}:{lines.number}: unknown option {word!r}")
+            return options
         changed = _valued(options, word, value)
         if changed is None:
-            if word not in _IDLE_VALUES:
-                self.complaints.append(f"{file}:{lines.number}: unknown option {word!r}")
+            self.complaints.append(f"{file}:{lines.number}: {word} {value}")
             return options
         return changed
 
@@ -230,26 +240,30 @@ def _names(line: str) -> tuple[list[str], bool, str]:
 
 
 def _valued(options: Options, word: str, value: str) -> Options | None:
-    """Return the options with one that has a value; None for one that is not known."""
-    if word in _TEXTS:
-        text: dict[str, Any] = {word: value.strip("\"'")}
-        return replace(options, **text)
-    match word:
-        case "create":
-            return replace(options, create=_ownership(value))
-        case "su":
-            return replace(options, su=_ownership(value))
-        case "rotate" | "maxage":
-            number = value.partition("#")[0].strip()
-            if number.removeprefix("-").isdecimal():
-                count: dict[str, Any] = {word: int(number)}
-                return replace(options, **count)
-    return None
+    """Return the options with one that has a value; None when logrotate refuses the value."""
+    changed: dict[str, Any] = {}
+    if word in _NUMBERS:
+        if _NUMBERS[word].fullmatch(value) is None:
+            return None
+        if word in {"rotate", "maxage"}:
+            changed[word] = int(value)
+    elif word in _TEXTS:
+        if word == "olddir" and len(value.split()) != 1:
+            return None
+        changed[word] = value.strip("\"'")
+    elif word in {"create", "su"}:
+        owner = _ownership(value)
+        if owner is None or (word == "su" and owner.group is None):
+            return None
+        changed[word] = owner
+    return replace(options, **changed)
 
 
-def _ownership(value: str) -> Ownership:
-    """Read `[MODE] [USER [GROUP]]`."""
-    words = value.partition("#")[0].split()
+def _ownership(value: str) -> Ownership | None:
+    """Read `[MODE] [USER [GROUP]]`; None when there is more."""
+    words = value.split()
     mode = int(words.pop(0), 8) if words and _OCTAL.fullmatch(words[0]) else None
+    if len(words) > 2:
+        return None
     user, group, *_ = *words, None, None
     return Ownership(mode, user, group)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from posixpath import normpath
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -110,9 +111,8 @@ def rotated_paths(path: str, options: Options) -> tuple[str, ...]:
     """
     directory, _, name = path.rpartition("/")
     if options.olddir:
-        directory = (
-            options.olddir if options.olddir.startswith("/") else f"{directory}/{options.olddir}"
-        )
+        absolute = options.olddir.startswith("/")
+        directory = normpath(options.olddir if absolute else f"{directory}/{options.olddir}")
     tail = ""
     if options.extension and name.endswith(options.extension):
         name, tail = name.removesuffix(options.extension), options.extension
@@ -133,19 +133,23 @@ def _date(form: str) -> str:
 
 
 # What makes Asterisk open its log files anew: a word to it, to its service, or SIGHUP.
+_HUP: Final = r"(?:HUP\b|-1\b|(?:-s|--signal)[ =]?1\b)"
 _RELOADS: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"logger[\s-]+(?:reload|rotate)\b",  # -rx 'logger reload'; Debian's init script
+        r"logger[\s\\-]+(?:reload|rotate)\b",  # -rx 'logger reload'; Debian's init script
         r"asterisk\b.*-r?x\s*[\"']?\s*(?:(?:core|module)\s+)?reload(?:\s+logger)?\s*(?:[\"';|&>]|$)",
+        r"asterisk\b.*-r?x\s*[\"']?\s*core\s+restart\b",
         r"\b(?:systemctl|service|invoke-rc\.d|rc-service)\b.*\b(?:reload|restart)\b.*asterisk",
         r"\b(?:service|invoke-rc\.d|rc-service|init\.d/)\s*asterisk\b.*(?:reload|restart)\b",
-        r"\bfwconsole\s+(?:reload|restart)\b",
-        r"\bkill(?:all)?\b.*(?:HUP\b|-1\b).*asterisk",
-        r"asterisk.*\bkill\b.*(?:HUP\b|-1\b)",
-        r"\bpkill\b.*(?:HUP\b|-1\b).*asterisk",
+        r"\b(?:fwconsole|amportal)\s+(?:a\s+)?(?:r|reload|restart)\b",
+        rf"\b(?:kill(?:all)?|pkill|start-stop-daemon)\b.*{_HUP}.*asterisk",
+        rf"asterisk.*\bkill\b.*{_HUP}",
     )
 )
+
+# Behind a blank, the rest of a line of a shell script says nothing.
+_COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 
 
 def makes_asterisk_reopen(options: Options) -> bool | None:
@@ -155,10 +159,10 @@ def makes_asterisk_reopen(options: Options) -> bool | None:
     """
     scripts = [options.scripts.get(name, "") for name in ("postrotate", "lastaction")]
     lines = [
-        line.strip()
+        said
         for script in scripts
         for line in script.replace("\\\n", " ").split("\n")
-        if line.strip() and not line.strip().startswith("#")
+        if (said := _COMMENT.sub("", line).strip())
     ]
     if any(pattern.search(line) for pattern in _RELOADS for line in lines):
         return True

@@ -195,6 +195,10 @@ TRAPS: Final[dict[str, tuple[Callable[[Sound], object], list[tuple[str, Level]]]
         [("settings.doubt", WARNING)],
     ),
     "settings for all to write": (mode("settings", 0o666), [("settings.writable", WARNING)]),
+    "settings in a directory for all to write": (
+        lambda sound: sound.settings.parent.chmod(0o777),
+        [("settings.writable", WARNING)],
+    ),
     "password for all to read": (mode("password", 0o644), [("secret.fault", PROBLEM)]),
     "no password": (lambda sound: sound.password.unlink(), [("secret.fault", PROBLEM)]),
     "no user": (unit(User="qlogship-nobody"), [("user.missing", PROBLEM)]),
@@ -273,6 +277,21 @@ TRAPS: Final[dict[str, tuple[Callable[[Sound], object], list[tuple[str, Level]]]
         lambda sound: sound.with_options("create 0640 no-such-user root", without=["create"]),
         [("rotation.faulty", WARNING)],
     ),
+    "create with an unknown number": (
+        lambda sound: sound.with_options(f"create 0640 {'9' * 5000} 4242424", without=["create"]),
+        [("rotation.faulty", WARNING)],
+    ),
+    "a comment behind a number": (
+        lambda sound: sound.with_options("rotate 30 # a month", without=["rotate 30"]),
+        [("rotation.faulty", WARNING)],
+    ),
+    "queue_log off, behind an include": (
+        both(
+            lambda sound: plant(sound.asterisk / "files.conf", "[logfiles]\nfull => notice\n"),
+            logger("#include files.conf\nqueue_log = no"),
+        ),
+        [("asterisk.queue-log-off", PROBLEM)],
+    ),
     "olddir": (
         lambda sound: sound.with_options("olddir /var/log/archive"),
         [("rotation.olddir", PROBLEM)],
@@ -318,6 +337,10 @@ TRAPS: Final[dict[str, tuple[Callable[[Sound], object], list[tuple[str, Level]]]
     ),
     "state for all to enter": (mode("state", 0o755), [("state.open", WARNING)]),
     "state that cannot be written": (mode("state", 0o500), [("state.not-writable", PROBLEM)]),
+    "state that is a file": (
+        both(lambda sound: shutil.rmtree(sound.state), lambda sound: plant(sound.state, "")),
+        [("state.damaged", PROBLEM)],
+    ),
     "damaged database": (
         lambda sound: plant(sound.state / "qlogship.db", "no database"),
         [("state.damaged", PROBLEM)],

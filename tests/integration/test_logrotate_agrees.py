@@ -47,11 +47,24 @@ def options(conf: Path, log: Path) -> Options:
     return found.matching([str(log)])[0].options
 
 
+def rehearsed(conf: Path) -> str:
+    """Return what logrotate says that it would do."""
+    if shutil.which("logrotate") is None:
+        pytest.skip("logrotate is not installed")
+    conf.chmod(0o600)
+    done = subprocess.run(
+        ["logrotate", "--debug", "--force", "--state", conf.with_name("state"), conf],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.stderr
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_it_agrees(case: str, tmp_path: Path) -> None:
     """How many files are kept, how they are made, and what they are called is the same."""
-    if shutil.which("logrotate") is None:
-        pytest.skip("logrotate is not installed")
     log = tmp_path / "asterisk" / "queue_log"
     log.parent.mkdir(mode=0o755)
     log.write_bytes(b"1700000000|NONE|NONE|NONE|QUEUESTART|\n")
@@ -62,15 +75,7 @@ def test_it_agrees(case: str, tmp_path: Path) -> None:
         text = text.replace(owner, f"{ME} {MY_GROUP}\n")
     conf = tmp_path / "logrotate.conf"
     conf.write_text(text)
-    conf.chmod(0o600)
-    done = subprocess.run(
-        ["logrotate", "--debug", "--force", "--state", tmp_path / "state", conf],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    said = re.split(r"^rotating pattern: ", done.stderr, flags=re.MULTILINE)[1:]
+    said = re.split(r"^rotating pattern: ", rehearsed(conf), flags=re.MULTILINE)[1:]
     (ours,) = [one for one in said if f"rotating log {log}," in one]
     read = options(conf, log)
 
@@ -85,3 +90,25 @@ def test_it_agrees(case: str, tmp_path: Path) -> None:
     if renamed is not None:
         assert ("/old/" in renamed[1]) is bool(read.olddir)
         assert bool(re.search(r"-\d{8}$", renamed[1])) is read.dateext
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("rotate 3 # weeks", "rotate -5", "rotate", "maxage 2w", "size 1T", "maxsize 1M # x"),
+        *("minage x", "olddir old # x", "create 640 root root # x", "create 0999 root root"),
+        *("su root", "su root root # x"),
+        *("rotate 3", "rotate = 3", "rotate -1", "maxage 3", "size 1M", "size=5k", "daily # x"),
+        *("create", "create 64 root root", "create 640 root", "compress # x", "olddir old"),
+    ],
+)
+def test_it_refuses_the_same_values(line: str, tmp_path: Path) -> None:
+    """A value with which logrotate does not rotate is complained of, and no other one."""
+    log = tmp_path / "queue_log"
+    log.write_bytes(b"")
+    (tmp_path / "old").mkdir()
+    conf = tmp_path / "logrotate.conf"
+    conf.write_text(f"{log} {{\n{line}\n}}\n")
+    refused = "error: found error in" in rehearsed(conf)
+    found = Logrotate(str(conf), conf.read_text(), include=lambda _: [])
+    assert bool(found.complaints) is refused

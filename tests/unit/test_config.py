@@ -815,6 +815,7 @@ def test_fault_broken_bytes_in_the_environment(place: Place) -> None:
         ("QLOGSHIP_BATCH__LINGER", "abc", '"abc" is no number', "Give a number from 0.0"),
         ("QLOGSHIP_BATCH__LINGER", "", '"" is no number', "Give a number from 0.0"),
         ("QLOGSHIP_BATCH__LINGER", "3\nhold = 4", "is no number", "Give a number from 0.0"),
+        ("QLOGSHIP_BATCH__LINGER", "9" * 5000, "is no number", "Give a number from 0.0"),
         ("QLOGSHIP_BATCH__LINGER", "-1", "-1 is out of range", "Give a number from 0.0"),
         ("QLOGSHIP_BATCH__MAX_BYTES", "1e6", "is no whole number", "Give a number from 1_000"),
         ("QLOGSHIP_SOURCE__ARCHIVES", "/x", '"/x" is no list', "Give a list of texts"),
@@ -874,6 +875,15 @@ def test_fault_file_is_a_directory(tmp_path: Path) -> None:
     assert fault == Fault(str(tmp_path), "this is a directory", "Name the settings file in it.")
 
 
+def test_fault_file_is_a_pipe(place: Place) -> None:
+    """A pipe is refused, and nobody waits for its writer."""
+    os.mkfifo(place.path)
+
+    (fault,) = examine(place.path, environ={}).faults
+
+    assert fault == Fault(str(place.path), "this is a pipe", "Name a file: it is read again.")
+
+
 def test_fault_file_unreadable(place: Place) -> None:
     """A settings file that may not be read is a fault, and nothing is called missing."""
     place.path.write_text(place.good)
@@ -914,6 +924,7 @@ def test_fault_file_name_with_nul() -> None:
         (b"[log]\n[log]\n", ": line 2, column 5", "no TOML: cannot declare", "Correct the line"),
         (b'[log]\nlevel = "', ": end of document", "no TOML: unterminated", "Correct the line"),
         (b"x = " + b"[" * 5000, "", "too many brackets", "Correct the file"),
+        (b"[batch]\nlinger = " + b"9" * 5000, "", "a number in it is too long", "Correct the file"),
         (b"#" * (1024 * 1024 + 1), "", "larger than 1 MiB", "Name a settings file instead."),
     ],
 )

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from qlogship.dashboard.reach import Reach
     from qlogship.errors import Fault
 
-# Longer than a slow answer, shorter than the patience of whoever typed the command.
-_TIMEOUT = 15.0
+# Longer than a slow answer, shorter than the patience of whoever typed the command. The login,
+# which comes after an answer, has as long once more.
+_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ def gather(machine: Machine, settings: SettingsFacts) -> NetworkFacts | None:
     if reach.failed is None and usable and settings.secrets_seen:
         from qlogship.service.build import dashboard as client
 
-        with client(settings.settings) as door:
+        limited = dashboard.model_copy(update={"timeout": timeout})
+        with client(settings.settings.model_copy(update={"dashboard": limited})) as door:
             login = door.log_in()
     return NetworkFacts(dashboard.url, reach, login, credentials=usable)

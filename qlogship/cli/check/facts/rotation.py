@@ -140,14 +140,19 @@ def _owner(named: Ownership | None) -> Owner:
         return Owner()
     uid = gid = None
     unknown = []
+    # A number, too, must be that of a user or a group that exists.
     if named.user is not None:
+        by_number = named.user.isdecimal()
         try:
-            uid = int(named.user) if named.user.isdecimal() else pwd.getpwnam(named.user).pw_uid
-        except KeyError:
+            user = pwd.getpwuid(int(named.user)) if by_number else pwd.getpwnam(named.user)
+            uid = user.pw_uid
+        except (KeyError, ValueError):  # there is no such one, or no such number
             unknown.append(named.user)
     if named.group is not None:
+        by_number = named.group.isdecimal()
         try:
-            gid = int(named.group) if named.group.isdecimal() else grp.getgrnam(named.group).gr_gid
-        except KeyError:
+            group = grp.getgrgid(int(named.group)) if by_number else grp.getgrnam(named.group)
+            gid = group.gr_gid
+        except (KeyError, ValueError):
             unknown.append(named.group)
     return Owner(uid, gid, tuple(unknown))

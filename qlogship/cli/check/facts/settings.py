@@ -62,6 +62,7 @@ class SettingsFacts:
 
     path: Path
     file: FileFacts
+    directory: FileFacts
     readable: bool = True
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
@@ -79,9 +80,9 @@ def chosen_path(path: Path | None, environ: Mapping[str, str]) -> Path:
 
 def gather(machine: Machine, path: Path, unit: UnitFacts, *, user: str | None) -> SettingsFacts:
     """Read the settings with the eyes of the service, whose unit may hand it secrets."""
-    file = look_at(path)
+    file, directory = look_at(path), look_at(path.parent)
     if file.exists and not os.access(path, os.R_OK):
-        return SettingsFacts(path, file, readable=False)
+        return SettingsFacts(path, file, directory, readable=False)
     files = credential_files(unit, path)
     environ = dict(machine.environ)
     if unit.name is not None and "@" in unit.name:
@@ -97,6 +98,7 @@ def gather(machine: Machine, path: Path, unit: UnitFacts, *, user: str | None) -
     return SettingsFacts(
         path,
         file,
+        directory,
         faults=plain.faults,
         warnings=plain.warnings,
         secret_faults=tuple(fault for fault in found.faults if fault not in plain.faults),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +41,7 @@ class StateFacts:
 
     directory: Path
     exists: bool
+    is_directory: bool = True
     seen: bool = True
     uid: int = 0
     mode: int = 0
@@ -76,13 +77,14 @@ def gather(settings: Settings, account: Account | None) -> StateFacts:
     except OSError:
         return StateFacts(directory, exists=True, seen=False)
     facts = StateFacts(directory, exists=True, uid=status.st_uid, mode=status.st_mode)
+    if not stat.S_ISDIR(status.st_mode):
+        wrong = StateError(f"{directory} is no directory", hint="Name one with state.directory.")
+        return replace(facts, is_directory=False, error=wrong)
     try:
         entries = sorted(directory.iterdir())
         read_only = bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
     except OSError:
-        return StateFacts(
-            directory, exists=True, seen=False, uid=status.st_uid, mode=status.st_mode
-        )
+        return replace(facts, seen=False)
     owner = account.uid if account is not None else status.st_uid
     return _read(facts, _foreign(entries, owner), read_only=read_only)
 
@@ -99,11 +101,8 @@ def _read(facts: StateFacts, foreign: tuple[Foreign, ...], *, read_only: bool) -
         growth = _growth(facts.directory, span)
     except StateError as failure:
         error = failure
-    return StateFacts(
-        facts.directory,
-        exists=True,
-        uid=facts.uid,
-        mode=facts.mode,
+    return replace(
+        facts,
         read_only=read_only,
         foreign=foreign,
         holder=pid,

@@ -11,7 +11,7 @@ from qlogship.cli.identity import SERVICE_USER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qlogship.cli.check.facts.settings import SecretFile, SettingsFacts
+    from qlogship.cli.check.facts.settings import FileFacts, SecretFile, SettingsFacts
     from qlogship.cli.identity import Account
     from qlogship.errors import Fault
 
@@ -31,14 +31,15 @@ def judge(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
         yield fault_finding(fault)
     for doubt in facts.warnings:
         yield warning("settings.doubt", doubt.place, doubt.problem, doubt.remedy)
-    if facts.file.exists and _is_writable(facts, account):
-        yield warning(
-            "settings.writable",
-            path,
-            f"others than root can change it ({stat.filemode(facts.file.mode)}), and with it where"
-            " the calls go",
-            f"Run `chown root {path} && chmod go-w {path}`.",
-        )
+    for one in (facts.directory, facts.file):
+        if one.exists and _is_writable(one, account):
+            yield warning(
+                "settings.writable",
+                one.path,
+                f"others than root can change it ({stat.filemode(one.mode)}), and with it where"
+                " the calls go",
+                f"Run `chown root {one.path} && chmod go-w {one.path}`.",
+            )
     if not facts.faults and not facts.warnings:
         yield ok("settings.sound", path, "all settings can be used")
     yield from _secrets(facts, account)
@@ -49,11 +50,14 @@ def fault_finding(fault: Fault) -> Finding:
     return problem("settings.fault", fault.place, fault.problem, fault.remedy)
 
 
-def _is_writable(facts: SettingsFacts, account: Account | None) -> bool:
-    """Say whether somebody other than root and the service may write the file."""
+def _is_writable(file: FileFacts, account: Account | None) -> bool:
+    """Say whether somebody other than root and the service may write a file or a directory."""
     own = {0} if account is None else {0, account.uid}
-    group_writes = facts.file.mode & stat.S_IWGRP and facts.file.gid != 0
-    return bool(facts.file.uid not in own or facts.file.mode & stat.S_IWOTH or group_writes)
+    if file.uid not in own:
+        return True
+    if stat.S_ISDIR(file.mode) and file.mode & stat.S_ISVTX:
+        return False  # as in /tmp: a file there can be replaced by its owner alone
+    return bool(file.mode & stat.S_IWOTH or (file.mode & stat.S_IWGRP and file.gid != 0))
 
 
 def _secrets(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
@@ -105,6 +109,13 @@ def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
             file.path,
             f"others can read or change the {one.key} ({stat.filemode(file.mode)})",
             f"Run `chown root:root {file.path} && chmod 0600 {file.path}`.",
+        )
+    elif account is not None and file.uid not in {0, account.uid}:
+        yield warning(
+            "secret.open",
+            file.path,
+            f"it belongs to the user with the number {file.uid}, who can read the {one.key}",
+            f"Run `chown root:{account.name} {file.path}`.",
         )
     elif _is_lent(one, account):
         yield warning(

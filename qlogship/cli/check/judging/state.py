@@ -43,7 +43,7 @@ def judge(facts: StateFacts, account: Account | None, *, unit_runs: bool) -> Ite
         else:
             yield ok("state.missing", directory, "the first start makes it")
         return
-    findings = list(_directory(facts, account))
+    findings = list(_directory(facts, account)) if facts.is_directory else []
     yield from findings
     if facts.error is not None and not any(one.id == "state.unseen" for one in findings):
         yield problem("state.damaged", directory, facts.error.message, facts.error.hint)

@@ -356,10 +356,15 @@ WHOLE: Final = Settings.model_validate({"dashboard": {"url": URL}})
 def with_secret(**values: object) -> SettingsFacts:
     """Return sound settings with the file of one secret."""
     own = FileFacts(SETTINGS_FILE, exists=True, mode=0o100640, group="qlogship")
+    directory = FileFacts(SETTINGS_FILE.parent, exists=True, mode=0o40755)
     file = replace(own, path=Path("/etc/qlogship/password"), **values)  # type: ignore[arg-type]
     secret = SecretFile("password", file, by_unit=False)
     return SettingsFacts(
-        SETTINGS_FILE, replace(own, group="root"), settings=WHOLE, secret_files=(secret,)
+        SETTINGS_FILE,
+        replace(own, group="root"),
+        directory,
+        settings=WHOLE,
+        secret_files=(secret,),
     )
 
 
@@ -369,6 +374,7 @@ def with_secret(**values: object) -> SettingsFacts:
         (with_secret(), []),
         (with_secret(group="root"), []),
         (with_secret(group="asterisk"), ["secret.open"]),
+        (with_secret(uid=4242, mode=0o100600), ["secret.open"]),
         (with_secret(group="asterisk", mode=0o100600), []),
         (replace(with_secret(), secrets_seen=False), ["secret.unseen"]),
         (replace(with_secret(), readable=False), ["settings.unseen"]),
