@@ -116,7 +116,7 @@ def purge(trial: Trial) -> None:
     for tenant in (PLAIN, NORTH):
         assert not site.pid(tenant)
     left = box.run("find", "/etc", "/usr", "/var/lib", "/run", "-xdev", "-iname", "*qlogship*")
-    # What Debian keeps of every package that was there, and systemd of every run; and the figures in
-    # node_exporter's directory, which is not ours to look through.
+    # What Debian keeps of every package that was there, and systemd of every run; and the figures
+    # in node_exporter's directory, which is not ours to look through.
     others = [line for line in left.split() if not line.startswith(_NOT_OURS)]
     assert others == [], others
