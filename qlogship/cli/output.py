@@ -11,16 +11,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import QlogshipError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import TextIO
 
     from qlogship.errors import Fault
+
+# With less room than this, lines are left to the terminal.
+_NARROWEST: Final = 20
+_PIECE: Final = re.compile(r"[^\s`]*`[^`]*`[^\s`]*|\S+")
 
 
 class ResultLost(QlogshipError):
@@ -99,12 +105,13 @@ def print_error(error: QlogshipError, *, as_json: bool = False) -> None:
     if as_json:
         print_json(error_as_json(error))
         return
-    lines = [f"error: {printable(error.message)}"]
+    width = width_of(sys.stderr)
+    lines = folded(printable(error.message), first="error: ", width=width)
     if isinstance(error, SettingsError):
         for fault in error.faults:
             lines += _fault_lines(fault)
     if error.hint:
-        lines.append(f"hint: {printable(error.hint)}")
+        lines += folded(printable(error.hint), first="hint: ", width=width)
     sys.stderr.write("\n".join(lines) + "\n")
 
 
@@ -148,6 +155,31 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )
+
+
+def width_of(stream: TextIO) -> int:
+    """Return the columns of the terminal that a stream leads to; 0 for anything else."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def folded(text: str, *, first: str, width: int) -> list[str]:
+    """Return the lines that show a text behind `first`, on so many columns; 0: one line.
+
+    Later lines begin below the text. What stands in `backticks` is typed by somebody
+    and stays in one piece, as does any word that is longer than a line.
+    """
+    room = width - len(first)
+    if len(text) <= room or room < _NARROWEST:
+        return [first + text]
+    lines = [""]
+    for piece in _PIECE.findall(text):
+        if lines[-1] and len(lines[-1]) + 1 + len(piece) > room:
+            lines.append("")
+        lines[-1] += f" {piece}" if lines[-1] else piece
+    return [first + lines[0], *(" " * len(first) + line for line in lines[1:])]
 
 
 def flush() -> None:

@@ -7,6 +7,7 @@ import os
 import pwd
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from qlogship.cli.setup.census import Share, take_census
 from qlogship.cli.setup.places import Owner, Places, places
 from qlogship.cli.setup.proving import (
     AddressFails,
+    is_within_reach,
     prove_account,
     prove_address,
     prove_authority,
@@ -217,6 +219,29 @@ def test_settings_and_credential_are_put_in_place(home: Places) -> None:
     password = load(home.config, environ={}).settings.dashboard.password
     assert password is not None
     assert password.get_secret_value() == SECRET
+
+
+def test_certificates_are_put_in_place_with_the_settings_that_name_them(home: Places) -> None:
+    """The settings are proved with those that come, not with what stood there."""
+    pem = trustme.CA().cert_pem.bytes()
+    text = settings_text(home).replace(
+        "[dashboard]\n", f'[dashboard]\nca_file = "{home.authority}"\n'
+    )
+    with pytest.raises(SettingsError):
+        put_in_place(Content(text, SECRET), home, ME, password=SECRET)
+    assert list(home.config.parent.iterdir()) == []
+    written = put_in_place(Content(text, SECRET, pem), home, ME, password=SECRET)
+    assert written == [home.password, home.authority, home.config]
+    assert home.authority.read_bytes() == pem
+
+
+def test_certificates_that_the_unit_hides_are_out_of_reach(tmp_path: Path) -> None:
+    """Whatever the modes say: /root and /tmp are not there for the service."""
+    service = replace(ME, service=True)
+    assert not is_within_reach(Path("/root/ca.pem"), service)
+    assert not is_within_reach(Path("/tmp/ca.pem"), service)
+    assert is_within_reach(Path("/etc/hosts"), service)
+    assert is_within_reach(tmp_path / "ca.pem", ME)
 
 
 def test_settings_that_would_not_load_are_not_put_in_place(home: Places) -> None:

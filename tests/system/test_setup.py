@@ -263,7 +263,7 @@ def test_a_password_of_any_letters(machine: Machine) -> None:
 def test_a_private_authority_is_asked_for(
     machine: Machine, dashboard: Sandbox, tmp_path: Path
 ) -> None:
-    """Whoever signed the dashboard's certificate can be named on the spot, and is kept."""
+    """Whoever signed the dashboard's certificate can be named on the spot, and proved at once."""
     authority = trustme.CA()
     ca_file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
@@ -275,7 +275,8 @@ def test_a_private_authority_is_asked_for(
         terminal.answer(("Address: ", front.url))
         terminal.expect("not trusted")
         terminal.answer(("certificate to trust (PEM), or Enter", str(ca_file)))
-        terminal.answer((f"Address [{front.url}]: ", ""), ("Write it?", ""))
+        terminal.expect("as a Team Dashboard does")
+        terminal.answer(("Write it?", ""))
         assert terminal.end() == ExitCode.DONE
     assert load(machine.config, environ={}).settings.dashboard.ca_file == ca_file
 

@@ -6,7 +6,7 @@ puts the files in place, `unit` speaks to systemd.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ from qlogship.cli.setup.answers import Answers
 from qlogship.cli.setup.dialogue import Dialogue, can_ask
 from qlogship.cli.setup.places import Owner, Places, places
 from qlogship.cli.setup.present import Present, find_owner, has_begun, look
-from qlogship.cli.setup.proving import Proof
+from qlogship.cli.setup.proving import Proof, is_within_reach
 from qlogship.cli.setup.service import attend
 from qlogship.cli.setup.steps import Draft, Steps
 from qlogship.errors import QlogshipError, UsageError
@@ -30,8 +30,8 @@ _STATE: Final = Path("/var/lib/qlogship")
 
 # How settings begin where there was no file, not even the package's.
 _FIRST: Final = """\
-# The settings of qlogship, written by `qlogship setup`. `qlogship config example` prints every
-# key, with its default and what it does.
+# The settings of qlogship, written by `qlogship setup`.
+# `qlogship config example` prints every key, with its default and what it does.
 """
 
 
@@ -109,8 +109,9 @@ def conduct(wishes: Wishes, course: Course, *, quiet: bool) -> dict[str, Any]:
     _greet(steps, where)
     try:
         given, password = _answers(steps, where, present)
-        plan = _plan(given, password, where, present)
-        if plan.changes or plan.content.password is not None:
+        given, authority = _within_reach(given, owner, where)
+        plan = _plan(given, password, authority, where, present)
+        if plan.differences:
             _agree(plan, given, wishes, steps, where)
     except KeyboardInterrupt:
         output.print_note("")
@@ -128,7 +129,7 @@ def conduct(wishes: Wishes, course: Course, *, quiet: bool) -> dict[str, Any]:
         dialogue=dialogue,
         quiet=quiet,
         changed=bool(written),
-        password=plan.content.password is not None,
+        credentials=plan.content.password is not None or plan.content.authority is not None,
     )
     return {
         "ok": service["ok"] is not False and all(proof.ok for proof in course.more),
@@ -203,7 +204,31 @@ def _answers(steps: Steps, where: Places, present: Present) -> tuple[Answers, st
     return Answers(url, email, source, history, steps.draft.ca_file), password
 
 
-def _plan(given: Answers, password: str, where: Places, present: Present) -> Plan:
+def _within_reach(
+    given: Answers, owner: Owner, where: Places
+) -> tuple[Answers, tuple[Path, bytes] | None]:
+    """Have certificates that the service could not read kept beside the settings.
+
+    Returns the answers as they will be, and what is to be copied: from where, and
+    its bytes; None when there is nothing to copy, or it is there already.
+    """
+    source = given.ca_file
+    if source is None or source == where.authority or is_within_reach(source, owner):
+        return given, None
+    data = source.read_bytes()  # it was read before, when it was proved
+    given = replace(given, ca_file=where.authority)
+    if where.authority.exists() and where.authority.read_bytes() == data:
+        return given, None
+    return given, (source, data)
+
+
+def _plan(
+    given: Answers,
+    password: str,
+    authority: tuple[Path, bytes] | None,
+    where: Places,
+    present: Present,
+) -> Plan:
     """Decide what has to be written. Raises Uneditable."""
     now: Settings | None = present.settings
     changes = answers.changes(given, where, now)
@@ -213,14 +238,22 @@ def _plan(given: Answers, password: str, where: Places, present: Present) -> Pla
     content = writing.Content(
         settings=text,
         password=password if password != present.kept else None,
+        authority=authority[1] if authority is not None else None,
         keep_old=now is not None and text is not None,
     )
     differences = answers.differences(changes, now)
     if content.password is not None:
         there = "not set" if present.kept is None else "another"
         differences.append((f"the password in {where.password}", there, "the new one"))
-    overwrites = (now is not None and bool(changes)) or (
-        present.kept is not None and content.password is not None
+    if authority is not None:
+        there = "others" if where.authority.exists() else "none"
+        differences.append(
+            (f"the certificates in {where.authority}", there, f"those of {authority[0]}")
+        )
+    overwrites = (
+        (now is not None and bool(changes))
+        or (present.kept is not None and content.password is not None)
+        or (authority is not None and where.authority.exists())
     )
     return Plan(changes, content, differences, overwrites)
 
@@ -253,6 +286,8 @@ def _agree(plan: Plan, given: Answers, wishes: Wishes, steps: Steps, where: Plac
             "settings": str(where.config),
             "credential": str(where.password),
         }
+        if given.ca_file is not None:
+            rows["trusted"] = str(given.ca_file)
         dialogue.say(answers.in_columns(rows))
     question = "Overwrite it?" if plan.overwrites else "Write it?"
     if not dialogue.confirm(question, default=not plan.overwrites):

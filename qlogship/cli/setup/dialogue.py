@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MARKS: Final = {True: "ok", False: "problem", None: "warning"}
 _COLOURS: Final = {True: "32", False: "31", None: "33"}
+_MARGIN: Final = " " * len("  problem  ")
 
 
 def can_ask() -> bool:
@@ -50,10 +51,13 @@ class Dialogue:
 
     def mark(self, text: str, *, ok: bool | None, hint: str = "") -> None:
         """Say how a proof came out."""
-        mark = self._styled(_MARKS[ok].ljust(7), _COLOURS[ok])
-        sys.stderr.write(f"  {mark}  {output.printable(text)}\n")
+        width = output.width_of(sys.stderr)
+        lines = output.folded(output.printable(text), first=_MARGIN, width=width)
         if hint:
-            sys.stderr.write(f"           {output.printable(hint)}\n")
+            lines += output.folded(output.printable(hint), first=_MARGIN, width=width)
+        mark = self._styled(_MARKS[ok].ljust(7), _COLOURS[ok])
+        shown = "\n".join(lines)
+        sys.stderr.write(f"  {mark}  {shown.removeprefix(_MARGIN)}\n")
 
     def ask(self, question: str, default: str = "") -> str:
         """Ask until there is an answer; Enter takes the default, if there is one."""

@@ -38,6 +38,12 @@ class Places:
     unit: str | None
     own_state: bool = False
 
+    @property
+    def authority(self) -> Path:
+        """Where certificates to trust are kept when the service cannot read them where they are."""
+        plain = self.config.stem == _DEFAULT.stem
+        return self.config.with_name("ca.pem" if plain else f"{self.config.stem}.ca.pem")
+
 
 def places(config: Path | None, instance: str | None) -> Places:
     """Say where everything goes; `config` and `instance` are what was named.

@@ -78,18 +78,17 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
     until = ""
     if found.certificate is not None:
         day = time.strftime("%Y-%m-%d", time.localtime(found.certificate.not_after))
-        until = f", its certificate is good until {day}"
+        until = f"; its certificate is good until {day}"
     answer = knock(url, ca_file, timeout=TIMEOUT)
-    reached = f"{place} answers{until}"
     match likeness(answer, url):
         case Likeness.ALIKE:
-            proof = Proof("address", True, f"{reached}, and as a Team Dashboard does")
+            proof = Proof("address", True, f"{place} answers as a Team Dashboard does{until}")
         case Likeness.UNLIKE:
             moved = f" and leads to {answer.location}" if answer.location else ""
             proof = Proof(
                 "address",
                 None,
-                f"{reached}, but with {answer.status}{moved}, which no Team Dashboard does",
+                f"{place} answers with {answer.status}{moved}, which no Team Dashboard does{until}",
                 "Check the address: it is what stands in the browser when you are logged in.",
                 likely=False,
             )
@@ -98,7 +97,7 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
             proof = Proof(
                 "address",
                 None,
-                f"{reached} with {said}: perhaps a Team Dashboard; the login will tell",
+                f"{place} answers with {said}: perhaps a Team Dashboard; the login will tell",
             )
     if not secure and not is_loopback(url) and proof.ok:
         return Proof(
@@ -114,6 +113,14 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
 def prove_authority(ca_file: Path) -> None:
     """See whether a file holds certificates to trust. Raises SettingsError."""
     trust(ca_file)
+
+
+def is_within_reach(path: Path, owner: Owner) -> bool:
+    """Say whether the service can read a file: its user may, and its unit does not hide it."""
+    if not owner.service:
+        return True
+    hidden = any(path.resolve().is_relative_to(place) for place in _HIDDEN)
+    return not hidden and can_read_as(owner.user, path) is None
 
 
 def prove_account(url: str, email: str, password: str, ca_file: Path | None) -> Proof:

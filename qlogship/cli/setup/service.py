@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,19 +45,21 @@ def attend(
     dialogue: Dialogue | None,
     quiet: bool,
     changed: bool,
-    password: bool,
+    credentials: bool,
 ) -> dict[str, Any]:
     """Start the service, or let a running one take what changed; return what came of it.
 
     `wanted` is what the command line says; without it the dialogue asks, and without
-    that nothing is done. `changed` and `password` are those of `needed`. Raises
+    that nothing is done. `changed` and `credentials` are those of `needed`. Raises
     NotStarted.
     """
     unit = Unit(where.unit) if where.unit is not None and Unit.is_here() else None
     if unit is None or not unit.is_known:
         return _ended(where, [], _without_unit(where, wanted=bool(wanted)), quiet=quiet)
     done: list[Action] = []
-    actions = needed(state=unit.state, enabled=unit.is_enabled, changed=changed, password=password)
+    actions = needed(
+        state=unit.state, enabled=unit.is_enabled, changed=changed, credentials=credentials
+    )
     look = _looker(where)
     before = _accepted(look)
     for action in actions:
@@ -123,7 +126,8 @@ def _ended(
     if not quiet:
         output.print_text(f"{found.words[:1].upper()}{found.words[1:]}.")
         if found.hint:
-            output.print_text(found.hint)
+            for line in output.folded(found.hint, first="", width=output.width_of(sys.stdout)):
+                output.print_text(line)
     return {
         "unit": where.unit,
         "done": done,

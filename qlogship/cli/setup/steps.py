@@ -79,6 +79,7 @@ class Steps:
         default = self.draft.url or ""
         while True:
             text = self.dialogue.ask("Address", default) if asked and self.dialogue else default
+            asked = True
             try:
                 default = url = answers.address(text)
                 if self._prove_address(url):
@@ -87,8 +88,7 @@ class Steps:
                 self._unfit("--url", error)
             except AddressFails as error:
                 self._failed("address", error)
-                self._ask_for_authority(error)
-            asked = True
+                asked = not self._takes_authority(error)
 
     def _prove_address(self, url: str) -> bool:
         if self.offline:
@@ -102,22 +102,24 @@ class Steps:
             return True
         return self.dialogue.confirm("Go on with this address?", default=proof.likely)
 
-    def _ask_for_authority(self, error: AddressFails) -> None:
-        """Ask for the certificate of a private authority, which the next look trusts."""
+    def _takes_authority(self, error: AddressFails) -> bool:
+        """Ask for the certificate of a private authority; say whether the next look trusts more."""
         if self.dialogue is None or error.refusal not in UNTRUSTED:
-            return
+            return False
         name = self.dialogue.ask_if_any(
             "File with the certificate to trust (PEM), or Enter for another address"
         )
         if not name:
-            return
+            return False
         path = Path(name).expanduser().absolute()
         try:
             proving.prove_authority(path)
         except SettingsError as fault:
             self.dialogue.mark(fault.faults[0].problem, ok=False, hint=fault.faults[0].remedy)
-        else:
-            self.draft.ca_file = path
+            return False
+        news = path != self.draft.ca_file
+        self.draft.ca_file = path
+        return news
 
     # --- the account ---
 

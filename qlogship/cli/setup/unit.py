@@ -81,9 +81,8 @@ class Unit:
         arguments = self._arguments(action)
         done = self._call(*arguments)
         if done.returncode:
-            said = [*done.stderr.strip().splitlines(), "no reason given"][0]
             raise NotStarted(
-                f"`systemctl {' '.join(arguments)}` failed: {said}",
+                f"`systemctl {' '.join(arguments)}` failed: {reason(done.stderr)}",
                 hint=f"Look at `journalctl --unit {self.name} --lines 20`.",
             )
 
@@ -107,12 +106,23 @@ class Unit:
             return subprocess.CompletedProcess(command, 1, "", str(error))
 
 
-def needed(*, state: str, enabled: bool, changed: bool, password: bool) -> list[Action]:
+def reason(said: str) -> str:
+    """Return what systemctl gives as the reason of a failure, in one line.
+
+    Before it there may be what did work, such as the link that enables a unit; behind it
+    comes where to look, which every error of `Unit` tells by itself.
+    """
+    lines = [line for line in said.splitlines() if not line.startswith(("Created symlink", "See "))]
+    return lines[0].strip() if lines else "no reason given"
+
+
+def needed(*, state: str, enabled: bool, changed: bool, credentials: bool) -> list[Action]:
     """Return what brings a service up to its settings, in order; nothing when it is.
 
-    `state` is what systemd calls it. `changed` says that files were written, `password`
-    that the credential was one of them: systemd hands that over at a start only, so a
-    reload is not enough.
+    `state` is what systemd calls it. `changed` says that files were written, `credentials`
+    that the password or the certificates to trust are among them: systemd hands the one
+    over at a start only, and the others may be others under the same name, so a reload
+    is not enough.
     """
     if state == "activating":
         # After failed runs it waits before it starts, up to minutes; who has just mended the
@@ -122,7 +132,7 @@ def needed(*, state: str, enabled: bool, changed: bool, password: bool) -> list[
         return [Action.ENABLE]
     actions = [] if enabled else [Action.ENABLE]
     if changed:
-        actions.append(Action.RESTART if password else Action.RELOAD)
+        actions.append(Action.RESTART if credentials else Action.RELOAD)
     return actions
 
 

@@ -34,13 +34,14 @@ class Unwritable(QlogshipError):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is to be written: the text of the settings, the password; None leaves a file alone.
+    """What is to be written: settings, password, certificates to trust; None leaves a file alone.
 
     `keep_old` says that the settings to be replaced are worth keeping.
     """
 
     settings: str | None
     password: str | None = field(repr=False)
+    authority: bytes | None = None
     keep_old: bool = False
 
 
@@ -53,21 +54,22 @@ def put_in_place(content: Content, places: Places, owner: Owner, *, password: st
     new settings would not load, Unwritable when the system refuses.
     """
     files = {
-        Path(os.path.realpath(path)): text
-        for path, text in (
+        Path(os.path.realpath(path)): data if isinstance(data, bytes) else data.encode()
+        for path, data in (
             (places.password, None if content.password is None else f"{content.password}\n"),
+            (places.authority, content.authority),
             (places.config, content.settings),
         )
-        if text is not None
+        if data is not None
     }
     made: dict[Path, Path] = {}
     try:
         with _said(places.config.parent):
             _make_directory(places.config.parent, 0o755)
-        for path, text in files.items():
+        for path, data in files.items():
             with _said(path):
-                made[path] = _made(path, text.encode(), owner)
-        _prove(made, password, settings=places.config, credential=places.password)
+                made[path] = _made(path, data, owner)
+        _prove(made, password, places)
         with _said(places.config), _undisturbed():
             if content.keep_old:
                 _keep_old(places.config, owner)
@@ -137,17 +139,19 @@ def _own(handle: int, owner: Owner) -> None:
     os.fchmod(handle, owner.mode)
 
 
-def _prove(made: dict[Path, Path], password: str, *, settings: Path, credential: Path) -> None:
+def _prove(made: dict[Path, Path], password: str, places: Places) -> None:
     """Load what was written, as the service and `qlogship config check` do."""
     faults: list[Fault] = []
-    if written := made.get(Path(os.path.realpath(settings))):
+    if written := made.get(Path(os.path.realpath(places.config))):
         environ = {variable("dashboard", "password"): password}
+        if authority := made.get(Path(os.path.realpath(places.authority))):
+            environ[variable("dashboard", "ca_file")] = str(authority)  # it will be in place, too
         faults += [
-            replace(fault, place=fault.place.replace(str(written), str(settings)))
+            replace(fault, place=fault.place.replace(str(written), str(places.config)))
             for fault in examine(written, environ=environ).faults
         ]
-    if written := made.get(Path(os.path.realpath(credential))):
-        place = str(credential)
+    if written := made.get(Path(os.path.realpath(places.password))):
+        place = str(places.password)
         _, fault = read(Found("password", place, place, path=written))
         if fault is not None:
             faults.append(replace(fault, problem="the password cannot be read back"))

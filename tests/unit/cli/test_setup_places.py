@@ -35,6 +35,12 @@ def test_an_instance_is_what_the_template_unit_reads() -> None:
     )
 
 
+def test_certificates_lie_beside_the_settings() -> None:
+    """Each instance has its own, under a name that no instance's settings can have."""
+    assert str(places(None, None).authority) == "/etc/qlogship/ca.pem"
+    assert str(places(None, "north").authority) == "/etc/qlogship/north.ca.pem"
+
+
 def test_everything_lands_beside_a_file_elsewhere() -> None:
     """No unit reads it, and two of them in one directory do not get into each other's way."""
     found = places(Path("/home/dev/test.toml"), None)

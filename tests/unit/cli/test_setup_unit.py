@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qlogship.cli.setup.dialogue import shows_emphasis
-from qlogship.cli.setup.unit import Action, needed, standing
+from qlogship.cli.setup.unit import Action, needed, reason, standing
 
 
 def report(
@@ -82,12 +82,31 @@ def test_everything_else_may_still_change(state: dict[str, Any], *, ok: bool | N
 def test_a_service_is_disturbed_no_more_than_needed(
     *, state: str, enabled: bool, changed: bool, password: bool, actions: list[Action]
 ) -> None:
-    """A start takes everything; settings take a reload, only a new password takes a restart.
+    """A start takes everything; settings take a reload, only a new secret takes a restart.
 
     One that fails again and again is waiting for its next try: it is started at once.
     """
-    found = needed(state=state, enabled=enabled, changed=changed, password=password)
+    found = needed(state=state, enabled=enabled, changed=changed, credentials=password)
     assert found == actions
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param(
+            "Created symlink /etc/systemd/system/x.wants/qlogship.service.\n"
+            "Job for qlogship.service failed: exit code.\n"
+            'See "systemctl status qlogship.service" for details.\n',
+            "Job for qlogship.service failed: exit code.",
+            id="link",
+        ),
+        ("Failed to connect to bus\n", "Failed to connect to bus"),
+        ("", "no reason given"),
+    ],
+)
+def test_a_failed_start_is_told_with_its_reason(said: str, shown: str) -> None:
+    """Not with the link that was made before it."""
+    assert reason(said) == shown
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ _DAY: Final = 86_400
 _FULL: Final = 50 * _MIB
 _LOW: Final = 500 * _MIB
 _LOW_DAYS: Final = 30
+_YEARS: Final = 730
 _INODES_MIN: Final = 1000
 
 # What waits longer than this, while the service runs, does not wait for company.
@@ -110,8 +111,13 @@ def judge_disks(
             troubled = True
             yield finding
     if state is not None and not troubled:
-        left = f", enough for {count(int(state.free / growth), 'day')}" if growth else ""
+        left = f", enough for {_how_long(state.free / growth)}" if growth else ""
         yield ok("disk.room", state.path, f"{size(state.free)} free{left}")
+
+
+def _how_long(days: float) -> str:
+    """Return a forecast in words; nobody can foresee many years of a PBX."""
+    return "years" if days >= _YEARS else count(int(days), "day")
 
 
 def _state_disk(disk: DiskFacts | None, growth: float | None) -> Iterator[Finding]:

@@ -153,6 +153,14 @@ def test_disk(free: int, free_inodes: int, growth: float | None, expected: list[
     assert ids(state.judge_disks(disk, disk, growth)) == expected
 
 
+@pytest.mark.parametrize(("growth", "words"), [(20 * MIB, "enough for 450 days"), (1, "years")])
+def test_a_forecast_ends_where_nobody_can_look(growth: float, words: str) -> None:
+    """So many days are no figure any more."""
+    disk = DiskFacts(Path("/var"), 1, 10_000 * MIB, 9_000 * MIB, 0, 0)
+    (found,) = state.judge_disks(disk, disk, growth)
+    assert found.message.endswith(words)
+
+
 def test_disk_without_inodes() -> None:
     """A file system that counts no inodes has no lack of them."""
     disk = DiskFacts(Path("/var"), 1, 10_000 * MIB, 900 * MIB, 0, 0)
