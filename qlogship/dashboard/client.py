@@ -221,7 +221,7 @@ class TeamDashboard:
         since: datetime,
         until: datetime,
         format: Literal["csv", "tsv"] | None = None,  # noqa: A002 -- the vendor's word
-        to: Path | BinaryIO,
+        to: str | Path | BinaryIO,
         progress: reports.Progress | None = None,
     ) -> int:
         """Download the agents' status log from `since` until `until`; return its bytes.
@@ -241,7 +241,7 @@ class TeamDashboard:
         utc_offset: int,
         lang: Literal["en", "ru"] | None = None,
         format: Literal["csv", "xlsx"] | None = None,  # noqa: A002 -- the vendor's word
-        to: Path | BinaryIO,
+        to: str | Path | BinaryIO,
         progress: reports.Progress | None = None,
     ) -> int:
         """Download the call log from `since` until `until`; return its bytes.
@@ -260,7 +260,7 @@ class TeamDashboard:
         request: Request,
         deed: str,
         wanted: str | None,
-        to: Path | BinaryIO,
+        to: str | Path | BinaryIO,
         progress: reports.Progress | None,
     ) -> int:
         with destination(to) as out:
