@@ -1,7 +1,7 @@
 """The door of the Team Dashboard: all that can be asked of it.
 
 Here lives what each wish is called and what it returns. Requests and answers are
-made and read by `users`, `reports` and `core.outcome`; `session` sends them.
+made and read by `administration`, `reports` and `core.outcome`; `session` sends them.
 Nothing is logged here, and no secret gets into what is returned or raised.
 """
 
@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from qlogship.core.outcome import Outcome, judge
-from qlogship.dashboard import reports, users
+from qlogship.dashboard import administration, reports
 from qlogship.dashboard.destination import destination
 from qlogship.dashboard.exchange import Request
 from qlogship.dashboard.failures import failure_of, unclear
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from qlogship.dashboard import users
     from qlogship.dashboard.auth import Credentials
 
 UPLOAD_PATH = "/api/reports/asterisk/upload"
@@ -140,8 +141,8 @@ class TeamDashboard:
         if faults:
             raise InvalidUser(user.email.strip() or "without an e-mail address", faults)
         deed = f"create the user {user.email}"
-        body = self._answer(users.save_request(user), deed, changes=True)
-        number = users.read_id(body)
+        body = self._answer(administration.save_request(user), deed, changes=True)
+        number = administration.read_id(body)
         if number is None:
             raise unclear(deed, "the answer tells no id of a new user", changes=True)
         return number
@@ -152,7 +153,7 @@ class TeamDashboard:
         Raises UsageError when an id can be none, and OutcomeUnknown when no answer
         says whether they are gone.
         """
-        request = users.delete_request(ids)
+        request = administration.delete_request(ids)
         shown = ", ".join(map(str, ids[:_SHOWN_MAX])) + (", …" if len(ids) > _SHOWN_MAX else "")
         deed = f"delete the {'user' if len(ids) == 1 else 'users'} {shown}"
         self._answer(request, deed, changes=True)
@@ -199,7 +200,7 @@ class TeamDashboard:
 
         The defaults are the dashboard's. Raises UsageError for what it cannot sort by.
         """
-        request = users.list_request(
+        request = administration.list_request(
             sort=sort,
             descending=descending,
             page_size=page_size,
@@ -207,7 +208,7 @@ class TeamDashboard:
             all_users=all_users,
         )
         deed = "list the users"
-        page = users.read_page(self._answer(request, deed, changes=False))
+        page = administration.read_page(self._answer(request, deed, changes=False))
         if page is None:
             raise unclear(deed, "the answer is no list of users", changes=False)
         return page
@@ -220,7 +221,7 @@ class TeamDashboard:
         since: datetime,
         until: datetime,
         format: Literal["csv", "tsv"] | None = None,  # noqa: A002 -- the vendor's word
-        to: Path | BinaryIO,
+        to: str | Path | BinaryIO,
         progress: reports.Progress | None = None,
     ) -> int:
         """Download the agents' status log from `since` until `until`; return its bytes.
@@ -240,7 +241,7 @@ class TeamDashboard:
         utc_offset: int,
         lang: Literal["en", "ru"] | None = None,
         format: Literal["csv", "xlsx"] | None = None,  # noqa: A002 -- the vendor's word
-        to: Path | BinaryIO,
+        to: str | Path | BinaryIO,
         progress: reports.Progress | None = None,
     ) -> int:
         """Download the call log from `since` until `until`; return its bytes.
@@ -259,7 +260,7 @@ class TeamDashboard:
         request: Request,
         deed: str,
         wanted: str | None,
-        to: Path | BinaryIO,
+        to: str | Path | BinaryIO,
         progress: reports.Progress | None,
     ) -> int:
         with destination(to) as out:

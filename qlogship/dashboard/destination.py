@@ -30,18 +30,21 @@ if TYPE_CHECKING:
 
 # How often a part may vanish or be replaced while it is opened.
 _TRIES = 10
+# Said of a link, of somebody else's file, and of a pipe that nobody reads.
+_IN_THE_WAY = frozenset({errno.ELOOP, errno.EACCES, errno.ENXIO})
 
 
 @contextmanager
-def destination(to: Path | BinaryIO) -> Iterator[BinaryIO]:
+def destination(to: str | Path | BinaryIO) -> Iterator[BinaryIO]:
     """Lend what to write to; what was written counts when the block ends well.
 
     Raises FileNotWritten when the file cannot be written; what a stream raises is
     the caller's.
     """
-    if not isinstance(to, Path):
+    if not isinstance(to, str | Path):
         yield to
         return
+    to = Path(to)
     try:
         if _is_ordinary(to):
             with _part_of(Path(os.path.realpath(to))) as out:
@@ -92,7 +95,7 @@ def _open_part(part: Path) -> int:
         try:
             part_fd = os.open(part, flags, 0o666)
         except OSError as error:
-            if error.errno not in {errno.ELOOP, errno.EACCES, errno.ENXIO} or not _is_there(part):
+            if error.errno not in _IN_THE_WAY or not os.path.lexists(part):
                 raise
             part.unlink()
             continue
@@ -125,10 +128,6 @@ def _is_ours(part_fd: int, part: Path) -> bool:
         return os.path.samestat(found, part.lstat())
     except FileNotFoundError:
         return False
-
-
-def _is_there(path: Path) -> bool:
-    return os.path.lexists(path)
 
 
 def _take_mode(part_fd: int, target: Path) -> None:

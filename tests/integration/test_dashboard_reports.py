@@ -36,7 +36,7 @@ ACCOUNT = EmailPassword("admin@company.ru", "admin-s3cret")
 
 
 def download(
-    to: Path | BinaryIO,
+    to: str | Path | BinaryIO,
     *steps: Step,
     timeout: float = PATIENCE,
     download_timeout: float = PATIENCE,
@@ -69,9 +69,10 @@ def entries(directory: Path) -> list[str]:
 
 
 def test_a_report_is_a_file_with_its_bytes(tmp_path: Path) -> None:
-    """By length or by chunks; nothing else is left behind."""
+    """By length or by chunks, to a path or to its name; nothing else is left behind."""
     assert download(tmp_path / "one.csv", reply(REPORT, **CSV)) == len(REPORT)
-    assert download(tmp_path / "two.csv", chunked(REPORT[:5], REPORT[5:])) == len(REPORT)
+    two = str(tmp_path / "two.csv")
+    assert download(two, chunked(REPORT[:5], REPORT[5:])) == len(REPORT)
 
     assert (tmp_path / "one.csv").read_bytes() == REPORT
     assert (tmp_path / "two.csv").read_bytes() == REPORT

@@ -104,7 +104,7 @@ AGAIN: Final = (
     Row(
         "redirect of the method too",
         "again",
-        {"do": "redirect", "status": 308, "location": "/login/"},
+        {"do": "redirect", "status": 308, "location": "/elsewhere/"},
         trouble="dashboard_redirects",
         status=308,
         waits=60.0,
@@ -128,6 +128,13 @@ AGAIN: Final = (
 )
 RENEWED: Final = (
     Row("401", "renewed", status(401), trouble="dashboard_refuses_credentials", status=401),
+    Row(
+        "redirect to the login page",
+        "renewed",
+        {"do": "redirect", "location": "/login/"},
+        trouble="dashboard_redirects",
+        status=302,
+    ),
     Row("403", "renewed", status(403), trouble="dashboard_refuses_credentials", status=403),
     Row(
         "401 as all tokens are dead",

@@ -226,6 +226,7 @@ def test_add_sends_a_configuration_as_it_is(desk: Desk) -> None:
         (["--password", "hush-1234"], "--generate-password"),
         (["--password=hush-1234", "hush-5678"], "--password-file"),
         (["--password"], "history"),
+        (["--generate-password", "hush-1234"], "not repeated"),
         (["--role", "ADMIN"], "role"),
         (["--role", "BOSS"], "RESTRICTED_ADMIN"),
         (["--groups", "x"], "--groups"),

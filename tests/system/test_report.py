@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
@@ -60,15 +59,6 @@ def test_a_reader_that_goes_away(installation: Installation, dashboard: Sandbox)
 
 def test_the_machines_own_zone(installation: Installation) -> None:
     """Without another zone, times are those of the machine, whose clocks skip an hour, too."""
-    out = installation.directory / "calls.csv"
-    day = ("--from", "2026-07-01", "--to", "2026-07-01", "-o", str(out), "--json")
-    done = installation.call("report", "calls", *day, TZ="America/St_Johns")
-    assert done.returncode == ExitCode.DONE, done.stderr
-    found = json.loads(done.stdout)
-    assert (found["from"], found["to"]) == (
-        "2026-07-01T00:00:00-02:30",
-        "2026-07-02T00:00:00-02:30",
-    )
-    skipped = installation.call("report", "calls", "--from", "2026-03-29 02:30", TZ="Europe/Berlin")
-    assert skipped.returncode == ExitCode.USAGE
-    assert "put forward" in skipped.stderr
+    done = installation.call("report", "calls", "--from", "2026-03-29 02:30", TZ="Europe/Berlin")
+    assert done.returncode == ExitCode.USAGE
+    assert "put forward" in done.stderr

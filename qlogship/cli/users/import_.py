@@ -116,11 +116,10 @@ def _import(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
     failed = sum(_fate(result) == "failed" for result in results.values())
     if as_json:
         _print_document(results.values(), found, error)
-    elif error is not None:
-        output.print_note(_how_far(results, found))
-        raise error
     else:
         output.print_note(_how_far(results, found))
+        if error is not None:
+            raise error
     if error is not None:
         return error.exit_code
     return ExitCode.FAILED if failed else ExitCode.DONE

@@ -35,18 +35,26 @@ _TRIES: Final = 3
 class AddCommand(TyperCommand):
     """A command that explains where passwords come from when one is typed behind it.
 
-    Before anything else is read: what stands beside a password that was not quoted
-    would be repeated in a complaint.
+    It does so before anything else is read, and repeats no word that stands alone, which
+    may be a password, or what stands beside one that was not quoted.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 -- see cli.app
-        """Refuse `--password`, with a value or without."""
+        """Refuse `--password`, with a value or without, and words that belong to no option."""
         if any(word == _OPTION or word.startswith(f"{_OPTION}=") for word in args):
             raise UsageError(
                 "a password does not belong on the command line: ps and the history show it",
                 hint=f"{OTHER_WAYS} Change one that you typed here and that is in use.",
             )
-        return super().parse_args(ctx, args)
+        ctx.allow_extra_args = True
+        rest: list[str] = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            raise UsageError(
+                "there are words that belong to no option; they may be a password, and are not"
+                " repeated",
+                hint="Put a value with blanks between quotes; or see `qlogship users add --help`.",
+            )
+        return rest
 
 
 def of(who: str, *, generate: bool, file: Path | None) -> str:
