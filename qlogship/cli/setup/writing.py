@@ -7,6 +7,7 @@ load it; only then are the files renamed into place.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -74,6 +75,14 @@ def check_writable(path: Path) -> None:
             f"you may not write {path}",
             hint="Run it as root, or name another place with --config FILE.",
         )
+
+
+def refusal(path: Path, error: OSError) -> Unwritable:
+    """Return the error for a file that the system does not let be written, with what to do."""
+    hint = "Run it as root, or name another place with --config FILE."
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        hint = f"Make room: `df -h {path.parent}`, and `df -i {path.parent}` for inodes."
+    return Unwritable(f"{error.filename or path} cannot be written: {error.strerror}", hint=hint)
 
 
 def mend_mode(path: Path, owner: Owner) -> bool:
@@ -206,10 +215,7 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unwritable(
-            f"{error.filename or path} cannot be written: {error.strerror}",
-            hint="Run it as root, or name another place with --config FILE.",
-        ) from error
+        raise refusal(path, error) from error
 
 
 @contextmanager
