@@ -120,6 +120,7 @@ def main(
     talk and errors on stderr; with --json an error is on stdout, as JSON.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    output.prepare()
     if _COMPLETION_VARIABLE in os.environ:
         # A shell asks for completions; making typer's own options for that, which
         # we do not show, teaches it the shells.

@@ -9,6 +9,7 @@ Names in JSON are a contract: they are added to, never renamed.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -31,6 +32,12 @@ _PIECE: Final = re.compile(r"[^\s`]*`[^`]*`[^\s`]*|\S+")
 
 class ResultLost(QlogshipError):
     """The result could not be written to stdout."""
+
+
+def prepare() -> None:
+    """Let no locale spoil a result: what stdout cannot encode is escaped."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def print_text(text: str) -> None:

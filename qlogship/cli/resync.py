@@ -89,7 +89,7 @@ def resync(  # noqa: PLR0917  # a command's options
             return ExitCode.DONE
         if not may_clear(plan.lost, accepted):
             raise _refusal(f"{count(plan.lost_lines, 'record')} cannot be restored", plan.lost)
-        from qlogship.service.once import prove_login
+        from qlogship.service.login import prove_login
 
         prove_login(settings)
         if not yes:

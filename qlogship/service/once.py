@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
-from qlogship.core.outcome import Verdict
 from qlogship.errors import (
     CredentialsRefused,
     DashboardUnreachable,
@@ -65,20 +64,6 @@ def run_once(settings: Settings, *, flush: bool, log: Any) -> ExitCode:  # noqa:
                 _drain(shipper, mailbox, flush=False)
         _raise_trouble(shipper)
         return ExitCode.IN_DOUBT if store.in_doubt() else ExitCode.DONE
-
-
-def prove_login(settings: Settings) -> None:
-    """Log in to the dashboard, and do nothing else. Raises what stands in the way."""
-    with build.dashboard(settings) as dashboard:
-        outcome = dashboard.log_in()
-    if outcome.verdict is Verdict.UNAUTHORIZED:
-        raise CredentialsRefused(
-            outcome.detail, hint="Check dashboard.email and the password, then run this again."
-        )
-    if outcome.verdict is not Verdict.ACCEPTED:
-        raise DashboardUnreachable(
-            outcome.detail, hint="Check the network and dashboard.url, then run this again."
-        )
 
 
 def lead_resync(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import gzip
 import os
 import pwd
@@ -25,7 +27,7 @@ from qlogship.cli.setup.proving import (
     prove_authority,
     prove_source,
 )
-from qlogship.cli.setup.writing import Content, mend_mode, put_in_place
+from qlogship.cli.setup.writing import Content, Unwritable, mend_mode, put_in_place, refusal
 from qlogship.config import load
 from qlogship.dashboard.reach import Refusal
 from qlogship.errors import (
@@ -290,6 +292,31 @@ def test_what_a_killed_run_left_is_cleared_away(home: Places) -> None:
         put_in_place(Content(settings_text(home), SECRET), home, ME, password=SECRET)
         assert before.read() == "left"
     assert not left.exists()
+    left.write_text("left")
+    assert put_in_place(Content(None, None), home, ME, password=SECRET) == []
+    assert not left.exists()
+
+
+def test_a_full_disk_is_told_as_such(home: Places) -> None:
+    """What to do about it is to make room, not to become root."""
+    full = refusal(home.config, OSError(errno.ENOSPC, "No space left on device"))
+    assert full.message == f"{home.config} cannot be written: No space left on device"
+    assert full.hint.startswith("Make room: ")
+    assert refusal(home.config, PermissionError(errno.EACCES, "x")).hint.startswith(
+        "Run it as root"
+    )
+
+
+def test_two_runs_do_not_write_at_the_same_time(home: Places) -> None:
+    """The second one is told so and writes nothing; a lock ends with the run that has it."""
+    home.config.parent.mkdir()
+    handle = os.open(home.config.parent, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with pytest.raises(Unwritable, match="another setup is writing"):
+        put_in_place(Content(settings_text(home), SECRET), home, ME, password=SECRET)
+    assert list(home.config.parent.iterdir()) == []
+    os.close(handle)
+    assert put_in_place(Content(settings_text(home), SECRET), home, ME, password=SECRET)
 
 
 def test_a_mode_is_mended_without_touching_the_content(home: Places) -> None:

@@ -165,6 +165,31 @@ def test_settings_that_are_at_fault_are_left_to_their_owner(machine: Machine) ->
     assert list(machine.files()) == ["qlogship.toml"]
 
 
+def test_settings_without_a_dashboard_are_completed(machine: Machine) -> None:
+    """What was set before setup stays; it is told what is added, and --yes is asked for."""
+    machine.etc.mkdir()
+    before = '[log]\nlevel = "warning" # quiet\n'
+    machine.config.write_text(before)
+    asked = machine.call(*machine.options)
+    assert asked.code == ExitCode.USAGE
+    assert "dashboard.url: not set -> " in asked.stderr
+    assert machine.config.read_text() == before
+    done = machine.call(*machine.options, "--yes")
+    assert done.code == ExitCode.DONE, done.stderr
+    assert machine.config.read_text().startswith(before)
+    settings = load(machine.config, environ={}).settings
+    assert (settings.log.level, settings.dashboard.email) == ("warning", EMAIL)
+
+
+def test_settings_without_a_dashboard_name_none(machine: Machine) -> None:
+    """The address is still missing then, and asked for like that of a first start."""
+    machine.etc.mkdir()
+    machine.config.write_text('[log]\nlevel = "warning"\n')
+    done = machine.call(*machine.options[2:], "--json")
+    assert done.code == ExitCode.USAGE
+    assert "--url ADDRESS" in json.loads(done.stdout)["error"]["message"]
+
+
 def test_what_nobody_could_prove_is_written_offline(machine: Machine) -> None:
     """--offline says that neither the address nor the login was proved."""
     done = machine.call(*machine.options, "--tenant", "company", "--offline", "--json")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CTRL_C = b"\x03"
 CTRL_D = b"\x04"
 
+_LAST = "\0the end\0"
+
 
 class Terminal:
     """Run a command with a terminal as stdin, stdout, stderr and /dev/tty; use it in a `with`."""
@@ -57,10 +59,12 @@ class Terminal:
         """Wait for the end; return the exit code."""
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:
-            self._read(deadline, at_most=0.05)
+            self._read(deadline, at_most=0.01)
             assert time.monotonic() < deadline, f"it does not end:\n{self.shown}"
-        while self._read(time.monotonic() + 0.05):
-            pass
+        # What the program has written comes before what is written now.
+        os.write(self._theirs, _LAST.encode())
+        self.expect(_LAST)
+        self.shown = self.shown.removesuffix(_LAST)
         return self.process.returncode
 
     @property

@@ -30,6 +30,9 @@ _DEFAULT_STATE: Final = Path("/var/lib/qlogship")
 _TENANT: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _CLOUD: Final = "softphone.pro"
 
+NOWHERE: Final = "https://dashboard.invalid"
+"""The address of a dashboard that nobody has named yet."""
+
 # What must be said, and how: answer to option.
 _NEEDED: Final = {
     "url": "--url ADDRESS (or --tenant NAME)",
@@ -84,7 +87,7 @@ def checked(section: str, key: str, text: str) -> str:
 
 def _stand_in(section: str) -> dict[str, str]:
     """Return what else a section asks for, so that one key can be looked at alone."""
-    return {"url": "https://dashboard.invalid"} if section == "dashboard" else {}
+    return {"url": NOWHERE} if section == "dashboard" else {}
 
 
 def password(text: str) -> str:
@@ -133,7 +136,7 @@ def changes(answers: Answers, places: Places, present: Settings | None) -> Chang
     return {
         (section, key): value
         for (section, key), value in wanted.items()
-        if value != _said(present, section, key)
+        if value != said(present, section, key)
     }
 
 
@@ -141,14 +144,15 @@ def differences(wanted: Changes, present: Settings | None) -> list[tuple[str, st
     """Return what the changes change: name of the setting, value now, value then."""
     rows = []
     for (section, key), value in wanted.items():
-        now = _said(present, section, key) if present is not None else None
+        now = said(present, section, key) if present is not None else None
         rows.append((f"{section}.{key}", _shown(now), _shown(value)))
     return rows
 
 
-def _said(settings: Settings, section: str, key: str) -> str | None:
+def said(settings: Settings, section: str, key: str) -> str | None:
+    """Return what settings say as text; None where they say nothing."""
     value = getattr(getattr(settings, section), key)
-    return None if value is None else str(value)
+    return None if value in {None, NOWHERE} else str(value)
 
 
 def _shown(value: str | None) -> str:

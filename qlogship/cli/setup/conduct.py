@@ -157,7 +157,7 @@ def _draft(wishes: Wishes, present: Present) -> Draft:
     there: dict[str, Any] = {"password": present.password}
     if now is not None:
         there |= {
-            "url": now.dashboard.url,
+            "url": answers.said(now, "dashboard", "url"),
             "email": now.dashboard.email,
             "source": now.source.path,
             "history": now.source.history,

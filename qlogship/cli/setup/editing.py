@@ -37,6 +37,12 @@ def is_blank(text: str) -> bool:
     return not any(value != {} for value in document.values())
 
 
+def says(text: str, section: str, key: str) -> bool:
+    """Say whether a file sets a key. Raises tomllib.TOMLDecodeError."""
+    content = _document(text).get(section)
+    return isinstance(content, dict) and key in content
+
+
 def edited(text: str, changes: Mapping[tuple[str, str], str | None]) -> str:
     """Return the text of a settings file with these changes, and nothing else changed.
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.cli.identity import SERVICE_USER
-from qlogship.cli.setup.editing import is_blank
+from qlogship.cli.setup.answers import NOWHERE
+from qlogship.cli.setup.editing import is_blank, says
 from qlogship.cli.setup.places import Owner, owner
 from qlogship.config.load import examine
+from qlogship.config.model import variable
 from qlogship.config.secret import Found, read
 from qlogship.errors import QlogshipError, SettingsError, UsageError
 from qlogship.store.reader import Reader
@@ -31,8 +33,8 @@ class Present:
     """What was found before anything was asked.
 
     `text` is the settings file, None without one; `settings` is None as long as it
-    sets nothing. `password` is the one in use, `kept` what the credential's own
-    file holds.
+    sets nothing, and leads NOWHERE as long as it names no dashboard. `password` is
+    the one in use, `kept` what the credential's own file holds.
     """
 
     text: str | None
@@ -53,7 +55,10 @@ def look(places: Places) -> Present:
         wrong = True  # how, is said by those who load it
     settings = None
     if wrong or (text is not None and not _is_blank(text)):
-        found = examine(places.config, environ={}, secrets=False)
+        # What somebody has set before there was a dashboard is kept, and looked at as the rest.
+        without = text is not None and not _is_said(text, "dashboard", "url")
+        environ = {variable("dashboard", "url"): NOWHERE} if without else {}
+        found = examine(places.config, environ=environ, secrets=False)
         if found.loaded is None:
             raise SettingsError(found.faults)
         settings = found.loaded.settings
@@ -113,6 +118,13 @@ def _is_blank(text: str) -> bool:
         return is_blank(text)
     except tomllib.TOMLDecodeError:
         return False
+
+
+def _is_said(text: str, section: str, key: str) -> bool:
+    try:
+        return says(text, section, key)
+    except tomllib.TOMLDecodeError:
+        return True  # how it is wrong, is said by those who load it
 
 
 def _secret(path: Path | None) -> str | None:

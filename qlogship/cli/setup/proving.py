@@ -19,7 +19,7 @@ from qlogship.dashboard.address import trust
 from qlogship.dashboard.knock import Likeness, knock, likeness
 from qlogship.dashboard.reach import Reach, Refusal, Stage, examine
 from qlogship.errors import CredentialsRefused, DashboardUnreachable, SourceUnreadable
-from qlogship.service.once import prove_login
+from qlogship.service.login import prove_login
 from qlogship.source.files import OpenFile
 
 if TYPE_CHECKING:

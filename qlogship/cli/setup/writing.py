@@ -7,6 +7,8 @@ load it; only then are the files renamed into place.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 from contextlib import contextmanager, suppress
@@ -51,40 +53,17 @@ def put_in_place(content: Content, places: Places, owner: Owner, *, password: st
     The settings as they are now may be kept beside the new ones, with ".old" behind
     the name; a credential is kept nowhere. A link stays one: what it leads to is
     replaced. `password` is the one that will be in use. Raises SettingsError when the
-    new settings would not load, Unwritable when the system refuses.
+    new settings would not load, Unwritable when the system refuses, or another run is
+    writing there.
     """
-    files = {
-        Path(os.path.realpath(path)): data if isinstance(data, bytes) else data.encode()
-        for path, data in (
-            (places.password, None if content.password is None else f"{content.password}\n"),
-            (places.authority, content.authority),
-            (places.config, content.settings),
-        )
-        if data is not None
-    }
-    made: dict[Path, Path] = {}
-    try:
-        with _said(places.config.parent):
-            _make_directory(places.config.parent, 0o755)
-        for path, data in files.items():
-            with _said(path):
-                made[path] = _made(path, data, owner)
-        _prove(made, password, places)
-        with _said(places.config), _undisturbed():
-            if content.keep_old:
-                _keep_old(places.config, owner)
-            for path in list(made):
-                made[path].replace(path)
-                del made[path]
-            for directory in {path.parent for path in files}:
-                _sync(directory)
-    finally:
-        for temporary in made.values():
-            temporary.unlink(missing_ok=True)
+    with _said(places.config.parent):
+        _make_directory(places.config.parent, 0o755)
+    with _alone(places.config.parent):
+        written = _put(content, places, owner, password)
     if places.own_state and places.state is not None:
         with _said(places.state):
             _make_state(places.state, owner)
-    return list(files)
+    return written
 
 
 def check_writable(path: Path) -> None:
@@ -97,6 +76,14 @@ def check_writable(path: Path) -> None:
             f"you may not write {path}",
             hint="Run it as root, or name another place with --config FILE.",
         )
+
+
+def refusal(path: Path, error: OSError) -> Unwritable:
+    """Return the error for a file that the system does not let be written, with what to do."""
+    hint = "Run it as root, or name another place with --config FILE."
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        hint = f"Make room: `df -h {path.parent}`, and `df -i {path.parent}` for inodes."
+    return Unwritable(f"{error.filename or path} cannot be written: {error.strerror}", hint=hint)
 
 
 def mend_mode(path: Path, owner: Owner) -> bool:
@@ -114,9 +101,43 @@ def mend_mode(path: Path, owner: Owner) -> bool:
     return True
 
 
+def _put(content: Content, places: Places, owner: Owner, password: str) -> list[Path]:
+    """Make, prove and rename the files, and clear away what a run that was killed has left."""
+    files = {
+        Path(os.path.realpath(path)): data if isinstance(data, bytes) else data.encode()
+        for path, data in (
+            (places.password, None if content.password is None else f"{content.password}\n"),
+            (places.authority, content.authority),
+            (places.config, content.settings),
+        )
+        if data is not None
+    }
+    made: dict[Path, Path] = {}
+    try:
+        for path in (places.config, places.password, places.authority):
+            with _said(path):
+                _beside(Path(os.path.realpath(path))).unlink(missing_ok=True)
+        for path, data in files.items():
+            with _said(path):
+                made[path] = _made(path, data, owner)
+        _prove(made, password, places)
+        with _said(places.config), _undisturbed():
+            if content.keep_old:
+                _keep_old(places.config, owner)
+            for path in list(made):
+                made[path].replace(path)
+                del made[path]
+            for directory in {path.parent for path in files}:
+                _sync(directory)
+    finally:
+        for temporary in made.values():
+            temporary.unlink(missing_ok=True)
+    return list(files)
+
+
 def _made(path: Path, data: bytes, owner: Owner) -> Path:
     """Make the file that will be renamed to `path`; nobody else can read it at any moment."""
-    temporary = path.with_name(f".{path.name}{_SUFFIX}")
+    temporary = _beside(path)
     temporary.unlink(missing_ok=True)  # of a run that was killed
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(temporary, flags, 0o600)
@@ -130,6 +151,10 @@ def _made(path: Path, data: bytes, owner: Owner) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_SUFFIX}")
 
 
 def _own(handle: int, owner: Owner) -> None:
@@ -194,10 +219,24 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unwritable(
-            f"{error.filename or path} cannot be written: {error.strerror}",
-            hint="Run it as root, or name another place with --config FILE.",
-        ) from error
+        raise refusal(path, error) from error
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keep another setup from writing at the same time; a run that is killed lets go, too."""
+    with _said(directory):
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unwritable(
+                f"another setup is writing into {directory}", hint="Run this again."
+            ) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

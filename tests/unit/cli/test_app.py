@@ -414,6 +414,20 @@ def test_closed_pipe() -> None:
     assert ended.stderr == b""
 
 
+def test_what_a_locale_does_not_know() -> None:
+    """A letter that stdout cannot encode is escaped; the result comes all the same."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "qlogship", "check", "--monitor", "--config", "/нет"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert ended.returncode == 3
+    assert ended.stdout.startswith(b"QLOGSHIP UNKNOWN - ")
+    assert rb"/\u043d\u0435\u0442: the file is missing" in ended.stdout
+
+
 def test_table(capsys: pytest.CaptureFixture[str]) -> None:
     """A table has its columns below each other, numbers to the right, and no foreign control."""
     output.print_table(
