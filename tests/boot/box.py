@@ -211,11 +211,9 @@ class Box:
                     os.kill(self._leader, signal.SIGKILL)
             self._nspawn.wait(_HALT)
         self._nspawn, self._leader = None, 0
-        for group in self._cgroups():
-            # From the leaves up: a cgroup with others in it cannot be removed.
-            for directory, _, _ in os.walk(group, topdown=False):
-                with suppress(OSError):
-                    Path(directory).rmdir()
+        # What was killed takes a moment to be gone, and holds its cgroup until then.
+        with suppress(AssertionError):
+            until(lambda: not any(list(map(_is_left, self._cgroups()))), 5.0)
 
     def _cgroups(self) -> list[Path]:
         hierarchies = [_CGROUPS / name for name in ("systemd", "unified")]
@@ -230,6 +228,14 @@ class Box:
         except OSError as error:
             raise NoBoxError(f"no cgroup can be made: {error}") from None
         return groups
+
+
+def _is_left(group: Path) -> bool:
+    """Remove a cgroup from its leaves up; say whether something of it is still there."""
+    for directory, _, _ in os.walk(group, topdown=False):
+        with suppress(OSError):
+            Path(directory).rmdir()
+    return group.exists()
 
 
 def copy_tree(tree: Path, to: Path) -> None:
