@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SERVICE_USER: Final = "qlogship"
 
 _READ, _SEARCH = 4, 1
+# Who is in one of these can become root, or read what only root should (Debian, Red Hat).
+_MIGHTY: Final = frozenset({"disk", "docker", "kmem", "lxd", "shadow", "sudo", "wheel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,8 @@ def permitting(account: Account, steps: Sequence[Step]) -> tuple[tuple[str, ...]
     """Return the commands that let a user take these steps, the first of which failed.
 
     The group that owns them is joined, which also holds for the files to come; but
-    never root's, which opens more than a queue_log: an access list does it then, and
-    where owner and mode are not to blame.
+    never root's or another mighty one, which opens more than a queue_log: an access list
+    does it then, and where owner and mode are not to blame.
     """
     commands: dict[tuple[str, ...], None] = {}
     for index, step in enumerate(steps):
@@ -141,7 +143,8 @@ def permitting(account: Account, steps: Sequence[Step]) -> tuple[tuple[str, ...]
             continue
         letters = ("r" if step.need & _READ else "") + ("x" if step.need & _SEARCH else "")
         nameless = step.group == str(step.gid)
-        if step.gid == 0 or nameless or account.uid == step.uid or not lacks(account, step):
+        mighty = step.gid == 0 or step.group in _MIGHTY
+        if mighty or nameless or account.uid == step.uid or not lacks(account, step):
             entry = f"user:{account.name}:{letters}"
             commands["setfacl", "--modify", entry, str(step.path)] = None
             continue

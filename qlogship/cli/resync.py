@@ -250,7 +250,7 @@ def _confirm(settings: Settings) -> None:
             hint="Type it on a terminal, or with --yes.",
         )
     sys.stderr.write(
-        "The dashboard will forget ALL queue_log data of this tenant, whoever uploaded it.\n"
+        "The dashboard will forget ALL queue_log data of this tenant,\nwhoever uploaded it.\n"
         f"Type the tenant's name, {name}, to go on: "
     )
     sys.stderr.flush()

@@ -49,7 +49,8 @@ def explain(field: FieldInfo, error: Mapping[str, object]) -> tuple[str, str]:
     if error["type"] == OWN_FAULT and isinstance(context, dict):
         return str(context["problem"]), str(context["remedy"])
     if error["type"] == "missing":
-        return "this is required and missing", f"Set it, for example to {example(field)}."
+        remedy = f"Run `qlogship setup`, or set it, for example to {example(field)}."
+        return "this is required and missing", remedy
     value = error["input"]
     # A table may hold anything, a secret too.
     shown = "a table" if isinstance(value, dict) else as_toml(value)

@@ -562,7 +562,7 @@ def test_fault_url_missing(place: Place) -> None:
     assert place.only_fault(text) == Fault(
         f"{place.path}: [dashboard] url",
         "this is required and missing",
-        'Set it, for example to "https://company.softphone.pro".',
+        'Run `qlogship setup`, or set it, for example to "https://company.softphone.pro".',
     )
 
 

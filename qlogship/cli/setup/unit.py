@@ -184,7 +184,8 @@ def run_command(command: Sequence[str]) -> str:
     """Run a command that was agreed to; return what went wrong, empty when nothing did."""
     program = shutil.which(command[0])
     if program is None:
-        return f"there is no {command[0]} on this machine"
+        package = " (it is in the package acl)" if command[0] == "setfacl" else ""
+        return f"there is no {command[0]} on this machine{package}"
     done = subprocess.run(  # noqa: S603 -- shown and agreed to before
         [program, *command[1:]],
         capture_output=True,

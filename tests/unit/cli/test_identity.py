@@ -56,9 +56,10 @@ def test_a_group_without_the_right_is_given_it() -> None:
     assert permitting(account(ASTERISK), [step(LOG, READ, 0o600)]) == (("chmod", "g+r", str(LOG)),)
 
 
-def test_nobody_joins_the_group_of_root() -> None:
-    """What belongs to root's group is opened with an access list, for this user alone."""
-    barred = step(LOG.parent, LIST, 0o750, gid=0, group="root")
+@pytest.mark.parametrize(("gid", "group"), [(0, "root"), (42, "shadow"), (991, "docker")])
+def test_nobody_joins_the_group_of_root(gid: int, group: str) -> None:
+    """What belongs to root's group, or one as mighty, is opened for this user alone."""
+    barred = step(LOG.parent, LIST, 0o750, gid=gid, group=group)
     assert permitting(account(), [barred]) == (
         ("setfacl", "--modify", "user:qlogship:rx", str(LOG.parent)),
     )
