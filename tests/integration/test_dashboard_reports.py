@@ -65,6 +65,11 @@ def entries(directory: Path) -> list[str]:
     return sorted(entry.name for entry in directory.iterdir())
 
 
+def endless(body: bytes) -> Step:
+    """Answer without a length and without chunks, and close the connection."""
+    return raw(head(200, Connection="close", **CSV) + body)
+
+
 # What works
 
 
@@ -77,6 +82,14 @@ def test_a_report_is_a_file_with_its_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.csv").read_bytes() == REPORT
     assert (tmp_path / "two.csv").read_bytes() == REPORT
     assert entries(tmp_path) == ["one.csv", "two.csv"]
+
+
+def test_a_report_that_does_not_say_its_end_must_look_whole(tmp_path: Path) -> None:
+    """Where the connection's end is all there is, a last line without an end is a cut."""
+    assert download(tmp_path / "whole.csv", endless(REPORT)) == len(REPORT)
+    with pytest.raises(DashboardUnreachable, match="looks cut"):
+        download(tmp_path / "cut.csv", endless(REPORT[:-3]))
+    assert entries(tmp_path) == ["whole.csv"]
 
 
 def test_the_token_travels_as_a_cookie(tmp_path: Path) -> None:
@@ -204,7 +217,7 @@ def test_two_downloads_to_one_file_do_not_mix(tmp_path: Path) -> None:
         (raw(head(200, Content_Length=100, **CSV)), DashboardUnreachable),
         (chunked(REPORT, end=b""), DashboardUnreachable),
         (chunked(REPORT, end=b"0\r\n"), DashboardUnreachable),
-        (raw(head(200, **CSV) + REPORT), DashboardUnreachable),
+        (raw(head(200, **CSV) + REPORT[:-1]), DashboardUnreachable),
         (reply("<!doctype html><h1>Log in", Content_Type="text/html"), DashboardUnreachable),
         (reply("<html>" + " " * 9000, **CSV), DashboardUnreachable),
         (reply('{"error": "no"}', Content_Type="application/json"), DashboardUnreachable),
