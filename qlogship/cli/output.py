@@ -140,11 +140,10 @@ def faults_as_json(faults: Iterable[Fault]) -> list[dict[str, str]]:
 
 def size(number: float) -> str:
     """Return a number of bytes as people read it."""
-    amount = number
     for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if amount < 1024 or unit == "GiB":
-            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
-        amount /= 1024
+        if number < 1024 or unit == "GiB":
+            return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
+        number /= 1024
     raise AssertionError(number)
 
 
