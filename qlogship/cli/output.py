@@ -145,13 +145,12 @@ def faults_as_json(faults: Iterable[Fault]) -> list[dict[str, str]]:
     ]
 
 
-def size(number: int) -> str:
+def size(number: float) -> str:
     """Return a number of bytes as people read it."""
-    amount = float(number)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if amount < 1024 or unit == "GiB":
-            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
-        amount /= 1024
+        if number < 1024 or unit == "GiB":
+            return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
+        number /= 1024
     raise AssertionError(number)
 
 

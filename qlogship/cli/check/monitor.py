@@ -15,8 +15,9 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from qlogship.cli.check.judging.state import lag_of
-from qlogship.cli.check.words import count, lasting
+from qlogship.cli.check.words import lasting
 from qlogship.cli.output import printable
+from qlogship.core.words import count
 from qlogship.errors import QlogshipError
 
 if TYPE_CHECKING:

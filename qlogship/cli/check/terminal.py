@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.cli import output
 from qlogship.cli.check.findings import GROUPS, Finding, Level
-from qlogship.cli.check.words import count
+from qlogship.core.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,10 +1,12 @@
-"""Commands, sizes and times as the findings word them."""
+"""Commands, lists and times as the findings word them."""
 
 from __future__ import annotations
 
 import shlex
 import time
 from typing import TYPE_CHECKING
+
+from qlogship.core.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,15 +25,6 @@ def commands(barrier: Barrier) -> str:
     return f"Run `{joined}`{', then restart the service' if restart else ''}."
 
 
-def size(number: float) -> str:
-    """Return a number of bytes as people read it."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if number < 1024 or unit == "GiB":
-            return f"{number:,.0f} {unit}" if unit in {"bytes", "KiB"} else f"{number:,.1f} {unit}"
-        number /= 1024
-    raise AssertionError(number)
-
-
 def lasting(seconds: float) -> str:
     """Return a duration in the largest unit that fits."""
     whole = max(0, int(seconds))
@@ -39,11 +32,6 @@ def lasting(seconds: float) -> str:
         if whole >= length:
             return count(whole // length, unit)
     return count(whole, "second")
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def moment(when: float) -> str:

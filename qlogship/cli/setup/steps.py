@@ -18,6 +18,7 @@ from qlogship.cli.setup.answers import HISTORIES, UnfitAnswer
 from qlogship.cli.setup.census import Share, take_census
 from qlogship.cli.setup.proving import UNTRUSTED, AddressFails, Proof, SourceBarred
 from qlogship.cli.setup.unit import run_command
+from qlogship.core.words import count
 from qlogship.errors import (
     CredentialsRefused,
     DashboardUnreachable,
@@ -245,7 +246,7 @@ class Steps:
             return default
         census = take_census(source, archives)
         rows = {
-            "all": f"{counted(census.everything.files, 'file')}, {described(census.everything)}",
+            "all": f"{count(census.everything.files, 'file')}, {described(census.everything)}",
             "current": f"{source.name} alone, {described(census.current)}",
             "none": "only what comes from now on",
         }
@@ -261,7 +262,7 @@ class Steps:
         if barred and self.voice is not None:
             typed = " && ".join(" ".join(command) for command in barred[0].commands)
             self.voice.mark(
-                f"{counted(len(barred), 'rotated file')} of these cannot be read by the service:"
+                f"{count(len(barred), 'rotated file')} of these cannot be read by the service:"
                 f" {barred[0].problem}",
                 ok=None,
                 hint=f"Type `{typed}`, and the like for the others." if typed else "",
@@ -303,13 +304,8 @@ def described(share: Share) -> str:
         return "no records yet"
     return (
         f"{_day(share.first)} to {_day(share.last)}:"
-        f" {counted(share.records, 'record')}, {counted(share.calls, 'call')}"
+        f" {count(share.records, 'record')}, {count(share.calls, 'call')}"
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _day(seconds: int) -> str:

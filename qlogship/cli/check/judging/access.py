@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlogship.cli.check.findings import Finding, ok, problem, unknown, warning
-from qlogship.cli.check.words import commands, count, listed
+from qlogship.cli.check.words import commands, listed
+from qlogship.core.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

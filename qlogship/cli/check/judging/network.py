@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.cli.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.cli.check.judging.settings import fault_finding
-from qlogship.cli.check.words import count, lasting, moment
+from qlogship.cli.check.words import lasting, moment
 from qlogship.core.outcome import Verdict
+from qlogship.core.words import count
 from qlogship.dashboard.reach import Reach, Refusal, Stage
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.cli.check.facts.rotation import Place
 from qlogship.cli.check.findings import Finding, ok, problem, unknown, warning
-from qlogship.cli.check.words import listed, size
+from qlogship.cli.check.words import listed
 from qlogship.cli.identity import Account, Step, lacks
+from qlogship.cli.output import size
 from qlogship.core.rotation import is_rotated_name
 from qlogship.core.stanza import makes_asterisk_reopen, matches, rotated_paths
 

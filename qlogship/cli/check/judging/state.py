@@ -6,7 +6,9 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from qlogship.cli.check.findings import Finding, Level, ok, problem, unknown, warning
-from qlogship.cli.check.words import count, lasting, listed, size
+from qlogship.cli.check.words import lasting, listed
+from qlogship.cli.output import size
+from qlogship.core.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
