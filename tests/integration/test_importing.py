@@ -153,7 +153,9 @@ def test_an_export_makes_an_equal_archive(archive: Importing, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "damaged", [gzip.compress(ROTATE[0])[:-400], b"\x1f\x8b" + b"nonsense", gzip.compress(b"x")[:5]]
+    "damaged",
+    [gzip.compress(ROTATE[0])[:-400], b"\x1f\x8b" + b"nonsense", gzip.compress(b"x")[:5]],
+    ids=["cut", "nonsense", "beginning"],
 )
 def test_a_damaged_file_is_not_imported_in_part(archive: Importing, damaged: bytes) -> None:
     """Nothing of a file that cannot be read to its end is archived, and the next one is."""
