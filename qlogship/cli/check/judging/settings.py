@@ -52,8 +52,8 @@ def fault_finding(fault: Fault) -> Finding:
 
 def _is_writable(file: FileFacts, account: Account | None) -> bool:
     """Say whether somebody other than root and the service may write a file or a directory."""
-    own = {0} if account is None else {0, account.uid}
-    if file.uid not in own:
+    # Whose the owner is, is not known where the service's user is missing, which is said elsewhere.
+    if account is not None and file.uid not in {0, account.uid}:
         return True
     if stat.S_ISDIR(file.mode) and file.mode & stat.S_ISVTX:
         return False  # as in /tmp: a file there can be replaced by its owner alone

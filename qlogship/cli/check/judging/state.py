@@ -48,7 +48,10 @@ def judge(facts: StateFacts, account: Account | None, *, unit_runs: bool) -> Ite
         return
     findings = list(_directory(facts, account)) if facts.is_directory else []
     yield from findings
-    if facts.error is not None and not any(one.id == "state.unseen" for one in findings):
+    # A directory that cannot be written or seen is why the database cannot be opened: one cause,
+    # one finding.
+    known = {one.id for one in findings} & {"state.unseen", "state.not-writable"}
+    if facts.error is not None and not known:
         yield problem("state.damaged", directory, facts.error.message, facts.error.hint)
     elif not findings:
         pieces = f"{size(facts.growth)} a day" if facts.growth is not None else "its owner's alone"
