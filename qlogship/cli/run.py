@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _M_MMAP_THRESHOLD: Final = -3  # malloc.h
-_OWN_BLOCK: Final = 512 * 1024  # bytes; batches are above, a block that is read below
+_OWN_BLOCK: Final = 850 * 1024  # bytes; a full batch is above, all that is made more often below
 
 
 def run(
