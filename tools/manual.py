@@ -1,20 +1,13 @@
-# ruff: noqa: INP001 -- a script of its own, in no package
-"""Write the man pages: qlogship(8) from the commands, qlogship.toml(5) from the settings.
+# ruff: noqa: INP001 -- beside the script that uses it, in no package
+"""The man pages: qlogship(8) from the commands, qlogship.toml(5) from the settings.
 
-    python tools/manual.py            writes packaging/man/*
-    python tools/manual.py --check    writes nothing, exits 1 when something is
-                                      not current
-
-What is typed and what it does comes from the commands' own help, so page and
-program cannot differ. The words around it are here.
+`tools/reference.py` writes them. What is typed and what it does comes from the
+commands' own help, so page and program cannot differ. The words around it are here.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typer.main import get_command
@@ -27,6 +20,7 @@ from qlogship.errors import EXIT_MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _COMMAND_PAGE = """\
 .TH QLOGSHIP 8 "" "qlogship" "System Administration"
@@ -321,34 +315,3 @@ _SPELLINGS = {
 def _guarded(line: str) -> str:
     """Keep a line that begins like a request from being one."""
     return f"\\&{line}" if line.startswith(".") else line
-
-
-def main() -> int:
-    """Write or check the pages; return the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if not current")
-    parser.add_argument(
-        "--root",
-        type=Path,
-        default=Path(__file__).resolve().parent.parent,
-        help="the folder with packaging/ (default: this project's)",
-    )
-    arguments = parser.parse_args()
-    stale = []
-    for path, text in pages(arguments.root).items():
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale.append(path)
-        if not arguments.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    for path in stale:
-        sys.stderr.write(f"{path} {'is not current' if arguments.check else 'written'}\n")
-    if stale and arguments.check:
-        sys.stderr.write("Run `python tools/manual.py`.\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 -- a script of its own, in no package
-"""Write what the manual says about settings and exit codes, from the code that has them.
+"""Write what the manual says about commands, settings and exit codes, from the code that has them.
 
-    python tools/reference.py            writes docs/settings.md, and the tables
-                                         between the markers in README.md
+    python tools/reference.py            writes docs/settings.md, the man pages, and
+                                         the tables between the markers in README.md
     python tools/reference.py --check    writes nothing, exits 1 when something
                                          is not current
 
@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+
+import manual
 
 from qlogship.config import DEFAULT_PATH, PATH_VARIABLE
 from qlogship.config.model import SECRETS, variable
@@ -86,7 +88,7 @@ def main() -> int:
         "--root",
         type=Path,
         default=Path(__file__).resolve().parent.parent,
-        help="the folder with README.md and docs/ (default: this project's)",
+        help="the folder with README.md, docs/ and packaging/ (default: this project's)",
     )
     arguments = parser.parse_args()
     stale = []
@@ -107,7 +109,7 @@ def main() -> int:
 
 def pages(root: Path) -> dict[Path, str]:
     """Return each file that holds what is made here, with the text it should have."""
-    found = {root / "docs" / "settings.md": page()}
+    found = {root / "docs" / "settings.md": page(), **manual.pages(root)}
     readme = root / "README.md"
     if readme.exists():
         text = readme.read_text(encoding="utf-8")

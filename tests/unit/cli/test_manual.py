@@ -63,9 +63,9 @@ def tree(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], set[str]]:
 
 
 def test_pages_are_current() -> None:
-    """The man pages in the tree are those that tools/manual.py makes."""
+    """The man pages in the tree are those that tools/reference.py writes."""
     for path, text in script().pages(ROOT).items():
-        assert path.read_text(encoding="utf-8") == text, f"run `python {script().__file__}`"
+        assert path.read_text(encoding="utf-8") == text, "run `python tools/reference.py`"
 
 
 def test_page_has_every_command_and_option(tree: dict[tuple[str, ...], set[str]]) -> None:
