@@ -1,7 +1,7 @@
 """What qlogship says about its work: structlog, set up once, on stderr.
 
 Here live the form of a log line and the masking of secrets. What is worth saying
-is decided where it happens; that the same trouble is said once, in service/troubles.py.
+is decided where it happens; that the same trouble is said once, in troubles/notices.py.
 
 An event is a past-tense verb phrase (`batch_accepted`), its facts are fields.
 ERROR: data is at risk or a person must act. WARNING: it recovers by itself.

@@ -20,9 +20,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from qlogship.cli.demo.scene import ROTATION, Scene
-from qlogship.cli.demo.screen import picture
-from qlogship.cli.demo.stage import Plan, Stage
+from qlogship.demo.scene import ROTATION, Scene
+from qlogship.demo.screen import picture
+from qlogship.demo.stage import Plan, Stage
 
 PICTURE = Path(__file__).parents[1] / "docs" / "demo.svg"
 # The port that `qlogship sandbox` has by default looks better than a random one.

@@ -26,7 +26,6 @@ import traceback
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,13 +34,13 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from qlogship import __version__
-from qlogship.cli import output
 from qlogship.errors import EXIT_MEANINGS, ExitCode, QlogshipError, UsageError
+from qlogship.terminal import output
+from qlogship.terminal.options import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PROGRAM = "qlogship"
 _COMPLETION_VARIABLE = "_QLOGSHIP_COMPLETE"
 _KNOWN = "commands"
 
@@ -62,10 +61,10 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "run": Command("qlogship.cli.run", "The service: follow, archive and ship until stopped."),
     "setup": Command(
-        "qlogship.cli.setup", "Ask for what is needed, prove it, write the settings, start."
+        "qlogship.setup.command", "Ask for what is needed, prove it, write the settings, start."
     ),
     "check": Command(
-        "qlogship.cli.check", "Look the installation over, and say what to do about it."
+        "qlogship.check.command", "Look the installation over, and say what to do about it."
     ),
     "status": Command("qlogship.cli.status", "Show where the service stands."),
     "uploads": Command("qlogship.cli.uploads", "Show the ledger, one row per upload."),
@@ -73,36 +72,27 @@ COMMANDS: dict[str, Command] = {
     "quarantine": Command(
         "qlogship.cli.quarantine", "What the dashboard refuses for good: list, resend, drop."
     ),
-    "import": Command("qlogship.cli.import_", "Take older queue_log files into the archive."),
-    "export": Command("qlogship.cli.export", "Write the archive as queue_log text."),
-    "reconcile": Command(
-        "qlogship.cli.reconcile", "Compare archive, ledger and the dashboard's counts, per day."
+    "import": Command(
+        "qlogship.import_export.import_command", "Take older queue_log files into the archive."
     ),
-    "users": Command("qlogship.cli.users", "The dashboard's users: list, add, import, delete."),
-    "report": Command("qlogship.cli.report", "Download the agents' status log or the call log."),
+    "export": Command(
+        "qlogship.import_export.export_command", "Write the archive as queue_log text."
+    ),
+    "reconcile": Command(
+        "qlogship.reconcile.command", "Compare archive, ledger and the dashboard's counts, per day."
+    ),
+    "users": Command("qlogship.users.command", "The dashboard's users: list, add, import, delete."),
+    "report": Command(
+        "qlogship.reports.command", "Download the agents' status log or the call log."
+    ),
     "config": Command("qlogship.cli.config", "Check, show and explain the settings."),
     "sandbox": Command(
-        "qlogship.cli.sandbox", "A local Team Dashboard to try things on.", "sandbox"
+        "qlogship.sandbox.command", "A local Team Dashboard to try things on.", "sandbox"
     ),
     "demo": Command(
-        "qlogship.cli.demo", "Sandbox, call centre and service on one screen.", "sandbox"
+        "qlogship.demo.command", "Sandbox, call centre and service on one screen.", "sandbox"
     ),
 }
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "-c",
-        "--config",
-        metavar="FILE",
-        readable=False,  # that it cannot be read is told with all that is wrong with it
-        help="The settings file; else $QLOGSHIP_CONFIG, else /etc/qlogship/qlogship.toml.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON, errors included.", show_default=False)
-]
 
 
 def exit_codes() -> str:

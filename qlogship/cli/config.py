@@ -6,10 +6,10 @@ import os
 
 import typer
 
-from qlogship.cli import output
-from qlogship.cli.app import ConfigOption, JsonOption
 from qlogship.config import Loaded, describe, examine, load
 from qlogship.errors import ExitCode, SettingsError
+from qlogship.terminal import output
+from qlogship.terminal.options import ConfigOption, JsonOption
 
 app = typer.Typer(
     help="Check, show and explain the settings.", add_completion=False, rich_markup_mode=None

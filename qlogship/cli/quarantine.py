@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from qlogship.cli import output
-from qlogship.cli.app import ConfigOption, JsonOption
-from qlogship.cli.identity import become_owner
-from qlogship.cli.times import stamp
 from qlogship.cli.uploads import UploadArgument, as_row, print_report, report
 from qlogship.config import load
-from qlogship.core.words import count
 from qlogship.errors import ExitCode, UsageError
-from qlogship.store.reader import Reader
+from qlogship.installation.identity import become_owner
+from qlogship.state.reader import Reader
+from qlogship.terminal import output
+from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.terminal.times import stamp
+from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from qlogship.store.ledger import Ledger, Upload
+    from qlogship.shipping.ledger import Ledger, Upload
 
 Fate = Literal["resend", "drop"]
 

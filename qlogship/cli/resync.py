@@ -12,28 +12,28 @@ from urllib.parse import urlsplit
 import typer
 
 from qlogship import log
-from qlogship.cli import output
-from qlogship.cli.app import ConfigOption, JsonOption
-from qlogship.cli.identity import become_owner
-from qlogship.cli.output import size
-from qlogship.cli.progress import Meter
-from qlogship.cli.times import stamp
 from qlogship.config import load
-from qlogship.core.resync import Phase, may_clear
-from qlogship.core.words import count, named
 from qlogship.errors import ExitCode, LockedError, QlogshipError, ResyncRefused, UsageError
+from qlogship.installation.identity import become_owner
 from qlogship.service.handover import no_hints, wake
-from qlogship.store.lock import holder
-from qlogship.store.reader import Reader
-from qlogship.store.requests import ask_for_resync
-from qlogship.store.store import Store
+from qlogship.shipping.resync.rules import Phase, may_clear
+from qlogship.state.lock import holder
+from qlogship.state.reader import Reader
+from qlogship.state.requests import ask_for_resync
+from qlogship.state.store import Store
+from qlogship.terminal import output
+from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.terminal.output import size
+from qlogship.terminal.progress import Meter
+from qlogship.terminal.times import stamp
+from qlogship.wording import count, named
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from qlogship.config import Settings
-    from qlogship.core.resync import Plan
-    from qlogship.store.plan import Progress
+    from qlogship.shipping.resync.plan import Progress
+    from qlogship.shipping.resync.rules import Plan
 
 _LOOK_EVERY = 0.5
 _IP = set("0123456789.:[]")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from qlogship import log
-from qlogship.cli import output
-from qlogship.cli.app import ConfigOption
-from qlogship.cli.identity import become_owner
 from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
+from qlogship.installation.identity import become_owner
+from qlogship.terminal import output
+from qlogship.terminal.options import ConfigOption
 
 if TYPE_CHECKING:
     from qlogship.config import Settings

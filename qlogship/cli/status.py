@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qlogship.cli import output
-from qlogship.cli.app import ConfigOption, JsonOption
-from qlogship.cli.output import size
-from qlogship.cli.times import stamp
 from qlogship.config import load
-from qlogship.core.words import count
 from qlogship.source.follower import QueueLog
-from qlogship.store.lock import complaint, holder
-from qlogship.store.reader import Reader
+from qlogship.state.lock import complaint, holder
+from qlogship.state.reader import Reader
+from qlogship.terminal import output
+from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.terminal.output import size
+from qlogship.terminal.times import stamp
+from qlogship.wording import count
 
 if TYPE_CHECKING:
     from qlogship.config import Settings

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qlogship.cli import output
-from qlogship.cli.app import ConfigOption, JsonOption
-from qlogship.cli.times import epoch, stamp
 from qlogship.config import load
-from qlogship.core.records import ENTERQUEUE, NO_CALL, parse
-from qlogship.core.words import count
 from qlogship.errors import UsageError
-from qlogship.store.reader import Reader
+from qlogship.queue_log.records import ENTERQUEUE, NO_CALL, parse
+from qlogship.state.reader import Reader
+from qlogship.terminal import output
+from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.terminal.times import epoch, stamp
+from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from qlogship.store.ledger import Attempt, Upload
-    from qlogship.store.reader import Snapshot
+    from qlogship.shipping.ledger import Attempt, Upload
+    from qlogship.state.reader import Snapshot
 
 _ROWS = 20
 _SHOWN = 10

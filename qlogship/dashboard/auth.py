@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from qlogship.core.outcome import Answer, Outcome, Verdict, judge
+from qlogship.dashboard.outcome import Answer, Outcome, Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,11 +12,11 @@ import secrets
 import time
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
-from qlogship.core.outcome import Outcome, judge
 from qlogship.dashboard import administration, reports
 from qlogship.dashboard.destination import destination
 from qlogship.dashboard.exchange import Request
 from qlogship.dashboard.failures import failure_of, unclear
+from qlogship.dashboard.outcome import Outcome, judge
 from qlogship.dashboard.session import Session
 from qlogship.errors import InvalidUser
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qlogship.core.outcome import Answer, Outcome
+    from qlogship.dashboard.outcome import Answer, Outcome
 
 # How much of an answer is read, unless a request asks for more. An answer to an
 # upload is a line; what is longer is a page, and its beginning shows that.

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qlogship.core.outcome import Answer, Outcome, Verdict, is_page, judge
-from qlogship.core.reported import read_answer
 from qlogship.dashboard.exchange import ANSWER_MAX
+from qlogship.dashboard.outcome import Answer, Outcome, Verdict, is_page, judge
+from qlogship.dashboard.reported import read_answer
 from qlogship.errors import (
     CredentialsRefused,
     DashboardRefused,

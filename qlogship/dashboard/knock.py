@@ -22,7 +22,7 @@ from qlogship.dashboard.session import Session
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qlogship.core.outcome import Answer
+    from qlogship.dashboard.outcome import Answer
 
 
 # Not found, no such method, gone, not implemented.

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from qlogship.core.outcome import Answer
+    from qlogship.dashboard.outcome import Answer
 
 # A shorter secret is no secret, and blotting it out would eat numbers.
 _SECRET_MIN = 4

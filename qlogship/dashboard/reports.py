@@ -14,8 +14,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal
 
-from qlogship.core.outcome import is_page
 from qlogship.dashboard.exchange import Request
+from qlogship.dashboard.outcome import is_page
 from qlogship.errors import UsageError
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import httpx
 
 from qlogship import __version__
-from qlogship.core.outcome import Answer, Outcome, Verdict
 from qlogship.dashboard.address import checked_address, trust
 from qlogship.dashboard.auth import (
     COOKIE,
@@ -33,6 +32,7 @@ from qlogship.dashboard.auth import (
 )
 from qlogship.dashboard.exchange import Reply, Request
 from qlogship.dashboard.masking import masked
+from qlogship.dashboard.outcome import Answer, Outcome, Verdict
 from qlogship.dashboard.transport import Transport
 from qlogship.dashboard.wire import Wire
 

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from qlogship.core.records import time_of
+from qlogship.queue_log.records import time_of
 from qlogship.sandbox.callcentre import CallCentre
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from qlogship.core.records import CONNECT, ENTERQUEUE, TERMINAL_EVENTS, parse
+from qlogship.queue_log.records import CONNECT, ENTERQUEUE, TERMINAL_EVENTS, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from qlogship.core.records import Record
+    from qlogship.queue_log.records import Record
 
 # Which event leaves an agent in which state; those at the phone are told by calls.
 _STATUSES = {

@@ -9,11 +9,11 @@ from qlogship.dashboard.client import TeamDashboard
 from qlogship.source.follower import QueueLog
 
 if TYPE_CHECKING:
+    from qlogship.clocks import Clocks
     from qlogship.config import Settings
     from qlogship.config.model import Dashboard
     from qlogship.dashboard.auth import Credentials
-    from qlogship.service.clocks import Clocks
-    from qlogship.store.store import Store
+    from qlogship.state.store import Store
 
 
 def dashboard(settings: Settings) -> TeamDashboard:

@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import LockedError
-from qlogship.store.requests import ask_for_handover
-from qlogship.store.store import Store
+from qlogship.state.requests import ask_for_handover
+from qlogship.state.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
+from qlogship.clocks import Clocks
 from qlogship.errors import (
     CredentialsRefused,
     DashboardUnreachable,
@@ -20,11 +21,10 @@ from qlogship.errors import (
     SourceUnreadable,
 )
 from qlogship.service import build
-from qlogship.service.clocks import Clocks
 from qlogship.service.handover import no_hints
 from qlogship.service.shipper import Shipper
-from qlogship.service.worker import UploadThread
-from qlogship.store.store import Store
+from qlogship.shipping.worker import UploadThread
+from qlogship.state.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

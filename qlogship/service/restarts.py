@@ -13,9 +13,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.core import restarts
-from qlogship.core.restarts import FailedRun, Start
 from qlogship.errors import QlogshipError
+from qlogship.service import restart_delay as restarts
+from qlogship.service.restart_delay import FailedRun, Start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,25 +13,25 @@ from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
+from qlogship.clocks import Clocks
 from qlogship.errors import ExitCode, LockedError, QlogshipError, StateError
+from qlogship.metrics.file import Metrics
 from qlogship.service import build
-from qlogship.service.clocks import Clocks
 from qlogship.service.handover import HINT
-from qlogship.service.metrics import Metrics
 from qlogship.service.notify import Systemd
 from qlogship.service.shipper import POLL, Shipper
 from qlogship.service.wakeups import Wakeups
-from qlogship.service.worker import UploadThread
-from qlogship.store.lock import holder
-from qlogship.store.requests import waits_for_handover
-from qlogship.store.store import Store
-from qlogship.store.troubles import Trouble
+from qlogship.shipping.worker import UploadThread
+from qlogship.state.lock import holder
+from qlogship.state.requests import waits_for_handover
+from qlogship.state.store import Store
+from qlogship.troubles.rows import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qlogship.config import Settings
-    from qlogship.core.restarts import Start
+    from qlogship.service.restart_delay import Start
 
 _GRACE: Final = 3.0
 """Seconds an upload under way may take to end when the service is told to stop."""

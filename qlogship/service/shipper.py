@@ -29,28 +29,28 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from qlogship.core.backoff import RETRY_AFTER_MAX, next_delay
-from qlogship.core.batching import Window
-from qlogship.core.calls import CallTracker
-from qlogship.core.delivery import decide
-from qlogship.core.dividing import NOTHING
-from qlogship.core.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome, Verdict
 from qlogship.errors import StateError
-from qlogship.service.refusals import Refusals
-from qlogship.service.resyncing import Resyncing
-from qlogship.service.troubles import Notices
-from qlogship.store.ledger import Result, Upload
+from qlogship.queue_log.calls import CallTracker
+from qlogship.shipping.backoff import RETRY_AFTER_MAX, next_delay
+from qlogship.shipping.batching import Window
+from qlogship.shipping.delivery import decide
+from qlogship.shipping.dividing import NOTHING
+from qlogship.shipping.ledger import Result, Upload
+from qlogship.shipping.refusals import Refusals
+from qlogship.shipping.resync.resyncing import Resyncing
+from qlogship.troubles.notices import Notices
 
 if TYPE_CHECKING:
+    from qlogship.archive.archive import Archive, Block
+    from qlogship.clocks import Clocks
     from qlogship.config import Settings
-    from qlogship.core.batching import Batch
-    from qlogship.core.delivery import Decision
-    from qlogship.core.dividing import Finding
-    from qlogship.service.clocks import Clocks
-    from qlogship.service.worker import Uploads
+    from qlogship.shipping.batching import Batch
+    from qlogship.shipping.delivery import Decision
+    from qlogship.shipping.dividing import Finding
+    from qlogship.shipping.worker import Uploads
     from qlogship.source.follower import QueueLog
-    from qlogship.store.archive import Archive, Block
-    from qlogship.store.store import Store
+    from qlogship.state.store import Store
 
 AHEAD: Final = 2
 POLL: Final = 10.0

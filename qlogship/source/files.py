@@ -7,9 +7,9 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from qlogship.core.rotation import HEAD_BYTES
 from qlogship.errors import SourceUnreadable
-from qlogship.source.decompress import DamagedError, Decompressing, compression
+from qlogship.source.compression import DamagedError, Decompressing, compression
+from qlogship.source.streams import HEAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

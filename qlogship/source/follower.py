@@ -12,7 +12,7 @@ Three kinds of files are read, and in this order:
    writes to the new file it writes no more to the old one, so nothing of the
    old file can come behind what follows it.
 
-Each file is tied to a stream by content (core/rotation.py), whatever its name
+Each file is tied to a stream by content (source/streams.py), whatever its name
 or inode. Events are hints: each `read` looks at the live path itself, and a
 `scan` looks at the whole family. After a block was read the beginning of the
 file is compared again, so that a truncation between look and read cannot pass
@@ -33,8 +33,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from qlogship.core.records import time_of
-from qlogship.core.rotation import (
+from qlogship.errors import SourceUnreadable
+from qlogship.queue_log.records import time_of
+from qlogship.source.family import Member, members
+from qlogship.source.files import OpenFile, unreadable
+from qlogship.source.streams import (
     HEAD_BYTES,
     TAIL_BYTES,
     Kin,
@@ -44,9 +47,6 @@ from qlogship.core.rotation import (
     identify,
     look,
 )
-from qlogship.errors import SourceUnreadable
-from qlogship.source.family import Member, members
-from qlogship.source.files import OpenFile, unreadable
 
 if TYPE_CHECKING:
     import os

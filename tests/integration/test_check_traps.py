@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import trustme
 
-from qlogship.cli.check.findings import Level
+from qlogship.check.findings import Level
 from qlogship.sandbox.server import Sandbox
-from qlogship.store.store import Store
+from qlogship.state.store import Store
 from tests.fixtures import logrotate as real
 from tests.support.calls import call
 from tests.support.far_end import FarEnd, date_header, server_context
@@ -36,7 +36,7 @@ NOON: Final = 1_795_411_800
 # What holds the state directory as the service does.
 HOLD: Final = """
 import pathlib, sys
-from qlogship.store.lock import StateLock
+from qlogship.state.lock import StateLock
 lock = StateLock(pathlib.Path(sys.argv[1]))
 print(flush=True)
 sys.stdin.read()

@@ -19,10 +19,10 @@ import pytest
 import trustme
 
 from qlogship import __version__
-from qlogship.core.outcome import Outcome, Verdict
 from qlogship.dashboard.auth import EmailPassword, GivenToken, TokenFile
 from qlogship.dashboard.client import TeamDashboard
 from qlogship.dashboard.exchange import ANSWER_MAX
+from qlogship.dashboard.outcome import Outcome, Verdict
 from qlogship.errors import SettingsError
 from tests.support.scripted import PATIENCE, FarEnd, Peer, hang, head, jwt, login, raw, reply
 

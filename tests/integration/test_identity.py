@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qlogship.cli.identity import can_read_as
+from qlogship.installation.identity import can_read_as
 from tests.support.access import open_to_all
 
 if TYPE_CHECKING:

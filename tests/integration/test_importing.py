@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qlogship.core.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome, Verdict
 from qlogship.errors import SourceUnreadable
-from qlogship.service.importing import Importer
+from qlogship.import_export.importing import Importer
 from qlogship.source.files import OpenFile
-from qlogship.store.store import Store
+from qlogship.state.store import Store
 from tests.fixtures.queue_log import TREES, record, sample, text_of
 from tests.support.importing import Importing
 from tests.support.stepped import Clock, SteppedService
@@ -20,7 +20,7 @@ from tests.support.stepped import Clock, SteppedService
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qlogship.service.importing import Ship
+    from qlogship.import_export.importing import Ship
 
 ROTATE = [sample(f"rotate/{name}") for name in TREES["rotate"]]
 TIME = 1_795_411_800

@@ -15,11 +15,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from qlogship import __version__
-from qlogship.core.metrics import COMMON_LABEL, METRICS
-from qlogship.core.outcome import Outcome, Verdict
-from qlogship.service.metrics import EVERY, Metrics
+from qlogship.dashboard.outcome import Outcome, Verdict
+from qlogship.metrics.file import EVERY, Metrics
+from qlogship.metrics.text import COMMON_LABEL, METRICS
 from qlogship.service.shipper import POLL
-from qlogship.store.database import FILE_NAME
+from qlogship.state.database import FILE_NAME
 from tests.support.arrivals import calls_in
 from tests.support.calls import call
 from tests.support.stepped import Clock, SteppedService

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from qlogship.cli.app import main
-from qlogship.core.census import Place
-from qlogship.core.days import Days
-from qlogship.core.reconcile import reconcile
-from qlogship.core.report import Level, Report
 from qlogship.errors import ExitCode
-from qlogship.store.reader import Reader
+from qlogship.reconcile.census import Place
+from qlogship.reconcile.days import Days
+from qlogship.reconcile.judging import reconcile
+from qlogship.reconcile.report import Level, Report
+from qlogship.state.reader import Reader
 from tests.support import books as example
 from tests.support.books import ZONE, Books, enter, epoch, whole
 from tests.support.chromium import PROGRAM, Chromium

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.store.archive import FOLD_BYTES
-from qlogship.store.reader import Reader
+from qlogship.archive.archive import FOLD_BYTES
+from qlogship.state.reader import Reader
 from tests.support.books import Books, whole
 from tests.support.importing import Importing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qlogship.core.resync import Plan
+    from qlogship.shipping.resync.rules import Plan
 
 T: Final = 1_795_411_800
 MANY: Final = 1_500

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from qlogship.cli.sandbox import read_script
-from qlogship.core.records import entered_calls, time_of
 from qlogship.errors import StateError, UsageError
+from qlogship.queue_log.records import entered_calls, time_of
+from qlogship.sandbox.command import read_script
 from qlogship.sandbox.faults_json import FaultScriptError
 from qlogship.sandbox.livelog import LiveCallCentre
 from qlogship.sandbox.options import Options, Repeats
@@ -669,7 +669,7 @@ def test_script_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_command(number: signal.Signals) -> None:
     """It prints where it listens and whom it lets in, warns of --password, serves, ends cleanly."""
-    code = "import typer; from qlogship.cli.sandbox import sandbox; typer.run(sandbox)"
+    code = "import typer; from qlogship.sandbox.command import sandbox; typer.run(sandbox)"
     arguments = [sys.executable, "-c", code, "--port", "0", "--password", "open sesame"]
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from qlogship.core.dividing import IN_A_ROW, LEAST_LIMIT
 from qlogship.sandbox.server import Sandbox
+from qlogship.shipping.dividing import IN_A_ROW, LEAST_LIMIT
 from tests.support.arrivals import (
     assert_each_line_once,
     assert_in_order,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from qlogship.store.ledger import Upload
+    from qlogship.shipping.ledger import Upload
 
 EPOCH: Final = 1_795_411_800
 BATCH: Final = {"linger": 0.0, "settle": 1.0, "max_bytes": 100_000}

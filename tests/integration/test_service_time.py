@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from qlogship.core.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome, Verdict
 from tests.fixtures.queue_log import TREES
 from tests.support.arrivals import calls_in, lines_of
 from tests.support.calls import call

@@ -16,18 +16,6 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from qlogship.cli.setup import finding
-from qlogship.cli.setup.census import Share, take_census
-from qlogship.cli.setup.places import Owner, Places, places
-from qlogship.cli.setup.proving import (
-    AddressFails,
-    is_within_reach,
-    prove_account,
-    prove_address,
-    prove_authority,
-    prove_source,
-)
-from qlogship.cli.setup.writing import Content, Unwritable, mend_mode, put_in_place, refusal
 from qlogship.config import load
 from qlogship.dashboard.reach import Refusal
 from qlogship.errors import (
@@ -37,6 +25,18 @@ from qlogship.errors import (
     SourceUnreadable,
 )
 from qlogship.sandbox.server import Sandbox
+from qlogship.setup import finding
+from qlogship.setup.census import Share, take_census
+from qlogship.setup.places import Owner, Places, places
+from qlogship.setup.proving import (
+    AddressFails,
+    is_within_reach,
+    prove_account,
+    prove_address,
+    prove_authority,
+    prove_source,
+)
+from qlogship.setup.writing import Content, Unwritable, mend_mode, put_in_place, refusal
 from tests.support.far_end import FarEnd, server_context
 from tests.support.tls_front import TlsFront
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qlogship.core.rotation import HEAD_BYTES
 from qlogship.source.files import OpenFile
+from qlogship.source.streams import HEAD_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from qlogship.core.rotation import Stream
 from qlogship.errors import StateError
-from qlogship.store.database import FILE_NAME, MIGRATIONS, connect
-from qlogship.store.lock import holder
-from qlogship.store.reader import Reader
-from qlogship.store.store import Store
+from qlogship.source.streams import Stream
+from qlogship.state.database import FILE_NAME, MIGRATIONS, connect
+from qlogship.state.lock import holder
+from qlogship.state.reader import Reader
+from qlogship.state.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +50,7 @@ def directory(tmp_path: Path) -> Path:
 HOLDER = """
     import sys
     from pathlib import Path
-    from qlogship.store.lock import holder
+    from qlogship.state.lock import holder
     print(holder(Path(sys.argv[1])))
 """
 
@@ -189,8 +189,8 @@ def test_reopened(directory: Path) -> None:
 WRITE_LINES = """
     import sys
     from pathlib import Path
-    from qlogship.core.rotation import Stream
-    from qlogship.store.store import Store
+    from qlogship.source.streams import Stream
+    from qlogship.state.store import Store
     store = Store(Path(sys.argv[1]))
     offset = 0
     for number in range(1_000_000):
@@ -653,8 +653,8 @@ def test_reading_while_writing(directory: Path) -> None:
 WRITE_BLOCKS = """
     import sys
     from pathlib import Path
-    from qlogship.core.rotation import Stream
-    from qlogship.store.store import Store
+    from qlogship.source.streams import Stream
+    from qlogship.state.store import Store
     store = Store(Path(sys.argv[1]))
     print("ready", flush=True)
     offset = 0
@@ -711,7 +711,7 @@ def test_locked_out(directory: Path) -> None:
             import sys
             from pathlib import Path
             from qlogship.errors import LockedError
-            from qlogship.store.store import Store
+            from qlogship.state.store import Store
             try:
                 Store(Path(sys.argv[1]))
             except LockedError as error:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from qlogship.errors import ExitCode, LockedError, StateError
-from qlogship.store.lock import StateLock, complaint, holder
-from qlogship.store.troubles import Trouble
+from qlogship.state.lock import StateLock, complaint, holder
+from qlogship.troubles.rows import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HOLD = """
     import sys
     from pathlib import Path
-    from qlogship.store.lock import StateLock
+    from qlogship.state.lock import StateLock
     lock = StateLock(Path(sys.argv[1]))
     print("held", flush=True)
     sys.stdin.read()
@@ -48,8 +48,8 @@ def start(code: str, directory: Path) -> subprocess.Popen[str]:
 COMPLAIN: Final = """
     import sys
     from pathlib import Path
-    from qlogship.store.lock import StateLock
-    from qlogship.store.troubles import Trouble
+    from qlogship.state.lock import StateLock
+    from qlogship.troubles.rows import Trouble
     lock = StateLock(Path(sys.argv[1]))
     for message in ("a long story that is told at first", "the disk is full", None):
         lock.complain(message and Trouble("state", 1795411800.5, message, "Free some space."))
@@ -126,7 +126,7 @@ def test_held_through_fork(tmp_path: Path) -> None:
     asking = """
         import sys
         from pathlib import Path
-        from qlogship.store.lock import holder
+        from qlogship.state.lock import holder
         print(holder(Path(sys.argv[1])))
     """
     with start(asking, tmp_path) as process:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from qlogship.errors import StateError
-from qlogship.store.database import FILE_NAME
-from qlogship.store.requests import ask_for_handover, waits_for_handover
-from qlogship.store.store import Store
+from qlogship.state.database import FILE_NAME
+from qlogship.state.requests import ask_for_handover, waits_for_handover
+from qlogship.state.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from qlogship.cli.app import main
-from qlogship.core.userfile.configuration import INCLUDES
 from qlogship.errors import ExitCode
 from qlogship.sandbox.server import Sandbox
+from qlogship.users.csv_file.configuration import INCLUDES
 from tests.support import agents
 from tests.support.installation import EMAIL, Installation
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.core.outcome import Outcome, Verdict
-from qlogship.service.importing import Importer
+from qlogship.dashboard.outcome import Outcome, Verdict
+from qlogship.import_export.importing import Importer
 from qlogship.source.files import OpenFile
 from tests.support.arrivals import calls_in, lines_of
 from tests.support.calls import call
@@ -14,7 +14,7 @@ from tests.support.stepped import Clock, SteppedService
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qlogship.service.importing import Ship
+    from qlogship.import_export.importing import Ship
 
 EPOCH: Final = 1_795_411_800
 HOUR: Final = 3_600

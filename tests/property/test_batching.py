@@ -7,10 +7,10 @@ from hashlib import sha256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.core.batching import Batch, Entry, Window, divide
-from qlogship.core.calls import NOBODY, CallTracker
-from qlogship.core.records import NO_CALL, parse, time_of
-from qlogship.core.runs import runs_of
+from qlogship.archive.runs import runs_of
+from qlogship.queue_log.calls import NOBODY, CallTracker
+from qlogship.queue_log.records import NO_CALL, parse, time_of
+from qlogship.shipping.batching import Batch, Entry, Window, divide
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import text_of
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from qlogship.config import Delivery
-from qlogship.core.outcome import Verdict
-from qlogship.core.resync import BEFORE_CLEARED
+from qlogship.dashboard.outcome import Verdict
+from qlogship.shipping.resync.rules import BEFORE_CLEARED
 from tests.property.test_shipping import HOLD, LINGER, SETTLE, STILL, FarEnd, Shipping, _lines
 
 if TYPE_CHECKING:
-    from qlogship.core.delivery import OnUnknown
-    from qlogship.store.ledger import Upload
+    from qlogship.shipping.delivery import OnUnknown
+    from qlogship.shipping.ledger import Upload
 
 
 class Resyncing(Shipping):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.core.rotation import (
+from qlogship.source.streams import (
     HEAD_BYTES,
     TAIL_BYTES,
     Kin,

@@ -38,21 +38,21 @@ from hypothesis.stateful import (
 )
 from pydantic import SecretStr
 
+from qlogship.clocks import Clocks
 from qlogship.config import Settings
 from qlogship.config.model import Batch, Dashboard, Delivery, Source, State
-from qlogship.core.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome, Verdict
 from qlogship.errors import StateError
 from qlogship.service.build import queue_log
-from qlogship.service.clocks import Clocks
 from qlogship.service.shipper import Shipper
-from qlogship.store.reader import Reader
-from qlogship.store.store import Store
+from qlogship.state.reader import Reader
+from qlogship.state.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from qlogship.shipping.ledger import Upload
     from qlogship.source.follower import QueueLog
-    from qlogship.store.ledger import Upload
 
 START: Final = 1_795_411_800
 SETTLE: Final = 5.0

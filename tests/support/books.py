@@ -8,11 +8,11 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from qlogship.core.batching import Batch
-from qlogship.core.records import entered_calls, times_from_the_end, times_in
-from qlogship.core.rotation import Stream
-from qlogship.store.ledger import Result
-from qlogship.store.store import Store
+from qlogship.queue_log.records import entered_calls, times_from_the_end, times_in
+from qlogship.shipping.batching import Batch
+from qlogship.shipping.ledger import Result
+from qlogship.source.streams import Stream
+from qlogship.state.store import Store
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from qlogship.core.runs import Run
+    from qlogship.archive.runs import Run
 
 ZONE: Final = ZoneInfo("Europe/Berlin")
 HOUR: Final = 3600

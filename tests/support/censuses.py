@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
-from qlogship.core.census import Census, Place, Shipment
-from qlogship.core.days import Days
+from qlogship.reconcile.census import Census, Place, Shipment
+from qlogship.reconcile.days import Days
 
 if TYPE_CHECKING:
-    from qlogship.core.census import Counted
-    from qlogship.core.runs import Run
+    from qlogship.archive.runs import Run
+    from qlogship.reconcile.census import Counted
 
 DAY: Final = 86_400
 NOON: Final = 1_795_435_200

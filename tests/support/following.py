@@ -13,15 +13,15 @@ import time
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
+from qlogship.archive.archive import Archive
+from qlogship.source.cursor import Cursor
 from qlogship.source.follower import Piece, QueueLog
-from qlogship.store.archive import Archive
-from qlogship.store.cursor import Cursor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from qlogship.core.rotation import Stream
+    from qlogship.source.streams import Stream
 
 EPOCH: Final = 1_795_411_800
 """The second the first record of every test is written in."""

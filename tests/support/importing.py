@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlogship.service.importing import Imported, Importer, Ship
+from qlogship.import_export.importing import Imported, Importer, Ship
 from qlogship.source.files import OpenFile
-from qlogship.store.reader import Reader
-from qlogship.store.store import Store
+from qlogship.state.reader import Reader
+from qlogship.state.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qlogship.store.figures import Figures
-    from qlogship.store.ledger import Position
+    from qlogship.shipping.ledger import Position
+    from qlogship.state.figures import Figures
 
 
 class Importing:

@@ -11,15 +11,15 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from qlogship.store.reader import Reader
+from qlogship.state.reader import Reader
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from qlogship.store.figures import Figures
-    from qlogship.store.ledger import Upload
+    from qlogship.shipping.ledger import Upload
+    from qlogship.state.figures import Figures
 
 PROGRAM: Final = Path(sys.executable).with_name("qlogship")
 PATIENCE: Final = 15.0

@@ -13,10 +13,10 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from qlogship.cli.check.facts import Facts, gather
-from qlogship.cli.check.findings import Finding, Level
-from qlogship.cli.check.judging import judge
-from qlogship.cli.check.machine import Machine
+from qlogship.check.facts import Facts, gather
+from qlogship.check.findings import Finding, Level
+from qlogship.check.judging import judge
+from qlogship.check.machine import Machine
 from tests.support.installation import EMAIL, PASSWORD
 
 if TYPE_CHECKING:

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
+from qlogship.clocks import Clocks
 from qlogship.config import Settings
 from qlogship.sandbox.options import Options
 from qlogship.service import build
-from qlogship.service.clocks import Clocks
 from qlogship.service.shipper import Shipper
-from qlogship.service.worker import UploadThread
-from qlogship.store.reader import Reader
-from qlogship.store.store import Store
+from qlogship.shipping.worker import UploadThread
+from qlogship.state.reader import Reader
+from qlogship.state.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import Self
 
-    from qlogship.core.outcome import Outcome
-    from qlogship.store.figures import Figures
-    from qlogship.store.ledger import Upload
+    from qlogship.dashboard.outcome import Outcome
+    from qlogship.shipping.ledger import Upload
+    from qlogship.state.figures import Figures
 
 PATIENCE: Final = 20.0
 """Seconds of real time that an answer may take."""

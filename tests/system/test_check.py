@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from qlogship.cli.check.findings import GROUPS, IDS
+from qlogship.check.findings import GROUPS, IDS
 from qlogship.errors import ExitCode
 from tests.support.calls import call
 from tests.support.installation import Installation

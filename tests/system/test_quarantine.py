@@ -14,7 +14,7 @@ import pytest
 
 from qlogship.errors import ExitCode
 from qlogship.sandbox.server import Sandbox
-from qlogship.store.store import Store
+from qlogship.state.store import Store
 from tests.support.calls import call
 from tests.support.installation import Installation, environment
 

@@ -7,8 +7,8 @@ import pty
 import subprocess
 from typing import TYPE_CHECKING
 
-from qlogship.core.outcome import Verdict
 from qlogship.dashboard import EmailPassword, TeamDashboard
+from qlogship.dashboard.outcome import Verdict
 from qlogship.errors import ExitCode
 from tests.support.calls import call
 from tests.support.installation import EMAIL, PASSWORD, environment

@@ -10,7 +10,7 @@ import pytest
 
 from qlogship.errors import ExitCode
 from qlogship.sandbox.backlog import write_backlog
-from qlogship.store.reader import Reader
+from qlogship.state.reader import Reader
 from tests.support.arrivals import lines_of
 from tests.support.installation import environment
 from tests.support.waiting import until

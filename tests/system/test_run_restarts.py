@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from qlogship.core.restarts import RESTART_SEC, WELL_AFTER
 from qlogship.errors import ExitCode
+from qlogship.service.restart_delay import RESTART_SEC, WELL_AFTER
 from tests.support.calls import call
 from tests.support.notify import Manager
 from tests.support.waiting import until

@@ -12,8 +12,8 @@ import pytest
 
 from qlogship.config import DEFAULT_PATH
 from qlogship.config.secret import credential
-from qlogship.core.restarts import LONGEST, RESTART_SEC, FailedRun, start
 from qlogship.errors import ExitCode
+from qlogship.service.restart_delay import LONGEST, RESTART_SEC, FailedRun, start
 from tests.boot import service_steps
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pytest
 
 from qlogship.dashboard import EmailPassword, TeamDashboard
 from qlogship.errors import ExitCode
-from qlogship.service.user_file import read_users
+from qlogship.users.csv_file.reading import read_users
 from tests.support import agents
 from tests.support.installation import EMAIL, PASSWORD, environment
 

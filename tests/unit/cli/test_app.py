@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qlogship import __version__
-from qlogship.cli import output
 from qlogship.cli.app import COMMANDS, Command, exit_codes, main
 from qlogship.errors import (
     EXIT_MEANINGS,
@@ -26,6 +25,7 @@ from qlogship.errors import (
     StateError,
     UsageError,
 )
+from qlogship.terminal import output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.core.outcome import Answer, Verdict
 from qlogship.dashboard.auth import (
     EmailPassword,
     GivenToken,
@@ -21,6 +20,7 @@ from qlogship.dashboard.auth import (
     token_in,
     token_of,
 )
+from qlogship.dashboard.outcome import Answer, Verdict
 
 NOW = 1_800_000_000.0
 LIVE = Token("live", None)

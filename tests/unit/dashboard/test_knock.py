@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qlogship.core.outcome import Answer
 from qlogship.dashboard.knock import Likeness, likeness
+from qlogship.dashboard.outcome import Answer
 
 URL = "https://company.softphone.pro"
 

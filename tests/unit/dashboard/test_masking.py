@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qlogship.core.outcome import Answer
 from qlogship.dashboard.masking import masked
+from qlogship.dashboard.outcome import Answer
 
 SECRET = "пар/о'ль я"
 

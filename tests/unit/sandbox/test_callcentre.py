@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.core.records import (
+from qlogship.queue_log.records import (
     AGENT_EVENTS,
     CONNECT,
     ENTERQUEUE,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qlogship.cli.sandbox import greeting, load_server
 from qlogship.errors import UsageError
+from qlogship.sandbox.command import greeting, load_server
 from qlogship.sandbox.options import Options
 
 if TYPE_CHECKING:

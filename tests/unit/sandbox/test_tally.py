@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.core.records import entered_calls
+from qlogship.queue_log.records import entered_calls
 from qlogship.sandbox.callcentre import CallCentre
 from qlogship.sandbox.tally import QueueTally, tally_of
 

@@ -1,0 +1,1 @@
+"""The archive: every record ever read, numbered, and the order of time."""

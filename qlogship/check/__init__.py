@@ -1,0 +1,1 @@
+"""`qlogship check`: facts are gathered, judged, and shown; deletable."""

@@ -1,0 +1,177 @@
+"""The settings, as the service would read them, and the files around them."""
+
+from __future__ import annotations
+
+import grp
+import os
+import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qlogship.check.facts.unit import credential_files
+from qlogship.check.machine import exists
+from qlogship.config import examine, secret
+from qlogship.config.load import STATE_VARIABLE
+from qlogship.config.model import DEFAULT_PATH, PATH_VARIABLE, SECRETS
+from qlogship.installation.identity import Barrier, can_read_as
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from qlogship.check.facts.unit import UnitFacts
+    from qlogship.check.machine import Machine
+    from qlogship.config import Settings
+    from qlogship.errors import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file: whether it exists, its mode, and who owns it."""
+
+    path: Path
+    exists: bool = False
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A file that holds a secret; systemd hands its content over when `by_unit`.
+
+    `barrier` is what keeps the service's user from reading it.
+    """
+
+    key: str
+    file: FileFacts
+    by_unit: bool
+    barrier: Barrier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFacts:
+    """What is wrong with the settings, and the settings when they can be used.
+
+    `secrets_seen` is false when whoever asks may not read them; then `settings`
+    holds none. `faults` are those of the settings alone, `secret_faults` those of
+    the secrets. `credential` is the file from which the unit takes the password.
+    """
+
+    path: Path
+    file: FileFacts
+    directory: FileFacts
+    readable: bool = True
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+    secret_faults: tuple[Fault, ...] = ()
+    secret_files: tuple[SecretFile, ...] = ()
+    secrets_seen: bool = True
+    credential: Path | None = None
+    settings: Settings | None = None
+
+
+def chosen_path(path: Path | None, environ: Mapping[str, str]) -> Path:
+    """Return the settings file that a command with these options would read."""
+    return path or Path(environ.get(PATH_VARIABLE) or DEFAULT_PATH)
+
+
+def gather(machine: Machine, path: Path, unit: UnitFacts, *, user: str | None) -> SettingsFacts:
+    """Read the settings with the eyes of the service, whose unit may hand it secrets."""
+    file, directory = look_at(path), look_at(path.parent)
+    if file.exists and not os.access(path, os.R_OK):
+        return SettingsFacts(path, file, directory, readable=False)
+    files = credential_files(unit, path)
+    environ = dict(machine.environ)
+    if unit.name is not None and "@" in unit.name:
+        instance = unit.name.partition("@")[2].removesuffix(".service")
+        environ.setdefault(STATE_VARIABLE, f"/var/lib/qlogship/{instance}")
+    with _credentials(files, environ) as whole:
+        plain = examine(path, environ=whole, secrets=False)
+        loaded = plain.loaded
+        secrets = _secret_files(loaded.settings, files, whole, user) if loaded else ()
+        seen = all(not one.file.exists or os.access(one.file.path, os.R_OK) for one in secrets)
+        found = examine(path, environ=whole) if seen else plain
+    usable = found.loaded or plain.loaded
+    return SettingsFacts(
+        path,
+        file,
+        directory,
+        faults=plain.faults,
+        warnings=plain.warnings,
+        secret_faults=tuple(fault for fault in found.faults if fault not in plain.faults),
+        secret_files=secrets,
+        secrets_seen=seen and found.loaded is not None,
+        credential=files.get(secret.credential("password")),
+        settings=usable.settings if usable else None,
+    )
+
+
+def look_at(path: Path) -> FileFacts:
+    """Return what stat(2) says of a file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return FileFacts(path)
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
+    return FileFacts(
+        path,
+        exists=True,
+        mode=status.st_mode,
+        uid=status.st_uid,
+        gid=status.st_gid,
+        group=group,
+    )
+
+
+@contextmanager
+def _credentials(files: Mapping[str, Path], environ: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Show the unit's credentials as systemd does, in a directory; of links, no copies."""
+    present = {name: path for name, path in files.items() if os.path.lexists(path)}
+    if not present or secret.CREDENTIALS_VARIABLE in environ:
+        yield environ
+        return
+    with ExitStack() as stack:
+        try:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="qlogship-check-"))
+            for name, path in present.items():
+                Path(directory, name).symlink_to(path)
+        except OSError:  # no room for a few links: then the secrets are not known
+            yield environ
+            return
+        yield {**environ, secret.CREDENTIALS_VARIABLE: directory}
+
+
+def _secret_files(
+    settings: Settings, files: Mapping[str, Path], environ: Mapping[str, str], user: str | None
+) -> tuple[SecretFile, ...]:
+    """Return the files of the secrets that count, each once."""
+    found = []
+    for key, file_key in SECRETS.items():
+        named: Path | None = getattr(settings.dashboard, file_key)
+        one = secret.find(key, environ=environ, named=named, named_place=file_key)
+        if one is None or one.path is None:
+            continue
+        if one.trusted:
+            path = files.get(secret.credential(key))
+            if path is not None:
+                found.append(SecretFile(key, look_at(path), by_unit=True))
+            continue
+        barrier = _barrier(user, one.path)
+        found.append(SecretFile(key, look_at(one.path), by_unit=False, barrier=barrier))
+    return tuple(found)
+
+
+def _barrier(user: str | None, path: Path) -> Barrier | None:
+    """Return what keeps the user from reading the file."""
+    if user is None or not exists(path):
+        return None
+    try:
+        return can_read_as(user, path)
+    except KeyError:
+        return None

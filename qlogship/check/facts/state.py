@@ -1,0 +1,156 @@
+"""The state directory: whose it is, what is in it, what the ledger says; and the disks."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from qlogship.check.machine import exists
+from qlogship.errors import StateError
+from qlogship.state.database import FILE_NAME
+from qlogship.state.lock import holder
+from qlogship.state.reader import Reader
+
+if TYPE_CHECKING:
+    from qlogship.config import Settings
+    from qlogship.installation.identity import Account
+    from qlogship.state.figures import Figures
+    from qlogship.troubles.rows import Trouble
+
+_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A file in the state directory that is not the service's own."""
+
+    path: Path
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateFacts:
+    """The state directory and its contents; `error` says why it could not be read.
+
+    `holder` is the pid of the running service. `span` are the times of the oldest
+    and of the newest record, `growth` the bytes on disk per day of records.
+    """
+
+    directory: Path
+    exists: bool
+    is_directory: bool = True
+    seen: bool = True
+    uid: int = 0
+    mode: int = 0
+    read_only: bool = False
+    foreign: tuple[Foreign, ...] = ()
+    holder: int | None = None
+    figures: Figures | None = None
+    troubles: tuple[Trouble, ...] = ()
+    span: tuple[int, int] | None = None
+    growth: float | None = None
+    error: StateError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFacts:
+    """A file system: what is free on it for a service, in bytes and in inodes."""
+
+    path: Path
+    device: int
+    total: int
+    free: int
+    inodes: int
+    free_inodes: int
+
+
+def gather(settings: Settings, account: Account | None) -> StateFacts:
+    """Look into the state directory; what stands in it is read, and nothing is changed."""
+    directory = settings.state.directory
+    try:
+        status = directory.stat()
+    except FileNotFoundError:
+        return StateFacts(directory, exists=False)
+    except OSError:
+        return StateFacts(directory, exists=True, seen=False)
+    facts = StateFacts(directory, exists=True, uid=status.st_uid, mode=status.st_mode)
+    if not stat.S_ISDIR(status.st_mode):
+        wrong = StateError(f"{directory} is no directory", hint="Name one with state.directory.")
+        return replace(facts, is_directory=False, error=wrong)
+    try:
+        entries = sorted(directory.iterdir())
+        read_only = bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+    except OSError:
+        return replace(facts, seen=False)
+    owner = account.uid if account is not None else status.st_uid
+    return _read(facts, _foreign(entries, owner), read_only=read_only)
+
+
+def _read(facts: StateFacts, foreign: tuple[Foreign, ...], *, read_only: bool) -> StateFacts:
+    """Return the facts with what lock, archive and ledger say."""
+    pid = figures = span = growth = error = None
+    troubles: tuple[Trouble, ...] = ()
+    try:
+        pid = holder(facts.directory)
+        with Reader(facts.directory) as reader:
+            figures, span = reader.figures(), reader.times()
+            troubles = tuple(reader.troubles())
+        growth = _growth(facts.directory, span)
+    except StateError as failure:
+        error = failure
+    return replace(
+        facts,
+        read_only=read_only,
+        foreign=foreign,
+        holder=pid,
+        figures=figures,
+        troubles=troubles,
+        span=span,
+        growth=growth,
+        error=error,
+    )
+
+
+def gather_disk(path: Path) -> DiskFacts | None:
+    """Look at the file system of `path`, or of the directory that it will be made in."""
+    while not exists(path) and path != path.parent:
+        path = path.parent
+    try:
+        found, status = os.statvfs(path), path.stat()
+    except OSError:
+        return None
+    return DiskFacts(
+        path,
+        status.st_dev,
+        total=found.f_blocks * found.f_frsize,
+        free=found.f_bavail * found.f_frsize,
+        inodes=found.f_files,
+        free_inodes=found.f_favail,
+    )
+
+
+def _foreign(entries: list[Path], owner: int) -> tuple[Foreign, ...]:
+    """Return the files that are somebody else's; the directories of other instances are."""
+    found = []
+    for entry in entries:
+        try:
+            status = entry.lstat()
+        except OSError:
+            continue
+        if status.st_uid != owner and not stat.S_ISDIR(status.st_mode):
+            found.append(Foreign(entry, status.st_uid))
+    return tuple(found)
+
+
+def _growth(directory: Path, span: tuple[int, int] | None) -> float | None:
+    """Return the bytes per day that the database has grown by; None before a day is full."""
+    if span is None or span[1] - span[0] < _DAY:
+        return None
+    try:
+        size = Path(directory, FILE_NAME).stat().st_size
+    except OSError:
+        return None
+    return size / ((span[1] - span[0]) / _DAY)

@@ -1,0 +1,69 @@
+"""The judging of the facts: pure functions, each trap in one place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qlogship.check.findings import Finding, Level, in_order
+from qlogship.check.judging import access, asterisk, network, rotation, settings, state, unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qlogship.check.facts import Facts
+
+# What a trouble of the service is told as by a look of our own, by the beginning of its kind.
+_TOLD_BY: Final = {
+    "dashboard_": frozenset({"dashboard", "tls", "login"}),
+    "source": frozenset({"source", "asterisk"}),
+    "file ": frozenset({"source"}),
+    "state": frozenset({"state", "disk"}),
+}
+
+
+def judge(facts: Facts) -> list[Finding]:
+    """Return all findings, in the order in which they are shown."""
+    found = list(_surroundings(facts))
+    told = {
+        kind
+        for kind, groups in _TOLD_BY.items()
+        if any(one.group in groups and one.level is Level.PROBLEM for one in found)
+    }
+    if facts.state is not None:
+        found += state.judge_ledger(facts.state, url=facts.url, now=facts.now, known=told)
+    return in_order(found)
+
+
+def _surroundings(facts: Facts) -> Iterator[Finding]:
+    """Yield all findings but those of the ledger."""
+    account = facts.user.account
+    yield from settings.judge(facts.settings, account)
+    if facts.settings.settings is None:
+        return  # without settings nobody knows which files and which dashboard are meant
+    yield from access.judge_user(facts.user, unit=facts.unit.name)
+    if facts.source is not None and facts.asterisk is not None:
+        explained = not facts.source.exists and asterisk.explains_missing_file(
+            facts.asterisk, facts.source
+        )
+        yield from access.judge_source(facts.source, explained=explained)
+        yield from asterisk.judge(facts.asterisk, facts.source)
+    if facts.rotation is not None:
+        yield from rotation.judge(facts.rotation)
+    if facts.state is not None:
+        runs = facts.unit.active == "active"
+        yield from state.judge(facts.state, account, unit_runs=runs)
+        yield from state.judge_disks(facts.state_disk, facts.source_disk, facts.state.growth)
+    if facts.network is not None:
+        yield from network.judge(facts.network, now=facts.now)
+    yield from network.judge_clock(
+        facts.network.reach if facts.network is not None else None,
+        newest=facts.state.span[1] if facts.state is not None and facts.state.span else None,
+        now=facts.now,
+        synchronised=facts.synchronised,
+    )
+    yield from unit.judge(
+        facts.unit,
+        settings=facts.settings.path,
+        program=facts.program,
+        holder=facts.state.holder if facts.state is not None else None,
+    )

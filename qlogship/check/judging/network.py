@@ -1,0 +1,245 @@
+"""Whether the dashboard can be reached, is who it says, and lets us in; and the clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qlogship.check.findings import Finding, ok, problem, unknown, warning
+from qlogship.check.judging.settings import fault_finding
+from qlogship.check.words import lasting, moment
+from qlogship.dashboard.outcome import Verdict
+from qlogship.dashboard.reach import Reach, Refusal, Stage
+from qlogship.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qlogship.check.facts.network import NetworkFacts
+    from qlogship.dashboard.certificate import Certificate
+    from qlogship.dashboard.outcome import Outcome
+
+_DAY: Final = 86_400
+
+# A certificate is renewed a month before its end as a rule; three weeks before it, nobody did.
+_EXPIRES_SOON: Final = 21 * _DAY
+
+# Seconds of a call centre's reports nobody counts; of a quarter of an hour somebody does.
+_CLOCK_TOLERANCE: Final = 120.0
+
+# A call's last record may be of a second that has just begun, or of a clock that was just set.
+_AHEAD_TOLERANCE: Final = 300.0
+
+
+def judge(facts: NetworkFacts, *, now: float) -> Iterator[Finding]:
+    """Judge the way to the dashboard, up to the login."""
+    for fault in facts.faults:
+        yield fault_finding(fault)
+    reach = facts.reach
+    if reach is None:
+        return
+    yield from _way(reach, facts.url)
+    yield from _certificate(reach, now)
+    if reach.failed is None and facts.credentials:
+        yield _login(facts.login, facts.url)
+
+
+def _way(reach: Reach, url: str) -> Iterator[Finding]:
+    place = f"{reach.host} port {reach.port}"
+    match reach.failed:
+        case Stage.LOOK_UP:
+            yield problem(
+                "dashboard.no-address",
+                reach.host,
+                reach.problem,
+                f"Check dashboard.url, and /etc/resolv.conf: `getent hosts {reach.host}`.",
+            )
+        case Stage.CONNECT:
+            yield problem(
+                "dashboard.unreachable",
+                f"{place} ({', '.join(reach.addresses)})",
+                reach.problem,
+                f"Let this machine out to TCP port {reach.port} in the firewall, and check"
+                " dashboard.url.",
+            )
+        case Stage.TLS if reach.refusal is None:
+            yield problem(
+                "dashboard.no-answer",
+                place,
+                reach.problem,
+                "Check scheme and port of dashboard.url; a proxy or firewall may be in between.",
+            )
+        case Stage.ANSWER:
+            yield problem(
+                "dashboard.no-answer",
+                place,
+                reach.problem,
+                "Check scheme and port of dashboard.url; something else may listen there.",
+            )
+        case None if _leads_elsewhere(reach, url):
+            yield problem(
+                "dashboard.redirects",
+                url,
+                f"it sends whoever asks on to {reach.location}",
+                "Set dashboard.url to that address: scheme and host only.",
+            )
+        case None:
+            by = f" by {reach.server}" if reach.server else ""
+            yield ok("dashboard.reached", url, f"answered {reach.status}{by}")
+
+
+def _leads_elsewhere(reach: Reach, url: str) -> bool:
+    """Say whether the answer redirects to another host or scheme; a path of its own is usual."""
+    if reach.status is None or not 300 <= reach.status < 400 or "://" not in reach.location:
+        return False
+    scheme, _, rest = reach.location.partition("://")
+    own_scheme, _, own = url.partition("://")
+    host = rest.split("/", 1)[0].lower().removesuffix(":443").removesuffix(":80")
+    return (scheme.lower(), host) != (own_scheme, own.removesuffix(":443").removesuffix(":80"))
+
+
+def _certificate(reach: Reach, now: float) -> Iterator[Finding]:
+    shown = reach.certificate
+    if reach.refusal is not None:
+        yield _refused(reach, reach.refusal, shown, now)
+    elif shown is not None:
+        left = shown.not_after - now
+        valid = f"of {shown.issuer}, valid until {moment(shown.not_after)}"
+        if left < _EXPIRES_SOON:
+            yield warning(
+                "tls.expires",
+                reach.host,
+                f"its certificate ends in {lasting(left)} ({moment(shown.not_after)})",
+                "Ask whoever runs the dashboard to renew it.",
+            )
+        else:
+            yield ok("tls.trusted", reach.host, f"{valid} ({count(int(left // _DAY), 'day')})")
+
+
+def _refused(reach: Reach, refusal: Refusal, shown: Certificate | None, now: float) -> Finding:
+    """Say what is wrong with a certificate, and who can mend it."""
+    host = reach.host
+    subject = shown.subject if shown is not None else "?"
+    issuer = shown.issuer if shown is not None else "?"
+    trust = "Save that certificate in PEM form and name it in dashboard.ca_file"
+    match refusal:
+        case Refusal.EXPIRED:
+            until = f" on {moment(shown.not_after)}" if shown and shown.not_after < now else ""
+            return problem(
+                "tls.expired",
+                host,
+                f"its certificate, or one above it, has ended{until}",
+                "Ask whoever runs the dashboard to renew it; check this machine's clock, too:"
+                " `date`.",
+            )
+        case Refusal.NOT_YET_VALID:
+            since = f" before {moment(shown.not_before)}" if shown else ""
+            return problem(
+                "tls.not-yet-valid",
+                host,
+                f"its certificate is not valid{since}",
+                "Check this machine's clock: `date`.",
+            )
+        case Refusal.WRONG_NAME:
+            return problem(
+                "tls.wrong-name",
+                host,
+                f"its certificate is for another name ({subject})",
+                "Set dashboard.url to the name that the certificate is for.",
+            )
+        case Refusal.SELF_SIGNED:
+            return problem(
+                "tls.self-signed",
+                host,
+                f"its certificate vouches for itself ({subject})",
+                f"{trust}, if this is your own dashboard.",
+            )
+        case Refusal.PRIVATE_AUTHORITY:
+            return problem(
+                "tls.private-authority",
+                host,
+                f"its certificate comes from an authority that this machine does not know"
+                f" ({issuer})",
+                "Save that authority's certificate in PEM form and name it in dashboard.ca_file; a"
+                " proxy that looks into TLS shows one, too.",
+            )
+        case Refusal.ALONE:
+            return problem(
+                "tls.issuer-unknown",
+                host,
+                f"it sends its certificate alone, and its issuer ({issuer}) is not known here: the"
+                " certificate between is missing at the server, or the authority is a private one",
+                "Ask whoever runs the dashboard to send the whole chain, or name the issuer's"
+                " certificate (PEM) in dashboard.ca_file.",
+            )
+        case Refusal.OTHER:
+            return problem(
+                "tls.refused",
+                host,
+                reach.problem,
+                "Look at `openssl s_client -connect HOST:PORT -showcerts`.",
+            )
+
+
+def _login(login: Outcome | None, url: str) -> Finding:
+    if login is None:
+        return unknown(
+            "login.untried", url, "nobody logged in: the secrets are not known", "Run this as root."
+        )
+    match login.verdict:
+        case Verdict.ACCEPTED:
+            return ok("login.accepted", url, login.detail)
+        case Verdict.UNAUTHORIZED:
+            return problem(
+                "login.refused",
+                url,
+                login.detail,
+                "Check dashboard.email and the password; the account must be a Team administrator.",
+            )
+        case Verdict.LATER:
+            return warning(
+                "login.failed", url, login.detail, "Run this again in a minute; the service waits."
+            )
+        case _:
+            return problem(
+                "login.failed",
+                url,
+                login.detail,
+                "Check dashboard.url: this may be no Team Dashboard.",
+            )
+
+
+def judge_clock(
+    reach: Reach | None, *, newest: int | None, now: float, synchronised: bool | None
+) -> Iterator[Finding]:
+    """Judge this machine's clock against the dashboard's, the archive's and its own service."""
+    ahead = reach.clock_ahead if reach is not None else None
+    if newest is not None and now < newest - _AHEAD_TOLERANCE:
+        yield warning(
+            "clock.behind-archive",
+            moment(now),
+            f"the newest archived record is of {moment(newest)}: this clock was ahead then, or is"
+            " behind now",
+            "Set the clock: `timedatectl set-ntp true`.",
+        )
+    elif ahead is not None and abs(ahead) > _CLOCK_TOLERANCE:
+        side = "ahead of" if ahead > 0 else "behind"
+        yield warning(
+            "clock.differs",
+            moment(now),
+            f"it is {lasting(abs(ahead))} {side} the dashboard's; calls are reported at the wrong"
+            " time",
+            "Set the clock: `timedatectl set-ntp true`.",
+        )
+    elif synchronised is False:
+        yield warning(
+            "clock.unsynchronised",
+            moment(now),
+            "no time service keeps it right",
+            "Run `timedatectl set-ntp true`, or install chrony.",
+        )
+    elif ahead is not None:
+        yield ok("clock.right", moment(now), "agrees with the dashboard's")
+    elif synchronised:
+        yield ok("clock.right", moment(now), "kept right by a time service")
+    else:
+        yield unknown("clock.uncompared", moment(now), "there is nothing to compare it with")

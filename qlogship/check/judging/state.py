@@ -1,0 +1,249 @@
+"""Whether the state directory, the disks, and what was shipped are in order."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING, Final
+
+from qlogship.check.findings import Finding, Level, ok, problem, unknown, warning
+from qlogship.check.words import lasting, listed
+from qlogship.terminal.output import size
+from qlogship.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from qlogship.check.facts.state import DiskFacts, StateFacts
+    from qlogship.installation.identity import Account
+    from qlogship.state.figures import Figures
+    from qlogship.troubles.rows import Trouble
+
+_MIB: Final = 1024 * 1024
+_DAY: Final = 86_400
+
+# A full day of a large call centre is a few MiB in the archive.
+_FULL: Final = 50 * _MIB
+_LOW: Final = 500 * _MIB
+_LOW_DAYS: Final = 30
+_YEARS: Final = 730
+_INODES_MIN: Final = 1000
+
+# What waits longer than this, while the service runs, does not wait for company.
+LAG_MAX: Final = 900.0
+
+
+def judge(facts: StateFacts, account: Account | None, *, unit_runs: bool) -> Iterator[Finding]:
+    """Judge the state directory; `account` is the service's."""
+    directory = facts.directory
+    if not facts.exists:
+        if unit_runs:
+            yield problem(
+                "state.missing",
+                directory,
+                "the service runs, and its state directory does not exist",
+                "Set state.directory to the one that the unit has, and restart the service.",
+            )
+        else:
+            yield ok("state.missing", directory, "the first start makes it")
+        return
+    findings = list(_directory(facts, account)) if facts.is_directory else []
+    yield from findings
+    # A directory that cannot be written or seen is why the database cannot be opened: one cause,
+    # one finding.
+    known = {one.id for one in findings} & {"state.unseen", "state.not-writable"}
+    if facts.error is not None and not known:
+        yield problem("state.damaged", directory, facts.error.message, facts.error.hint)
+    elif not findings:
+        pieces = f"{size(facts.growth)} a day" if facts.growth is not None else "its owner's alone"
+        yield ok("state.sound", directory, f"the service can write it; {pieces}")
+
+
+def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
+    directory = facts.directory
+    if not facts.seen:
+        yield unknown("state.unseen", directory, "you may not look into it", "Run this as root.")
+    elif facts.read_only:
+        yield problem(
+            "state.not-writable",
+            directory,
+            "its file system is mounted read-only",
+            "Look at `dmesg`, then remount it for writing or name another state.directory.",
+        )
+    if account is not None and account.uid not in {0, facts.uid}:
+        yield problem(
+            "state.not-writable",
+            directory,
+            f"it does not belong to {account.name}, so the service cannot write it",
+            f"Run `chown -R {account.name}: {directory}`.",
+        )
+        return
+    if facts.mode & stat.S_IRWXU != stat.S_IRWXU:
+        yield problem(
+            "state.not-writable",
+            directory,
+            f"its own user may not write it ({stat.filemode(facts.mode)})",
+            f"Run `chmod 0700 {directory}`.",
+        )
+    if facts.mode & stat.S_IRWXO:
+        yield warning(
+            "state.open",
+            directory,
+            f"anybody on this machine can enter it ({stat.filemode(facts.mode)}), and callers'"
+            " numbers are in it",
+            f"Run `chmod 0700 {directory}`.",
+        )
+    if facts.foreign:
+        owner = account.name if account is not None else f"#{facts.uid}"
+        yield problem(
+            "state.foreign-files",
+            listed([one.path for one in facts.foreign]),
+            f"not {owner}'s own, so the service cannot write "
+            + ("it" if len(facts.foreign) == 1 else "them"),
+            f"Run `chown {owner}: {' '.join(str(one.path) for one in facts.foreign[:3])}`.",
+        )
+
+
+def judge_disks(
+    state: DiskFacts | None, source: DiskFacts | None, growth: float | None
+) -> Iterator[Finding]:
+    """Judge the room for the archive, and for the queue_log itself."""
+    troubled = False
+    for finding in _state_disk(state, growth):
+        troubled = True
+        yield finding
+    if source is not None and (state is None or source.device != state.device):
+        for finding in _source_disk(source):
+            troubled = True
+            yield finding
+    if state is not None and not troubled:
+        left = f", enough for {_how_long(state.free / growth)}" if growth else ""
+        yield ok("disk.room", state.path, f"{size(state.free)} free{left}")
+
+
+def _how_long(days: float) -> str:
+    """Return a forecast in words; nobody can foresee many years of a PBX."""
+    return "years" if days >= _YEARS else count(int(days), "day")
+
+
+def _state_disk(disk: DiskFacts | None, growth: float | None) -> Iterator[Finding]:
+    if disk is None:
+        return
+    days = disk.free / growth if growth else None
+    if disk.free < _FULL or (disk.inodes and not disk.free_inodes):
+        left = f"{size(disk.free)} free" if disk.free < _FULL else "no inode free"
+        yield problem(
+            "disk.state-full",
+            disk.path,
+            f"{left}: the archive cannot grow, and nothing new is shipped",
+            "Free some space on that file system.",
+        )
+    elif disk.inodes and disk.free_inodes < _INODES_MIN:
+        yield warning(
+            "disk.state-low",
+            disk.path,
+            f"{disk.free_inodes:,} of {disk.inodes:,} inodes free",
+            "Remove files: `df -i` shows where they are.",
+        )
+    elif disk.free < _LOW or (days is not None and days < _LOW_DAYS):
+        forecast = f", enough for {count(int(days), 'day')}" if days is not None else ""
+        yield warning(
+            "disk.state-low",
+            disk.path,
+            f"{size(disk.free)} free{forecast}",
+            "Free some space on that file system, or name another state.directory.",
+        )
+
+
+def _source_disk(disk: DiskFacts) -> Iterator[Finding]:
+    if disk.free < _FULL:
+        yield problem(
+            "disk.source-full",
+            disk.path,
+            f"{size(disk.free)} free: what Asterisk cannot write is lost",
+            "Free some space on that file system.",
+        )
+    elif disk.free < _LOW:
+        yield warning(
+            "disk.source-low",
+            disk.path,
+            f"{size(disk.free)} free for Asterisk's logs",
+            "Free some space on that file system.",
+        )
+
+
+def judge_ledger(
+    facts: StateFacts, *, url: str, now: float, known: Collection[str]
+) -> Iterator[Finding]:
+    """Judge what the ledger says; `known` are the kinds of trouble that are told already."""
+    figures = facts.figures
+    if figures is None:
+        return
+    if not figures.archive_lines:
+        yield ok("ledger.nothing-yet", url, "nothing is archived yet")
+    findings = [*_uploads(figures, url), *_troubles(facts, known)]
+    lag = lag_of(figures, now)
+    if lag > LAG_MAX and facts.holder is not None and not facts.troubles:
+        findings.append(
+            warning(
+                "ledger.lag",
+                url,
+                f"the oldest record that could be shipped has waited for {lasting(lag)}",
+                "Look at `qlogship status` and `qlogship uploads`.",
+            )
+        )
+    if figures.resync != "idle":
+        yield ok("ledger.resync", url, f"a resync is under way ({figures.resync})")
+    yield from findings
+    if figures.archive_lines and not any(one.level is not Level.OK for one in findings):
+        yield ok(
+            "ledger.shipping",
+            url,
+            f"{count(figures.shipped_calls, 'call')} shipped, {figures.held_calls:,} held back",
+        )
+
+
+def lag_of(figures: Figures, now: float) -> float:
+    """Return for how many seconds the oldest record has waited that could be shipped."""
+    return max(0.0, now - figures.waiting_since) if figures.waiting_since is not None else 0.0
+
+
+def _uploads(figures: Figures, url: str) -> Iterator[Finding]:
+    if figures.unknown:
+        yield warning(
+            "ledger.unknown",
+            url,
+            f"{count(figures.unknown, 'upload')} without a known outcome",
+            "Look at `qlogship reconcile`; `qlogship resync` makes it certain.",
+        )
+    if figures.quarantined:
+        yield warning(
+            "ledger.quarantined",
+            url,
+            f"the dashboard refuses {count(figures.quarantined, 'upload')} for good",
+            "Look at `qlogship quarantine list`; then resend or drop.",
+        )
+    if figures.possible_duplicates:
+        yield ok(
+            "ledger.duplicates",
+            url,
+            f"{count(figures.possible_duplicates, 'upload')} may be counted twice; `qlogship"
+            " resync` makes the numbers exact",
+        )
+
+
+def _troubles(facts: StateFacts, known: Collection[str]) -> Iterator[Finding]:
+    """Yield the troubles that the service has written down, while it runs."""
+    if facts.holder is None:
+        return
+    for trouble in facts.troubles:
+        if not any(trouble.kind.startswith(kind) for kind in known):
+            yield _trouble(trouble)
+
+
+def _trouble(trouble: Trouble) -> Finding:
+    return warning(
+        "ledger.trouble",
+        trouble.kind,
+        trouble.message,
+        trouble.hint or "Look at `journalctl -u qlogship -p warning`.",
+    )

@@ -1,0 +1,149 @@
+"""Whether the unit is the one that was installed, is enabled, and runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlogship.check.findings import Finding, Level, ok, problem, unknown, warning
+from qlogship.check.words import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from qlogship.check.facts.unit import UnitFacts
+
+_STARTED = frozenset({"enabled", "enabled-runtime", "static", "linked", "linked-runtime", "alias"})
+
+
+def judge(
+    facts: UnitFacts, *, settings: Path, program: Path, holder: int | None
+) -> Iterator[Finding]:
+    """Judge the unit; `holder` is the pid of whoever holds the state directory."""
+    if facts.name is None:
+        yield unknown(
+            "unit.unseen", settings, "no unit of the package has this settings file; see its own"
+        )
+        return
+    if not facts.load:
+        if holder is not None:
+            yield ok("unit.running", facts.name, f"pid {holder} holds the state directory")
+        else:
+            yield unknown(
+                "unit.unseen",
+                facts.name,
+                "systemd cannot be asked here, and nobody holds the state directory",
+                "Start qlogship with whatever starts services here.",
+            )
+        return
+    if facts.load == "not-found":
+        yield _not_installed(facts.name, holder)
+        return
+    if facts.load == "masked":
+        yield problem(
+            "unit.masked",
+            facts.name,
+            "it is masked, so nothing can start it",
+            f"Run `systemctl unmask {facts.name}`.",
+        )
+        return
+    findings = [*_installed(facts, settings, program), *_state(facts, facts.name)]
+    yield from findings
+    if all(one.level is Level.OK for one in findings):
+        pid = f" (pid {facts.pid})" if facts.pid else ""
+        yield ok("unit.running", facts.name, f"enabled and running{pid}")
+
+
+def _not_installed(name: str, holder: int | None) -> Finding:
+    hint = f"Install the package (docs/install.md); then run `systemctl enable --now {name}`."
+    if holder is not None:
+        return warning(
+            "unit.not-installed",
+            name,
+            f"pid {holder} ships, but not under systemd: nothing starts it again",
+            hint,
+        )
+    return problem(
+        "unit.not-installed", name, "systemd knows no such unit, and nothing ships", hint
+    )
+
+
+def _installed(facts: UnitFacts, settings: Path, program: Path) -> Iterator[Finding]:
+    """Say whether what systemd has loaded is what was installed."""
+    name = facts.name or ""
+    if facts.packaged is not None and facts.fragment is not None and _differs(facts):
+        yield warning(
+            "unit.foreign",
+            facts.fragment,
+            f"it stands in for the package's {facts.packaged}, and no upgrade changes it",
+            f"Move your changes into `systemctl edit {name}`, and remove {facts.fragment}.",
+        )
+    if facts.needs_reload:
+        yield warning(
+            "unit.reload-needed",
+            name,
+            "the file has changed since systemd read it",
+            f"Run `systemctl daemon-reload && systemctl restart {name}`.",
+        )
+    if not facts.program_exists:
+        yield problem(
+            "unit.other-program",
+            name,
+            f"it starts {facts.command[0]}, which does not exist",
+            f"Correct ExecStart with `systemctl edit {name}`, or install the package again.",
+        )
+    elif facts.same_program is False:
+        yield warning(
+            "unit.other-program",
+            name,
+            f"it starts {facts.command[0]}, and this is {program}: two installations",
+            "Remove one of them, or call the other one by its path.",
+        )
+    if facts.settings is not None and facts.settings != settings:
+        yield problem(
+            "unit.other-settings",
+            name,
+            f"it is started with {facts.settings}, not with {settings}",
+            f"Run `qlogship check --config {facts.settings}`.",
+        )
+    if facts.drop_ins:
+        yield ok("unit.drop-ins", listed(facts.drop_ins), f"changes {name}")
+
+
+def _differs(facts: UnitFacts) -> bool:
+    """Say whether the loaded file is another one than the package's; /lib may be /usr/lib."""
+    loaded, packaged = facts.fragment, facts.packaged
+    if loaded is None or packaged is None:
+        return False
+    return str(loaded).removeprefix("/usr") != str(packaged).removeprefix("/usr")
+
+
+def _state(facts: UnitFacts, name: str) -> Iterator[Finding]:
+    look = f"Look at `journalctl -u {name} -n 50`"
+    if facts.active == "failed":
+        yield problem(
+            "unit.failed",
+            name,
+            f"it has failed ({facts.result or 'for an unknown reason'})",
+            f"{look}, then run `systemctl restart {name}`.",
+        )
+    elif facts.active == "activating" and facts.sub.startswith("auto-restart"):
+        yield problem(
+            "unit.restarting", name, "it ends again and again, and is started again", f"{look}."
+        )
+    elif facts.active not in {"active", "reloading", "activating"}:
+        enable = "" if facts.enabled in _STARTED else "enable --now "
+        yield problem(
+            "unit.not-running",
+            name,
+            f"it is {facts.active or 'not running'}" + (", and not enabled" if enable else ""),
+            f"Run `systemctl {enable or 'start '}{name}`.",
+        )
+        return
+    if facts.enabled not in _STARTED:
+        yield warning(
+            "unit.disabled",
+            name,
+            "it is not enabled: the next boot does not start it",
+            f"Run `systemctl enable {name}`.",
+        )

@@ -1,0 +1,269 @@
+"""What logrotate is told to do with a file, read from its configuration.
+
+Here lives the syntax of logrotate.conf (logrotate(8), and config.c of 3.21 where
+the manual is silent). What a stanza comes to lives in `stanza`. Reading files,
+those that `include` names among them, is the caller's business.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from qlogship.check.stanza import Options, Ownership, Stanza, matches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+_SCRIPTS: Final = frozenset({"prerotate", "postrotate", "firstaction", "lastaction", "preremove"})
+
+# Options without a value: the field they set, and to what.
+_SWITCHES: Final[Mapping[str, tuple[str, Any]]] = {
+    "compress": ("compress", True),
+    "nocompress": ("compress", False),
+    "delaycompress": ("delaycompress", True),
+    "nodelaycompress": ("delaycompress", False),
+    "dateext": ("dateext", True),
+    "nodateext": ("dateext", False),
+    "shred": ("shred", True),
+    "noshred": ("shred", False),
+    "ignoreduplicates": ("ignore_duplicates", True),
+    "copytruncate": ("way", "copytruncate"),
+    "nocopytruncate": ("way", "rename"),
+    "copy": ("way", "copy"),
+    "nocopy": ("way", "rename"),
+    "renamecopy": ("way", "rename"),
+    "norenamecopy": ("way", "rename"),
+    "nocreate": ("create", None),
+    "noolddir": ("olddir", ""),
+}
+
+# Options that take the rest of the line, by the field they set.
+_TEXTS: Final = frozenset(
+    {"dateformat", "compressext", "compresscmd", "addextension", "extension", "olddir"}
+)
+
+# Options without a value, and with one, that change nothing that is asked for here.
+_IDLE: Final = frozenset(
+    {
+        *("hourly", "daily", "weekly", "monthly", "yearly", "missingok", "nomissingok"),
+        *("ifempty", "notifempty", "sharedscripts", "nosharedscripts", "mailfirst", "maillast"),
+        *("nomail", "nocreateolddir", "dateyesterday", "datehourago", "allowhardlink"),
+        *("noallowhardlink", "noignoreduplicates", "nosu"),
+    }
+)
+_IDLE_VALUES: Final = frozenset(
+    {
+        *("mail", "taboopat", "compressoptions", "uncompresscmd", "createolddir"),
+        *("errors", "prefix"),
+    }
+)
+
+# Files that an included directory may hold and that are none of its (config.c).
+_TABOO: Final = (
+    *(".rpmsave", ".rpmorig", "~", ".disabled", ".dpkg-old", ".dpkg-dist", ".dpkg-new"),
+    *(".cfsaved", ".ucf-old", ".ucf-dist", ".ucf-new", ".rpmnew", ".swp", ",v", ".bak", ".old"),
+    *(".dpkg-bak", ".dpkg-del", ".dpkg-tmp", ".cfbak"),
+)
+
+# What a number may be: a comment behind it is none, and spoils the stanza.
+_NUMBERS: Final[Mapping[str, re.Pattern[str]]] = {
+    **dict.fromkeys(("maxage", "minage", "start", "shredcycles"), re.compile(r"[0-9]{1,9}")),
+    **dict.fromkeys(("size", "minsize", "maxsize"), re.compile(r"[0-9]+[kMG]?")),
+    "rotate": re.compile(r"-1|[0-9]{1,9}"),
+}
+_VALUED: Final = frozenset({*_TEXTS, *_IDLE_VALUES, *_NUMBERS, "create", "su"})
+
+_WORD: Final = re.compile(r"[A-Za-z]+")
+_NAME: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^\s{"']+)|(\{))""")
+_OCTAL: Final = re.compile(r"[0-7]{1,5}")
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """A file that an include leads to: its name and its text."""
+
+    file: str
+    text: str
+
+
+class Logrotate:
+    """All stanzas of a configuration in their order, each with the options it inherits.
+
+    What logrotate would not understand is in `complaints`, and is passed over.
+    """
+
+    def __init__(
+        self, file: str, text: str, *, include: Callable[[str], Iterable[Included]]
+    ) -> None:
+        """Read `text`; `include` returns the files behind the path that an include names."""
+        self.stanzas: list[Stanza] = []
+        self.complaints: list[str] = []
+        self._include = include
+        self._open: list[str] = []
+        self._taboo: tuple[str, ...] = _TABOO
+        self._globals = Options()
+        self._read(file, text)
+
+    def matching(self, paths: Iterable[str]) -> list[Stanza]:
+        """Return the stanzas that take a file; `paths` are its names, through links or not.
+
+        logrotate goes by the first one, and refuses the others.
+        """
+        names = tuple(paths)
+        return [
+            stanza
+            for stanza in self.stanzas
+            if any(matches(pattern, path) for pattern in stanza.patterns for path in names)
+        ]
+
+    def _read(self, file: str, text: str) -> None:
+        """Read one file. Its global options stay in force for those read after it."""
+        if file in self._open:
+            return
+        self._open.append(file)
+        lines = _Lines(text)
+        patterns: list[str] = []
+        start = 0
+        while line := lines.next():
+            if not patterns and line[0] not in "/~\"'":
+                self._directive(file, line, lines)
+                continue
+            start = start if patterns else lines.number
+            names, is_open, rest = _names(line)
+            patterns += names
+            lines.push(rest)
+            if is_open:
+                options = self._options_of_stanza(file, lines)
+                self.stanzas.append(Stanza(file, start, tuple(patterns), options))
+                patterns = []
+        if patterns:
+            self.complaints.append(f"{file}:{start}: the names are followed by nothing")
+        self._open.pop()
+
+    def _options_of_stanza(self, file: str, lines: _Lines) -> Options:
+        options = self._globals
+        while line := lines.next():
+            if line.startswith("}"):
+                lines.push(line[1:])
+                return options
+            options = self._option(file, options, line, lines)
+        self.complaints.append(f"{file}:{lines.number}: the }} of a stanza is missing")
+        return options
+
+    def _directive(self, file: str, line: str, lines: _Lines) -> None:
+        """Take a line outside of stanzas."""
+        word, _, value = line.partition(" ")
+        value = value.strip().removeprefix("=").strip()
+        if word == "include":
+            for one in self._include(value.strip("\"'")):
+                if not one.file.endswith(self._taboo):
+                    self._read(one.file, one.text)
+        elif word == "tabooext":
+            added = tuple(value.removeprefix("+").replace(",", " ").split())
+            self._taboo = (*self._taboo, *added) if value.startswith("+") else added
+        else:
+            self._globals = self._option(file, self._globals, line, lines)
+
+    def _option(self, file: str, options: Options, line: str, lines: _Lines) -> Options:
+        """Return the options with the one that the line begins with."""
+        match = _WORD.match(line)
+        word = match[0] if match is not None else line
+        rest = line[len(word) :].strip()
+        if word in _SCRIPTS:
+            return replace(options, scripts={**options.scripts, word: lines.script()})
+        if word in _SWITCHES or word in _IDLE:
+            lines.push(rest.lstrip("0123456789") if word == "weekly" else rest)
+            name, value = _SWITCHES.get(word, ("", None))
+            return replace(options, **{name: value}) if name else options
+        value = rest.removeprefix("=").strip()
+        if value.endswith("}"):
+            lines.push("}")
+            value = value[:-1].strip()
+        if word not in _VALUED:
+            self.complaints.append(f"{file}:{lines.number}: unknown option {word!r}")
+            return options
+        changed = _valued(options, word, value)
+        if changed is None:
+            self.complaints.append(f"{file}:{lines.number}: {word} {value}")
+            return options
+        return changed
+
+
+class _Lines:
+    """The lines of a file that say something, and the rest of one that says more than one thing."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = iter(text.split("\n"))
+        self._rest = ""
+        self.number = 0
+
+    def next(self) -> str:
+        """Return what comes next, without blanks around it; nothing at the end."""
+        line, self._rest = self._rest, ""
+        while not line or line.startswith("#"):
+            raw = next(self._lines, None)
+            if raw is None:
+                return ""
+            self.number += 1
+            line = raw.strip()
+        return line
+
+    def push(self, rest: str) -> None:
+        """Put the rest of a line back."""
+        self._rest = rest.strip()
+
+    def script(self) -> str:
+        """Return the lines up to `endscript`."""
+        self._rest = ""
+        return "\n".join(self._script())
+
+    def _script(self) -> Iterator[str]:
+        for line in self._lines:
+            self.number += 1
+            if line.split()[:1] == ["endscript"]:
+                return
+            yield line
+
+
+def _names(line: str) -> tuple[list[str], bool, str]:
+    """Return the names on a line, whether the stanza begins behind them, and what follows."""
+    names: list[str] = []
+    position = 0
+    while match := _NAME.match(line, position):
+        position = match.end()
+        if match[4]:
+            return names, True, line[position:]
+        names.append(next(group for group in match.groups() if group is not None))
+    return names, False, ""
+
+
+def _valued(options: Options, word: str, value: str) -> Options | None:
+    """Return the options with one that has a value; None when logrotate refuses the value."""
+    changed: dict[str, Any] = {}
+    if word in _NUMBERS:
+        if _NUMBERS[word].fullmatch(value) is None:
+            return None
+        if word in {"rotate", "maxage"}:
+            changed[word] = int(value)
+    elif word in _TEXTS:
+        if word == "olddir" and len(value.split()) != 1:
+            return None
+        changed[word] = value.strip("\"'")
+    elif word in {"create", "su"}:
+        owner = _ownership(value)
+        if owner is None or (word == "su" and owner.group is None):
+            return None
+        changed[word] = owner
+    return replace(options, **changed)
+
+
+def _ownership(value: str) -> Ownership | None:
+    """Read `[MODE] [USER [GROUP]]`; None when there is more."""
+    words = value.split()
+    mode = int(words.pop(0), 8) if words and _OCTAL.fullmatch(words[0]) else None
+    if len(words) > 2:
+        return None
+    user, group, *_ = *words, None, None
+    return Ownership(mode, user, group)

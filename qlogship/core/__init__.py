@@ -1,1 +1,0 @@
-"""The pure core: functions over values; no clock, file, socket or thread."""

@@ -1,0 +1,258 @@
+"""What came back from the dashboard, and what it means.
+
+Here live an answer as a value and the verdict on it; the count of calls is read
+by `reported`, what to do next lives in `delivery`, how an answer is got in
+`qlogship.dashboard`.
+
+What is not clearly an acceptance is not accepted: a page of HTML is somebody
+else's answer, and JSON that speaks of a failure leaves open what was stored.
+
+Every function takes any bytes and answers; none raises.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from qlogship.dashboard.reported import read_answer
+
+# What the ledger keeps of an answer, in characters.
+ANSWER_MAX = 2_000
+
+
+class Verdict(StrEnum):
+    """What an answer means.
+
+    UNREACHABLE: nothing left. UNKNOWN: something left, and nothing that came
+    back proves what became of it. LATER: the dashboard asks for patience.
+    NOT_ACCEPTED: somebody answered, but not the dashboard's upload. TOO_BIG and
+    REFUSED concern this body; UNAUTHORIZED, REDIRECTED and NOT_THERE (no upload
+    is taken at this address) every one.
+    """
+
+    ACCEPTED = "accepted"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+    LATER = "later"
+    NOT_ACCEPTED = "not_accepted"
+    UNAUTHORIZED = "unauthorized"
+    TOO_BIG = "too_big"
+    REFUSED = "refused"
+    REDIRECTED = "redirected"
+    NOT_THERE = "not_there"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, as far as it came.
+
+    `sent`: some byte of the request may have left this machine. `complete`: all
+    of the answer that was wanted has been read. `status` is None when not even
+    a whole head came. `retry_after` is the raw header. `detail` says what went
+    wrong, in words and without secrets.
+    """
+
+    sent: bool
+    complete: bool = False
+    status: int | None = None
+    content_type: str = ""
+    retry_after: str | None = None
+    location: str = ""
+    body: bytes = b""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an answer means.
+
+    `reported_calls` is None when no count could be read for sure. `retry_after`
+    is in seconds. `detail` is one sentence for people; `answer` is the raw
+    answer as text, for the ledger.
+    """
+
+    verdict: Verdict
+    reported_calls: int | None
+    retry_after: float | None
+    http_status: int | None
+    detail: str
+    answer: str
+
+
+def judge(answer: Answer, *, now: float) -> Outcome:
+    """Say what an answer means; `now`, in epoch seconds, is for a Retry-After with a date."""
+    text = _decoded(answer)
+    verdict, calls, detail = _judged(answer, text)
+    return Outcome(
+        verdict=verdict,
+        reported_calls=calls,
+        retry_after=seconds_to_wait(answer.retry_after, now=now),
+        http_status=answer.status,
+        detail=detail,
+        answer=_shown(text, ANSWER_MAX),
+    )
+
+
+def seconds_to_wait(header: str | None, *, now: float) -> float | None:
+    """Read a Retry-After header (RFC 9110, 10.2.3): seconds from now on, None when unreadable.
+
+    Of the three forms of a date only the one that may still be written is read.
+    """
+    if header is None:
+        return None
+    header = header.strip()
+    if _SECONDS.fullmatch(header):
+        return float(header)
+    date = _DATE.fullmatch(header)
+    if date is None or date["month"] not in _MONTHS:
+        return None
+    year, day, hour, minute, second = (int(date[part]) for part in _DATE_PARTS)
+    month = _MONTHS.index(date["month"]) + 1
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - now)
+
+
+_SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+_DATE = re.compile(
+    r"\w{3}, (?P<day>\d\d) (?P<month>\w{3}) (?P<year>\d{4}) "
+    r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) GMT",
+    re.ASCII,
+)
+_DATE_PARTS = ("year", "day", "hour", "minute", "second")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+# The verdict
+
+_Judgement = tuple[Verdict, int | None, str]
+
+_LATER = frozenset({408, 425, 429, 503})
+# These speak of the address, the method or the form of every upload, of no body.
+_NOT_THERE = frozenset({404, 405, 407, 410, 415, 421, 426})
+
+
+def _judged(answer: Answer, text: str) -> _Judgement:
+    status = answer.status
+    if status is None:
+        return _without_answer(answer)
+    if 200 <= status < 300:
+        return _success(answer, text)
+    if 300 <= status < 400:
+        place = _line(answer.location.partition("?")[0].partition("#")[0]) or "nowhere"
+        return Verdict.REDIRECTED, None, f"the dashboard answered {status} and points to {place}"
+    if status in {401, 403}:
+        return Verdict.UNAUTHORIZED, None, f"the dashboard answered {status}: no access"
+    if status in _LATER:
+        return Verdict.LATER, None, f"the dashboard answered {status}: not now"
+    if 400 <= status < 500:
+        return _refusal(status)
+    if 500 <= status < 600 and not answer.sent:
+        return Verdict.LATER, None, f"the dashboard answered {status}, and nothing had been sent"
+    if 500 <= status < 600:
+        return (
+            Verdict.UNKNOWN,
+            None,
+            f"the dashboard answered {status}; it may have stored some, all or nothing",
+        )
+    verdict = Verdict.UNKNOWN if answer.sent else Verdict.UNREACHABLE
+    return verdict, None, f"the dashboard answered {status}, which is no answer to this request"
+
+
+def _refusal(status: int) -> _Judgement:
+    if status == 413:
+        return Verdict.TOO_BIG, None, "the dashboard answered 413: the upload is too big"
+    if status in _NOT_THERE:
+        return Verdict.NOT_THERE, None, f"the dashboard answered {status}: no upload is taken there"
+    return Verdict.REFUSED, None, f"the dashboard answered {status}: it refuses the request"
+
+
+def _without_answer(answer: Answer) -> _Judgement:
+    reason = _line(answer.detail) or "no reason is known"
+    if answer.sent:
+        return Verdict.UNKNOWN, None, f"the request was sent, and no answer came: {reason}"
+    return Verdict.UNREACHABLE, None, f"the dashboard cannot be reached: {reason}"
+
+
+def _success(answer: Answer, text: str) -> _Judgement:
+    """Judge a 2xx: whose answer is it, is it whole, and what does it say?"""
+    status = answer.status
+    if not answer.complete:
+        reason = _line(answer.detail) or "no reason is known"
+        verdict = Verdict.UNKNOWN if answer.sent else Verdict.UNREACHABLE
+        return verdict, None, f"the dashboard answered {status}, then was cut short: {reason}"
+    declared = "html" in answer.content_type.lower()
+    page = is_page(text, declared=declared)
+    failed, calls = (False, None) if page else read_answer(text)
+    if page or (declared and text.strip() and calls is None and not failed):
+        return (
+            Verdict.NOT_ACCEPTED,
+            None,
+            f"the answer {status} is a web page, such as a login page, and no count",
+        )
+    if failed:
+        return (
+            Verdict.UNKNOWN,
+            None,
+            f"the dashboard answered {status}, but what it says speaks of a failure",
+        )
+    if calls is None:
+        return Verdict.ACCEPTED, None, f"the dashboard answered {status}, without a count of calls"
+    noun = "call" if calls == 1 else "calls"
+    return Verdict.ACCEPTED, calls, f"the dashboard answered {status} and counted {calls} {noun}"
+
+
+_PREAMBLE = re.compile(r"(?:\s|<!--.*?-->|<\?.*?\?>)*", re.DOTALL)
+_PAGE = re.compile(
+    r"<(?:!doctype\s+html|(?:html|head|body|script|style|title|meta|form|div|center|h1)\b)",
+    re.IGNORECASE,
+)
+
+
+def is_page(text: str, *, declared: bool) -> bool:
+    """Tell whether this is a document for a browser; `declared`: its type says HTML.
+
+    Some servers call everything HTML, a bare number too, so the type alone is
+    no proof.
+    """
+    head = text[:4_096]
+    start = _PREAMBLE.match(head)
+    head = head[start.end() :] if start else head
+    return bool(_PAGE.match(head)) or (declared and head.startswith("<"))
+
+
+# The text of an answer
+
+# What a server may name; a codec that Python knows besides could be slow or
+# strange, and the far end would choose it.
+_CHARSETS = {
+    "utf-8": "utf-8-sig",
+    "utf-16": "utf-16",
+    "iso-8859-1": "latin-1",
+    "windows-1251": "cp1251",
+    "windows-1252": "cp1252",
+    "koi8-r": "koi8-r",
+}
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w-]+)", re.ASCII)
+
+
+def _decoded(answer: Answer) -> str:
+    named = _CHARSET.search(answer.content_type.lower())
+    codec = _CHARSETS.get(named[1], "utf-8-sig") if named else "utf-8-sig"
+    return answer.body.decode(codec, errors="replace")
+
+
+def _shown(text: str, limit: int) -> str:
+    """Return text fit for a terminal and a database: no control characters, not too long."""
+    text = text[: 2 * limit].replace("\r\n", "\n")
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)[:limit]
+
+
+def _line(text: str) -> str:
+    """Return text fit for the middle of a sentence."""
+    return " ".join(_shown(text, 300).split())

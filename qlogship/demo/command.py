@@ -1,0 +1,192 @@
+"""`qlogship demo`: a call centre, the service and a dashboard, on one screen.
+
+Here live the command, its signals and the loop that waits. What is played lives
+in `stage`, how it looks in `screen` and `lines`, what came of it in `verdict`.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+
+import typer
+
+from qlogship.errors import ExitCode, UsageError
+from qlogship.terminal import output
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from qlogship.demo.lines import Lines
+    from qlogship.demo.screen import Screen
+    from qlogship.demo.stage import Plan
+    from qlogship.demo.verdict import Verdict
+
+_TICK: Final = 0.2
+"""Seconds between two pictures."""
+
+_UNWATCHED: Final = 30.0
+"""Seconds until it ends by itself where there is no terminal."""
+
+
+def demo(
+    *,
+    speed: Annotated[
+        float,
+        typer.Option(min=0.1, max=1000, help="Seconds of the call centre's life in one second."),
+    ] = 30.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            help="Close the call centre after so long; else with Ctrl-C, or after 30 seconds "
+            "when there is no terminal.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed makes other calls.")] = 1,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the dashboard; 0 takes a free one.")
+    ] = 0,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep all files in this new directory.")
+    ] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON file with a fault script for the dashboard."),
+    ] = None,
+) -> ExitCode:
+    """Watch qlogship at work, on this machine alone.
+
+    A simulated call centre writes a queue_log and rotates it, the real service
+    ships it, and a sandbox plays the dashboard. Ctrl-C closes the call centre,
+    a second one ends everything at once.
+
+    It ends with a verdict, and with 0 only if the dashboard holds exactly the
+    calls that were written. Without a terminal it prints plain lines.
+    """
+    from qlogship.demo.scene import Scene
+    from qlogship.demo.service import ServiceEnded
+
+    if seconds is None and not sys.stdout.isatty():
+        seconds = _UNWATCHED  # nobody is there to type Ctrl-C
+    with ExitStack() as cleanup:
+        signals = cleanup.enter_context(_Signals())
+        if keep is not None:
+            directory = _new_directory(keep)
+        else:
+            made = tempfile.TemporaryDirectory(prefix="qlogship-demo-")
+            directory = Path(cleanup.enter_context(made))
+        try:
+            with _view() as view:
+                # Something to look at while the rest is imported.
+                view.draw(Scene(speed=speed))
+                from qlogship.demo.stage import Plan
+
+                plan = Plan(
+                    directory=directory,
+                    speed=speed,
+                    seconds=seconds,
+                    seed=seed,
+                    port=port,
+                    faults=_read_faults(faults),
+                )
+                verdict = _play(plan, signals, view)
+        except ServiceEnded as error:
+            for line in error.log:
+                output.print_note(line)
+            raise
+    view.conclude(verdict)
+    if keep is not None:
+        output.print_text(f"The files are kept: qlogship uploads -c {directory}/qlogship.toml")
+    return ExitCode.DONE if verdict.exact else ExitCode.FAILED
+
+
+def _play(plan: Plan, signals: _Signals, view: Screen | Lines) -> Verdict:
+    """Play to the end and return what came of it; raises KeyboardInterrupt when cut short."""
+    from qlogship.demo.stage import Stage
+
+    with Stage(plan) as stage:
+        while not stage.over:
+            if signals.at_once:
+                raise KeyboardInterrupt
+            if signals.asked:
+                stage.close_the_doors()
+            view.draw(stage.step())
+            time.sleep(_TICK)
+        return stage.verdict()
+
+
+def _read_faults(script: Path | None) -> list[dict[str, Any]]:
+    """Return a fault script in the form that the sandbox takes."""
+    from qlogship.sandbox.command import load_server, read_script
+    from qlogship.sandbox.faults_json import dump
+
+    load_server()
+    return [] if script is None else dump(read_script(script))
+
+
+def _view() -> Screen | Lines:
+    """Pick the live screen where there is one, and plain lines everywhere else."""
+    from qlogship.demo.lines import Lines
+
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    if not sys.stdout.isatty() or encoding != "utf8":
+        return Lines()
+    from qlogship.demo.screen import Screen, console
+
+    terminal = console()
+    return Lines() if terminal.is_dumb_terminal else Screen(terminal)
+
+
+def _new_directory(wanted: Path) -> Path:
+    directory = wanted.resolve()
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        empty = not any(directory.iterdir())
+    except OSError as error:
+        raise UsageError(
+            f"the directory {wanted} cannot be made: {error.strerror}",
+            hint="Name another one with --keep.",
+        ) from error
+    if not empty:
+        raise UsageError(f"the directory {wanted} is not empty", hint="Name a new one with --keep.")
+    return directory
+
+
+class _Signals:
+    """Count the wishes to end: Ctrl-C is one, everything that asks to go away is two.
+
+    Handlers only count: what is cleaned up must not be interrupted half-way.
+    """
+
+    _WISHES: Final = {signal.SIGINT: 1, signal.SIGTERM: 2, signal.SIGHUP: 2}
+
+    def __init__(self) -> None:
+        self._wishes = 0
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._count) for number in self._WISHES}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody wants the call centre to close."""
+        return self._wishes > 0
+
+    @property
+    def at_once(self) -> bool:
+        """Whether somebody wants everything to end now."""
+        return self._wishes > 1
+
+    def _count(self, number: int, _frame: FrameType | None) -> None:
+        self._wishes += self._WISHES[signal.Signals(number)]

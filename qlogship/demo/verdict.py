@@ -1,0 +1,161 @@
+"""What was written against what arrived: every record byte for byte, every call counted once; pure.
+
+A body that the ledger marks as a possible duplicate may be there once for each
+of its attempts: its reply was lost, and it was sent again as the settings say.
+Such repeats are set apart and counted; everything else must be there exactly
+as often as it was written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from qlogship.queue_log.records import entered_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qlogship.shipping.ledger import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One upload that the dashboard holds; `sha256` is of its body, in hex."""
+
+    sha256: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Records or calls on their way; `arrived` leaves expected repeats out.
+
+    `doubled` are counted more than once, `foreign` were never written as they
+    arrived.
+    """
+
+    written: int
+    archived: int
+    shipped: int
+    arrived: int
+    missing: int
+    doubled: int
+    foreign: int
+
+    @property
+    def exact(self) -> bool:
+        """Tell whether exactly what was written is there."""
+        return not (self.missing or self.doubled or self.foreign)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of it; `repeats` are the uploads that were sent again because a reply was lost."""
+
+    calls: Tally
+    records: Tally
+    uploads: int
+    repeats: int
+
+    @property
+    def exact(self) -> bool:
+        """Tell whether the dashboard holds exactly what was written, but for known repeats."""
+        return self.calls.exact and self.records.exact
+
+    def lines(self) -> list[str]:
+        """Return the verdict in words."""
+        rows = [
+            (name, getattr(self.calls, key), getattr(self.records, key))
+            for name, key in (
+                ("written by the call centre", "written"),
+                ("archived by qlogship", "archived"),
+                ("shipped, says its ledger", "shipped"),
+                ("held by the dashboard", "arrived"),
+                ("missing there", "missing"),
+                ("there twice", "doubled"),
+                ("there, but never written", "foreign"),
+            )
+        ]
+        found = [f"{'':<26}{'calls':>12}{'records':>12}"]
+        found += [f"{name:<26}{calls:>12,}{records:>12,}" for name, calls, records in rows]
+        found.append("")
+        if self.repeats:
+            found.append(
+                f"{self.repeats:,} of {self.uploads:,} uploads came again because their replies "
+                "were lost; the ledger names them."
+            )
+        found.append(
+            "OK: the dashboard holds exactly the calls that were written."
+            if self.exact
+            else "NOT OK: the dashboard does not hold exactly the calls that were written."
+        )
+        return found
+
+
+def compare(
+    written: bytes,
+    arrived: Iterable[Arrived],
+    *,
+    archived_records: int,
+    archived_calls: int,
+    ledger: Iterable[Upload],
+) -> Verdict:
+    """Compare what was written with what the dashboard holds, as the ledger explains it.
+
+    `written` is whole lines; `ledger` is all uploads.
+    """
+    ledger = list(ledger)
+    accepted = [upload for upload in ledger if upload.state == "accepted"]
+    uploads = list(arrived)
+    bodies = _without_repeats(uploads, ledger)
+    return Verdict(
+        calls=_tally(
+            Counter(entered_calls(written)),
+            Counter(callid for body in bodies for callid in entered_calls(body)),
+            archived=archived_calls,
+            shipped=sum(upload.calls for upload in accepted),
+        ),
+        records=_tally(
+            Counter(BytesIO(written)),
+            Counter(line for body in bodies for line in BytesIO(body)),
+            archived=archived_records,
+            shipped=sum(upload.lines for upload in accepted),
+        ),
+        uploads=len(uploads),
+        repeats=len(uploads) - len(bodies),
+    )
+
+
+def _without_repeats(uploads: Iterable[Arrived], ledger: Iterable[Upload]) -> list[bytes]:
+    """Return the bodies but for those copies that the ledger expects."""
+    decided: Counter[str] = Counter()
+    sent: Counter[str] = Counter()
+    for row in ledger:
+        decided[row.sha256] += 1
+        sent[row.sha256] += row.attempts if row.possible_duplicate else 1
+    bodies = []
+    here: Counter[str] = Counter()
+    for upload in uploads:
+        here[upload.sha256] += 1
+        if not decided[upload.sha256] < here[upload.sha256] <= sent[upload.sha256]:
+            bodies.append(upload.body)
+    return bodies
+
+
+def _tally(
+    written: Counter[bytes], arrived: Counter[bytes], *, archived: int, shipped: int
+) -> Tally:
+    surplus = arrived - written
+    foreign = sum(count for thing, count in surplus.items() if thing not in written)
+    return Tally(
+        written=written.total(),
+        archived=archived,
+        shipped=shipped,
+        arrived=arrived.total(),
+        missing=(written - arrived).total(),
+        doubled=surplus.total() - foreign,
+        foreign=foreign,
+    )

@@ -1,0 +1,1 @@
+"""`qlogship import` and `qlogship export`: older files in, the archive out; deletable."""

@@ -1,0 +1,127 @@
+"""`qlogship export`: the archive as queue_log text."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qlogship.archive.timeline import Excerpt
+from qlogship.config import load
+from qlogship.errors import QlogshipError, UsageError
+from qlogship.state.reader import Reader
+from qlogship.terminal import output
+from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.terminal.output import size
+from qlogship.terminal.times import epoch
+from qlogship.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_TIME = "2026-11-23, or 2026-11-23T08:00 (local time)"
+
+
+def export(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help=f"Only records of that time or later: {_TIME}.",
+            show_default=False,
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="TIME",
+            help=f"Only records before that time: {_TIME}.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write to FILE; else to stdout.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write the archive as queue_log text, in the order of time, byte for byte.
+
+    Lines that are no record go with the record before them. A record that was
+    unfinished when its file was rotated away or imported is written with the newline
+    that qlogship put behind it. The service may run meanwhile; nothing is changed.
+
+    With -o the file is there when all of it is written. --json goes with -o: it prints
+    how much was written.
+    """
+    excerpt = Excerpt(epoch("--from", since), epoch("--to", until))
+    if as_json and out is None:
+        raise UsageError("--json goes with -o", hint="Type `qlogship export -o FILE --json`.")
+    settings = load(config, environ=os.environ, secrets=False).settings
+    records = length = 0
+    with Reader(settings.state.directory) as reader, _writing(out) as write:
+        for text in reader.text():
+            wanted = excerpt.of(text)
+            records += wanted.count(b"\n")
+            length += len(wanted)
+            try:
+                write(wanted)
+            except BrokenPipeError:
+                output.stop_writing()  # a reader that went away wants no more
+                return
+    if as_json:
+        output.print_json({"ok": True, "path": str(out), "records": records, "bytes": length})
+    elif out is not None:
+        output.print_note(f"{count(records, 'record')}, {size(length)}, written to {out}.")
+
+
+@contextmanager
+def _writing(path: Path | None) -> Iterator[Callable[[bytes], object]]:
+    """Give a function that writes to stdout, or to a file that appears when it is complete."""
+    if path is None:
+        yield output.print_bytes
+        return
+    if path.exists() and not path.is_file():
+        with _said(path), path.open("wb") as device:
+            yield device.write
+        return
+    with (
+        _said(path),
+        # Callers' numbers are in it: the file is its owner's alone.
+        NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file,
+    ):
+        unfinished = Path(file.name)
+        try:
+            yield file.write
+            file.flush()
+            os.fsync(file.fileno())
+            unfinished.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                unfinished.unlink()
+            raise
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Turn what the system says about the file into an error for a person."""
+    try:
+        yield
+    except OSError as error:
+        raise QlogshipError(
+            f"{path} cannot be written: {error.strerror or error}",
+            hint="Name a file that you may write, on a disk with room for it.",
+        ) from error

@@ -1,0 +1,243 @@
+"""The metrics as a file, for the textfile collector of Prometheus' node_exporter.
+
+No port is opened. The file is written anew beside itself and renamed, so that it
+is never read half; its directory is read every few seconds, by whatever reads it.
+What goes wrong here is a trouble that is said, and stops nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from qlogship import __version__
+from qlogship.errors import StateError
+from qlogship.metrics.text import RESYNC_STATES, UPLOAD_STATES, Sample, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from qlogship.clocks import Clocks
+    from qlogship.config import Settings
+    from qlogship.service.shipper import Shipper
+    from qlogship.state.figures import Figures
+    from qlogship.state.store import Store
+
+EVERY: Final = 15.0
+"""Seconds between two files, at least; no more than a poll longer when nothing happens."""
+
+_RESTLESS: Final = 1.0
+"""Seconds between two files while troubles come and go."""
+
+_MODE: Final = 0o644
+_KIND: Final = "metrics"
+_STATE: Final = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How things stand. None is what is not known now.
+
+    `all_counted` tells whether the calls in the archive are, all of them.
+    """
+
+    figures: Figures
+    all_counted: bool
+    unread_bytes: int | None
+    troubles: tuple[str, ...]
+
+
+def values(
+    reading: Reading, settings: Settings, *, up: bool, started_at: float, now: float
+) -> dict[str, list[Sample]]:
+    """Return the value of each metric of which something is known; times are epoch seconds."""
+    figures = reading.figures
+    lag = None
+    if figures.waiting_since is not None:
+        lag = max(0.0, now - figures.waiting_since)
+    elif not figures.waiting_lines:
+        lag = 0.0
+    uploads = (
+        figures.accepted,
+        figures.pending,
+        figures.unknown,
+        figures.quarantined,
+        figures.superseded,
+    )
+    plain: dict[str, float | None] = {
+        "up": int(up),
+        "start_time_seconds": started_at,
+        "last_step_timestamp_seconds": now,
+        "unread_bytes": reading.unread_bytes,
+        "lag_seconds": lag,
+        "waiting_records": figures.waiting_lines,
+        "held_calls": figures.held_calls,
+        "held_records": figures.held_lines,
+        "archived_calls_total": figures.archive_calls if reading.all_counted else None,
+        "archived_records_total": figures.archive_lines,
+        "archived_bytes_total": figures.archive_bytes,
+        "odd_records_total": figures.odd_lines,
+        "torn_records_total": figures.torn_lines,
+        "shipped_calls_total": figures.shipped_calls,
+        "shipped_records_total": figures.shipped_lines,
+        "reported_calls_total": figures.reported_calls,
+        "possible_duplicate_uploads": figures.possible_duplicates,
+        "last_accepted_timestamp_seconds": figures.last_accepted_at,
+        "generation": figures.generation,
+    }
+    # A kind may name a file behind a blank; of labels there shall be few.
+    troubles = Counter(kind.partition(" ")[0] for kind in reading.troubles)
+    source = str(settings.source.path)
+    return {
+        **{
+            f"qlogship_{name}": [Sample(value)]
+            for name, value in plain.items()
+            if value is not None
+        },
+        "qlogship_info": [Sample(1, (__version__, source, settings.dashboard.url))],
+        "qlogship_uploads": [
+            Sample(count, (state,)) for state, count in zip(UPLOAD_STATES, uploads, strict=True)
+        ],
+        "qlogship_resync_state": [
+            Sample(int(state == figures.resync), (state,)) for state in RESYNC_STATES
+        ],
+        "qlogship_trouble": [Sample(count, (kind,)) for kind, count in sorted(troubles.items())],
+    }
+
+
+class Metrics:
+    """Keep the file current, if the settings name one."""
+
+    def __init__(self, settings: Settings, clocks: Clocks) -> None:
+        self._settings = settings
+        self._clocks = clocks
+        self._started_at = clocks.wall()
+        self._written_at: float | None = None
+        self._kinds: frozenset[str] = frozenset()
+        self._reading: Reading | None = None
+
+    @property
+    def _path(self) -> Path | None:
+        return self._settings.metrics.textfile
+
+    def follow(self, shipper: Shipper, store: Store) -> None:
+        """Write how things stand after a step, when that is due."""
+        if self._path is None:
+            shipper.notices.end(_KIND)  # of settings that named one
+        if not self._is_due(shipper.troubles):
+            return
+        try:
+            self.look(shipper, store)
+            self._put(up=True)
+        except OSError as error:
+            message = f"the metrics cannot be written to {self._path}: {error.strerror}"
+            shipper.notices.begin(_KIND, message, _hint(error))
+        except StateError as error:
+            message = f"the metrics cannot be read: {error.message}"
+            shipper.notices.begin(_KIND, message, error.hint)
+        else:
+            shipper.notices.end(_KIND)
+        self._note(shipper.troubles)
+
+    def look(self, shipper: Shipper, store: Store) -> None:
+        """See how things stand, for the file to come. Raises `StateError`."""
+        if self._path is not None:
+            self._reading = _reading(store, shipper.lag, shipper.troubles)
+
+    def repeat(self, failing: Store | None = None) -> None:
+        """Write what is known, when that is due, while nothing can be done.
+
+        The state directory is lent to a command, or cannot be written: then it is
+        given as `failing`.
+        """
+        old = self._reading
+        kinds = {*(old.troubles if old is not None else ()), *([_STATE] if failing else ())}
+        if not self._is_due(kinds):
+            return
+        self._note(kinds)
+        with suppress(OSError, StateError):
+            if failing is not None:
+                self._reading = _reading(failing, None, kinds)
+            elif old is not None:
+                self._reading = replace(old, unread_bytes=None)
+            self._put(up=True)
+
+    def stop(self) -> None:
+        """Write that the service has been stopped, with what was known last."""
+        with suppress(OSError):
+            self._put(up=False)
+
+    def take(self, settings: Settings) -> None:
+        """Go on with new settings; a file that they do not name any more is removed."""
+        old = self._path
+        self._settings = settings
+        self._written_at = None
+        if old is not None and old != self._path:
+            with suppress(OSError):
+                old.unlink()
+
+    def _is_due(self, kinds: Iterable[str]) -> bool:
+        if self._path is None:
+            return False
+        if self._written_at is None:
+            return True
+        passed = self._clocks.monotonic() - self._written_at
+        return passed >= EVERY or (passed >= _RESTLESS and frozenset(kinds) != self._kinds)
+
+    def _note(self, kinds: Iterable[str]) -> None:
+        self._written_at = self._clocks.monotonic()
+        self._kinds = frozenset(kinds)
+
+    def _put(self, *, up: bool) -> None:
+        """Replace the file, if there is anything to say. Raises OSError."""
+        path, reading = self._path, self._reading
+        if path is None or reading is None:
+            return
+        text = render(
+            values(
+                reading,
+                self._settings,
+                up=up,
+                started_at=self._started_at,
+                now=self._clocks.wall(),
+            ),
+            common=str(self._settings.state.directory),
+        )
+        # The collector reads what ends in .prom, so this one it leaves alone.
+        beside = path.with_name(f".{path.name}.new")
+        with suppress(FileNotFoundError):
+            beside.unlink()  # of a service that was killed
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+        try:
+            with os.fdopen(file, "wb") as stream:
+                os.fchmod(file, _MODE)  # whatever the umask: node_exporter is another user
+                stream.write(text.encode())
+            beside.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+
+
+def _reading(store: Store, unread_bytes: int | None, troubles: Iterable[str]) -> Reading:
+    """Ask the store how things stand, as `status` does. Raises `StateError`."""
+    figures = store.figures()
+    # Whoever reads that the file cannot be written reads one that could.
+    others = tuple(kind for kind in troubles if kind != _KIND)
+    return Reading(figures, store.archive.all_counted, unread_bytes, others)
+
+
+def _hint(error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return "Make that directory, or change metrics.textfile in the settings."
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return (
+            "Let the service's user write to that directory, and name it in ReadWritePaths= of the"
+            " unit; docs/metrics.md shows both."
+        )
+    return "Look at that file and its directory, or change metrics.textfile in the settings."

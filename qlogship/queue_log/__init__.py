@@ -1,0 +1,1 @@
+"""What Asterisk writes: records and the calls they tell of; pure."""

@@ -1,0 +1,1 @@
+"""`qlogship reconcile`: archive, ledger and reported counts compared; deletable."""

@@ -1,0 +1,450 @@
+"""Counting the archive: which records and calls there are on each day, and what became of them.
+
+Theory of operation
+-------------------
+The archive is passed through once, block after block, in the order of `seq`.
+Beforehand every run of records is noted with its owner: the upload it is in, or
+the reason why it is in none (`Place`). Runs are kept in drawers of `_DRAWER`
+records, as plain numbers, so that a ledger of many small uploads costs some
+twenty bytes a run; a drawer is sorted when the pass comes to it and then thrown
+away. An upload's calls are kept only from its first record to its last.
+
+A call is a callid that enters a queue, recognised among the last `MEMORY` to
+twice `MEMORY` (as in `counting`); its day is that of its first entrance, its
+place that of the record of this entrance. An upload counts each callid that
+enters a queue in it once, as the far end does; so a call that enters queues in
+two uploads is sent twice.
+
+What the figures mean for whoever reads them is the business of `reconcile`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from qlogship.queue_log.counting import MEMORY
+from qlogship.queue_log.records import entrances, line_times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
+
+    from qlogship.archive.runs import Run
+    from qlogship.reconcile.days import Days
+
+_DRAWER: Final = 4096
+
+
+class Place(StrEnum):
+    """Where a record is, as seen from the dashboard.
+
+    SHIPPED, UNKNOWN, QUARANTINED, DROPPED: in an upload of the present
+    generation, of that outcome. PREPARED: in one that was not answered yet.
+    WAITING: in no upload yet. HELD: kept back, its call is not over. LATER:
+    imported for the next resync. LOST: in the archive, and nowhere else though
+    it should be. SUPERSEDED: in an upload of an earlier generation, which a clear
+    has wiped; that says nothing about the present one.
+    """
+
+    SHIPPED = "shipped"
+    UNKNOWN = "unknown"
+    QUARANTINED = "quarantined"
+    PREPARED = "prepared"
+    DROPPED = "dropped"
+    HELD = "held"
+    WAITING = "waiting"
+    LATER = "later"
+    LOST = "lost"
+    SUPERSEDED = "superseded"
+
+
+# When a record is in several places, the first of these is what counts.
+_RANK: Final = {place: rank for rank, place in enumerate(Place)}
+_PLACES: Final = tuple(Place)
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What the ledger says of one upload."""
+
+    id: int
+    place: Place
+    lines: int
+    reported_calls: int | None = None
+    possible_duplicate: bool = False
+    attempts: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What an upload carries, as the archive says.
+
+    `by_day` counts its calls by the day they began, `days` are those its records
+    are of, `again` counts the calls that another accepted upload carried before.
+    `missing` is how many of its records the archive does not have.
+    """
+
+    shipment: Shipment
+    by_day: dict[date, int]
+    days: tuple[date, ...]
+    again: int
+    missing: int
+
+    @property
+    def calls(self) -> int:
+        """The calls in it, as the far end counts them."""
+        return sum(self.by_day.values())
+
+
+@dataclass(slots=True)
+class Tally:
+    """The figures of one day.
+
+    `calls` and `records` are what the archive has, by place. `sent` counts calls
+    once for each accepted upload they are in; of these, `reported` were reported
+    by the dashboard, `unread` are in uploads whose answer held no count, and
+    `unpinned` in uploads of several days whose count differs, so that it cannot
+    be said of which day.
+    """
+
+    calls: Counter[Place] = field(default_factory=Counter)
+    records: Counter[Place] = field(default_factory=Counter)
+    sent: int = 0
+    reported: int = 0
+    unread: int = 0
+    unpinned: int = 0
+    superseded: int = 0
+
+
+@dataclass(slots=True)
+class Repeats:
+    """How accepted uploads counted calls that another upload had carried before.
+
+    `each`: uploads that counted them anew; `once`: those that left them out.
+    """
+
+    each: list[int] = field(default_factory=list)
+    once: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Counted:
+    """The result of a census. `uploads` are those that something must be said about."""
+
+    days: dict[date, Tally] = field(default_factory=dict)
+    undated: int = 0
+    uploads: list[Carried] = field(default_factory=list)
+    repeats: Repeats = field(default_factory=Repeats)
+
+
+_Row = tuple[int, int, int]
+"""A run and its owner."""
+
+_Piece = tuple[int, int, Place]
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+
+
+class _Owners:
+    """Which run of records belongs to whom; owners are numbers."""
+
+    def __init__(self) -> None:
+        self._drawers: dict[int, array[int]] = {}
+        self._open: list[_Row] = []
+        self._next = 0
+
+    def note(self, runs: Iterable[Run], owner: int) -> None:
+        for first, last in runs:
+            begin = first
+            for drawer in range(first // _DRAWER, last // _DRAWER + 1):
+                end = min(last, (drawer + 1) * _DRAWER - 1)
+                self._drawers.setdefault(drawer, array("q")).extend((begin, end, owner))
+                begin = end + 1
+
+    def among(self, first: int, last: int) -> list[_Row]:
+        """Return the runs within these records, cut to them; to be asked in ascending order."""
+        for drawer in range(max(self._next, first // _DRAWER), last // _DRAWER + 1):
+            kept = iter(self._drawers.pop(drawer, ()))
+            self._open += sorted(zip(kept, kept, kept, strict=True))
+            self._next = drawer + 1
+        found = [
+            (max(begin, first), min(end, last), owner)
+            for begin, end, owner in self._open
+            if begin <= last and end >= first
+        ]
+        self._open = [row for row in self._open if row[1] > last]
+        return found
+
+
+@dataclass(slots=True)
+class _Load:
+    """An upload whose records are passing by."""
+
+    callids: set[bytes] = field(default_factory=set)
+    by_day: Counter[date] = field(default_factory=Counter)
+    days: set[date] = field(default_factory=set)
+    again: int = 0
+
+
+class _Known:
+    """The day of each call that entered a queue lately, and whether it has been sent."""
+
+    def __init__(self) -> None:
+        self._recent: dict[bytes, date] = {}
+        self._before: dict[bytes, date] = {}
+        self._sent: set[bytes] = set()
+        self._sent_before: set[bytes] = set()
+
+    def day_of(self, callid: bytes) -> date | None:
+        """Return the day of a call's first entrance, None for a new one."""
+        return self._recent.get(callid) or self._before.get(callid)
+
+    def keep(self, callid: bytes, day: date) -> None:
+        self._recent[callid] = day
+        if len(self._recent) >= MEMORY:
+            self._before, self._recent = self._recent, {}
+            self._sent_before, self._sent = self._sent, set()
+
+    def send(self, callid: bytes) -> bool:
+        """Note that an accepted upload carries it; tell whether another one did."""
+        before = callid in self._sent or callid in self._sent_before
+        self._sent.add(callid)
+        return before
+
+
+class Census:
+    """Note who has which records, then count block after block, then take the `result`."""
+
+    def __init__(self, days: Days) -> None:
+        self._days = days
+        self._owners = _Owners()
+        self._imported: list[_Piece] = []
+        self._ids = array("q")
+        self._places = array("b")
+        self._left = array("q")
+        self._reported = array("q")
+        self._notable: dict[int, Shipment] = {}
+        self._passing: dict[int, _Load] = {}
+        self._known = _Known()
+        self._time: int | None = None
+        self._result = Counted()
+
+    def note(self, place: Place, runs: Iterable[Run]) -> None:
+        """Note records that are in no upload."""
+        self._owners.note(runs, -1 - _RANK[place])
+
+    def note_imported(self, runs: Iterable[Run]) -> None:
+        """Note records that were imported: where they are nowhere else, the next resync has them.
+
+        The runs are in ascending order.
+        """
+        self._imported += [(first, last, Place.LATER) for first, last in runs]
+
+    def note_upload(self, shipment: Shipment, runs: Sequence[Run]) -> None:
+        """Note an upload and its records."""
+        slot = len(self._ids)
+        self._ids.append(shipment.id)
+        self._places.append(_RANK[shipment.place])
+        self._left.append(shipment.lines)
+        reported = shipment.reported_calls
+        self._reported.append(-1 if reported is None else reported)
+        plain = shipment.place in {Place.SHIPPED, Place.SUPERSEDED}
+        if not plain or (shipment.possible_duplicate and shipment.place is Place.SHIPPED):
+            self._notable[slot] = shipment
+        self._owners.note(runs, slot)
+
+    def count(self, first_seq: int, text: bytes) -> None:
+        """Count a block of records, each with its newline; blocks come in ascending order."""
+        times = line_times(text, self._time)
+        last = first_seq + len(times) - 1
+        rows = self._owners.among(first_seq, last)
+        present = [row for row in rows if self._place(row[2]) is not Place.SUPERSEDED]
+        pieces = self._pieces(present, first_seq, last)
+        loads = [row for row in rows if row[2] >= 0]
+        self._count_records(first_seq, times, pieces, loads)
+        self._count_calls(first_seq, text, pieces, loads)
+        for begin, end, slot in loads:
+            self._left[slot] -= end - begin + 1
+            if self._left[slot] == 0:
+                self._pass_by(slot)
+
+    def result(self) -> Counted:
+        """Return what was counted, once all blocks are through."""
+        for slot in range(len(self._ids)):
+            if self._left[slot] > 0:
+                self._pass_by(slot)
+        self._result.uploads.sort(key=lambda carried: carried.shipment.id)
+        return self._result
+
+    def _tally(self, day: date) -> Tally:
+        tally = self._result.days.get(day)
+        if tally is None:
+            tally = self._result.days[day] = Tally()
+        return tally
+
+    def _place(self, owner: int) -> Place:
+        return _PLACES[self._places[owner] if owner >= 0 else -1 - owner]
+
+    def _load(self, slot: int) -> _Load:
+        load = self._passing.get(slot)
+        if load is None:
+            load = self._passing[slot] = _Load()
+        return load
+
+    def _pieces(self, rows: Sequence[_Row], first: int, last: int) -> list[_Piece]:
+        """Cut these records into pieces of one place each, in order, none left out."""
+        pieces: list[_Piece] = []
+        reached = first
+        for begin, end, owner in rows:
+            if begin < reached:  # in two uploads at once
+                return self._untangled(rows, first, last)
+            if begin > reached:
+                pieces += self._nowhere(reached, begin - 1)
+            pieces.append((begin, end, self._place(owner)))
+            reached = end + 1
+        if reached <= last:
+            pieces += self._nowhere(reached, last)
+        return pieces
+
+    def _nowhere(self, first: int, last: int) -> list[_Piece]:
+        """Cut records that nobody has into those that were imported and those that are lost."""
+        pieces: list[_Piece] = []
+        reached = first
+        for begin, end, place in self._imported:
+            if begin > last:
+                break
+            if end < reached:
+                continue
+            if begin > reached:
+                pieces.append((reached, begin - 1, Place.LOST))
+            pieces.append((max(begin, reached), min(end, last), place))
+            reached = min(end, last) + 1
+        if reached <= last:
+            pieces.append((reached, last, Place.LOST))
+        return pieces
+
+    def _untangled(self, rows: Sequence[_Row], first: int, last: int) -> list[_Piece]:
+        """Do the same where runs overlap: the weightiest place counts."""
+        borders = {first, last + 1}
+        borders.update(begin for begin, _, _ in rows)
+        borders.update(end + 1 for _, end, _ in rows)
+        pieces: list[_Piece] = []
+        for begin, following in pairwise(sorted(borders)):
+            places = [self._place(owner) for start, end, owner in rows if start <= begin <= end]
+            if places:
+                pieces.append((begin, following - 1, min(places, key=_RANK.__getitem__)))
+            else:
+                pieces += self._nowhere(begin, following - 1)
+        return pieces
+
+    def _count_records(
+        self,
+        first_seq: int,
+        times: Sequence[int | None],
+        pieces: Sequence[_Piece],
+        loads: Sequence[_Row],
+    ) -> None:
+        dated = [time for time in times if time is not None]
+        undated = len(times) - len(dated)
+        self._result.undated += undated
+        if not dated:
+            return
+        self._time = dated[-1]
+        first = first_seq + undated  # only those before the very first time have none
+        parts = [(first + start, first + stop, day) for start, stop, day in self._days.parts(dated)]
+        for begin, end, place, day in _crossed(pieces, parts):
+            self._tally(day).records[place] += end - begin + 1
+        for _, _, slot, day in _crossed(loads, parts):
+            self._load(slot).days.add(day)
+
+    def _count_calls(
+        self, first_seq: int, text: bytes, pieces: Sequence[_Piece], loads: Sequence[_Row]
+    ) -> None:
+        seqs: list[int] = []
+        calls: list[tuple[bytes, date]] = []
+        known, index = self._known, 0
+        for line, time, callid, _ in entrances(text):
+            seq = first_seq + line
+            day = known.day_of(callid)
+            if day is None:
+                day = self._days.of(time)
+                known.keep(callid, day)
+                while pieces[index][1] < seq:
+                    index += 1
+                self._tally(day).calls[pieces[index][2]] += 1
+            seqs.append(seq)
+            calls.append((callid, day))
+        for begin, end, slot in loads:
+            for callid, day in calls[bisect_left(seqs, begin) : bisect_right(seqs, end)]:
+                self._carry(slot, callid, day)
+
+    def _carry(self, slot: int, callid: bytes, day: date) -> None:
+        load = self._load(slot)
+        if callid not in load.callids:
+            load.callids.add(callid)
+            load.by_day[day] += 1
+            if self._place(slot) is Place.SHIPPED and self._known.send(callid):
+                load.again += 1
+
+    def _pass_by(self, slot: int) -> None:
+        """Take down what an upload carried; none of its records is still to come."""
+        load = self._passing.pop(slot, None) or _Load()
+        missing, self._left[slot] = self._left[slot], 0
+        place = self._place(slot)
+        if place is Place.SUPERSEDED:
+            for day, calls in load.by_day.items():
+                self._tally(day).superseded += calls
+            return
+        reported = self._reported[slot] if self._reported[slot] >= 0 else None
+        notable = slot in self._notable or missing > 0
+        if place is Place.SHIPPED:
+            notable = self._compare(slot, load, reported) or notable
+        if notable:
+            shipment = self._notable.get(slot) or Shipment(self._ids[slot], place, 0, reported)
+            self._result.uploads.append(
+                Carried(shipment, dict(load.by_day), tuple(sorted(load.days)), load.again, missing)
+            )
+
+    def _compare(self, slot: int, load: _Load, reported: int | None) -> bool:
+        """Spread what was reported for an accepted upload; tell whether it is another number."""
+        calls = load.by_day.total()
+        if reported and not calls and len(load.days) == 1:
+            self._tally(*load.days).reported += reported
+        for day, sent in load.by_day.items():
+            tally = self._tally(day)
+            tally.sent += sent
+            if reported is None:
+                tally.unread += sent
+            elif reported in (calls, 0):
+                tally.reported += min(sent, reported)
+            elif len(load.by_day) == 1:
+                tally.reported += reported
+            else:
+                tally.unpinned += sent
+        if reported is not None and load.again:
+            if reported == calls:
+                self._result.repeats.each.append(self._ids[slot])
+            elif reported == calls - load.again:
+                self._result.repeats.once.append(self._ids[slot])
+        return reported is not None and reported != calls
+
+
+def _crossed(
+    rows: Iterable[tuple[int, int, _T]], parts: Sequence[tuple[int, int, _U]]
+) -> Iterator[tuple[int, int, _T, _U]]:
+    """Yield what runs in ascending order have in common with adjoining parts."""
+    index = 0
+    for begin, end, what in rows:
+        while index < len(parts) and parts[index][1] < begin:
+            index += 1
+        for start, stop, kind in islice(parts, index, None):
+            if start > end:
+                break
+            yield max(begin, start), min(end, stop), what, kind

@@ -1,0 +1,323 @@
+"""The chart of the page: calls archived against calls reported, as one SVG; pure.
+
+Each bar is what the archive has of one day, week, month or year. What the
+dashboard reported fills it from below; the rest is in the colour of its cause,
+and never so thin that it could be overlooked. A mark above says how bad it is.
+A shaded ground behind a bar is a time in which nothing could be delivered.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from qlogship.reconcile.report import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from qlogship.reconcile.report import Day, Report
+
+_HEIGHT: Final = 260
+_TOP: Final = 30
+_BOTTOM: Final = 28
+_AXIS: Final = 46
+_NARROWEST: Final = 7
+_WIDEST: Final = 64
+_THINNEST: Final = 4.0
+_LABEL: Final = 62
+
+# In the order in which they are stacked on what was reported.
+PARTS: Final = {
+    "unpinned": "of several days",
+    "unread": "no count in the answer",
+    "held": "held back",
+    "waiting": "waiting",
+    "missing": "otherwise not there",
+    "quarantined": "quarantined",
+    "unknown": "unknown outcome",
+}
+
+
+@dataclass(slots=True)
+class Period:
+    """What one bar shows, in calls; `outage` is in seconds."""
+
+    first: date
+    last: date
+    archived: int = 0
+    reported: int = 0
+    parts: Counter[str] = field(default_factory=Counter)
+    over: int = 0
+    outage: float = 0.0
+    level: Level = Level.GOOD
+
+    def add(self, day: Day) -> None:
+        """Take in a day."""
+        sums = day.sums
+        self.archived += sums.archived
+        self.reported += sums.reported
+        for name in ("unpinned", "unread", "held", "waiting", "quarantined", "unknown"):
+            self.parts[name] += getattr(sums, name)
+        rest = (
+            sums.archived
+            - sums.reported
+            - sum(getattr(sums, name) for name in PARTS if name != "missing")
+        )
+        self.parts["missing"] += max(0, rest)
+        self.over += max(0, sums.reported - sums.archived)
+        self.outage += day.outage
+        self.level = max(self.level, day.level, key=list(Level).index)
+
+
+def periods(days: Sequence[Day], *, most: int) -> tuple[str, list[Period]]:
+    """Put days into at most `most` periods without a gap; return what a period is, and them.
+
+    Where even years are too many (a line with a wild time), only the newest
+    periods that hold something are shown.
+    """
+    if not days:
+        return "day", []
+    first, last = days[0].day, days[-1].day
+    unit, begin, following = next(
+        (step for step in _UNITS if _number(step[0], first, last) <= most), _UNITS[-1]
+    )
+    found: dict[date, Period] = {}
+    for day in days:
+        start = begin(day.day)
+        if start not in found:
+            found[start] = Period(start, following(start) - timedelta(days=1))
+        found[start].add(day)
+    if _number(unit, first, last) > most:
+        return unit, [found[start] for start in sorted(found)[-most:]]
+    start, whole = begin(first), []
+    while start <= last:
+        after = following(start)
+        whole.append(found.get(start) or Period(start, after - timedelta(days=1)))
+        start = after
+    return unit, whole
+
+
+def draw(report: Report, *, width: int, name: str) -> str:
+    """Return the chart as SVG of this width; `name` tells it from others on the page."""
+    room = width - _AXIS - 4
+    unit, shown = periods(report.days, most=room // _NARROWEST)
+    top = max((max(period.archived, period.reported) for period in shown), default=0)
+    ticks = _ticks(top)
+    scale = (_HEIGHT - _TOP - _BOTTOM) / ticks[-1]
+    step = room / max(1, len(shown))
+    bar = min(step * 0.78, _WIDEST)
+    labels = f'role="img" aria-labelledby="{name}-title {name}-desc"'
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {width} {_HEIGHT}" {labels}>',
+        f'<title id="{name}-title">Calls per {unit}: archived against reported</title>',
+        f'<desc id="{name}-desc">{escape(_described(unit, shown))}</desc>',
+        _patterns(name),
+    ]
+    base = _HEIGHT - _BOTTOM
+    for tick in ticks:
+        y = base - tick * scale
+        parts.append(
+            f'<path class="grid" d="M{_AXIS} {y:.1f}H{width}"/>'
+            f'<text class="tick" x="{_AXIS - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:,}</text>'
+        )
+    for index, period in enumerate(shown):
+        centre = _AXIS + step * (index + 0.5)
+        parts.append(
+            _bar(period, name, centre=centre, width=bar, step=step, scale=scale, unit=unit)
+        )
+    parts += _dates(unit, shown, step=step)
+    parts.append("</svg>")
+    return "".join(parts)
+
+
+def _bar(
+    period: Period,
+    name: str,
+    *,
+    centre: float,
+    width: float,
+    step: float,
+    scale: float,
+    unit: str,
+) -> str:
+    base = _HEIGHT - _BOTTOM
+    left = centre - width / 2
+    parts = [f"<g><title>{escape(_told(unit, period))}</title>"]
+    ground = "outage" if period.outage else "hover"
+    fill = f' fill="url(#{name}-outage)"' if period.outage else ""
+    parts.append(
+        f'<rect class="{ground}"{fill} x="{centre - step / 2:.1f}" y="{_TOP - 22}"'
+        f' width="{step:.1f}" height="{base - _TOP + 22}"/>'
+    )
+    # What must be seen gets its share first, what was reported fills the rest.
+    heights = {
+        part: max(_THINNEST, calls * scale) for part in PARTS if (calls := period.parts[part]) > 0
+    }
+    whole = max(period.archived * scale, sum(heights.values()))
+    reported = min(period.reported - period.over, period.archived) * scale
+    reported = max(0.0, min(reported, whole - sum(heights.values())))
+    y = base - reported
+    if reported:
+        parts.append(_rect("reported", left, y, width=width, height=reported))
+    for part, height in heights.items():
+        y -= height
+        fill = f' fill="url(#{name}-unknown)"' if part == "unknown" else ""
+        parts.append(_rect(part, left, y, width=width, height=height, fill=fill))
+    if period.over:
+        height = max(_THINNEST, period.over * scale)
+        y -= height
+        parts.append(_rect("over", left, y, width=width, height=height))
+    if period.level is Level.FAULT:
+        size = max(4.5, min(7.0, width / 2 + 1))
+        tip = y - 4
+        parts.append(
+            f'<path class="mark" d="M{centre:.1f} {tip:.1f}l{-size:.1f} {-size * 1.6:.1f}'
+            f'h{size * 2:.1f}z"/>'
+        )
+    parts.append("</g>")
+    return "".join(parts)
+
+
+def _rect(kind: str, x: float, y: float, *, width: float, height: float, fill: str = "") -> str:
+    return (
+        f'<rect class="{kind}"{fill} x="{x:.1f}" y="{y:.1f}" width="{width:.1f}"'
+        f' height="{height:.1f}"/>'
+    )
+
+
+def _patterns(name: str) -> str:
+    """Return the hatching, so that not only colour tells one thing from another."""
+    return (
+        f'<defs><pattern id="{name}-unknown" width="6" height="6" patternUnits="userSpaceOnUse"'
+        ' patternTransform="rotate(45)"><rect class="unknown-ground" width="6" height="6"/>'
+        '<rect class="unknown" width="3.2" height="6"/></pattern>'
+        f'<pattern id="{name}-outage" width="7" height="7" patternUnits="userSpaceOnUse"'
+        ' patternTransform="rotate(45)"><rect class="outage-ground" width="7" height="7"/>'
+        '<rect class="outage-line" width="2" height="7"/></pattern></defs>'
+    )
+
+
+def _dates(unit: str, shown: Sequence[Period], *, step: float) -> list[str]:
+    """Return the labels below, as many as have room."""
+    if not shown:
+        return []
+    every = max(1, -(-_LABEL // max(1, int(step))))
+    labels = []
+    years = {period.first.year for period in shown}
+    for index in range(0, len(shown), every):
+        text = _label(unit, shown[index].first, with_year=len(years) > 1 and unit != "day")
+        x = _AXIS + step * (index + 0.5)
+        anchor = "middle"
+        room = _AXIS + step * len(shown)
+        if x > room - _LABEL / 2 and len(shown) > 1:
+            x, anchor = min(x + step / 2, room), "end"
+        labels.append(
+            f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="{anchor}">'
+            f"{escape(text)}</text>"
+        )
+    return labels
+
+
+def _label(unit: str, day: date, *, with_year: bool) -> str:
+    if unit == "year":
+        return str(day.year)
+    if unit == "month":
+        return f"{_MONTHS[day.month - 1]} {day.year}"
+    text = f"{day.day} {_MONTHS[day.month - 1]}"
+    return f"{text} {day.year % 100:02}" if with_year else text
+
+
+_MONTHS: Final = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
+
+
+def _told(unit: str, period: Period) -> str:
+    """Return what a bar says when it is pointed at."""
+    when = period.first.isoformat()
+    if unit != "day":
+        when = f"{when} to {period.last.isoformat()}"
+    said = [f"{period.archived:,} archived", f"{period.reported:,} reported"]
+    said += [f"{calls:,} {text}" for part, text in PARTS.items() if (calls := period.parts[part])]
+    if period.over:
+        said.append(f"{period.over:,} more than archived")
+    if period.outage:
+        said.append("nothing could be delivered for a time")
+    return f"{when}: {', '.join(said)}"
+
+
+def _described(unit: str, shown: Sequence[Period]) -> str:
+    """Return the chart in words."""
+    if not shown:
+        return "There are no calls."
+    odd = [_told(unit, period) for period in shown if period.level is not Level.GOOD]
+    text = f"{len(shown)} {unit}s from {shown[0].first} to {shown[-1].last}."
+    if not odd:
+        return f"{text} Reported and archived calls agree."
+    more = f" And {len(odd) - 12} more." if len(odd) > 12 else ""
+    return f"{text} Of note: {'; '.join(odd[:12])}.{more}"
+
+
+def _ticks(top: int) -> list[int]:
+    """Return round numbers from 0 to at least `top`, about four steps."""
+    if top <= 4:
+        return list(range(max(1, top) + 1))
+    step = 1
+    while step * 5 < top:
+        step = next(
+            bigger
+            for factor in (1, 2, 5, 10)
+            if (bigger := factor * 10 ** (len(str(step)) - 1)) > step
+        )
+    return list(range(0, -(-top // step) * step + 1, step))
+
+
+def _week(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _month(day: date) -> date:
+    return day.replace(day=1)
+
+
+def _next_month(day: date) -> date:
+    return (day + timedelta(days=31)).replace(day=1)
+
+
+def _year(day: date) -> date:
+    return day.replace(month=1, day=1)
+
+
+_Step = tuple[str, "Callable[[date], date]", "Callable[[date], date]"]
+_UNITS: Final[tuple[_Step, ...]] = (
+    ("day", lambda day: day, lambda day: day + timedelta(days=1)),
+    ("week", _week, lambda day: day + timedelta(days=7)),
+    ("month", _month, _next_month),
+    ("year", _year, lambda day: day.replace(year=day.year + 1)),
+)
+
+
+def _number(unit: str, first: date, last: date) -> int:
+    """Return how many periods there are from one day to another."""
+    if unit == "day":
+        return (last - first).days + 1
+    if unit == "week":
+        return (_week(last) - _week(first)).days // 7 + 1
+    if unit == "month":
+        return (last.year - first.year) * 12 + last.month - first.month + 1
+    return last.year - first.year + 1

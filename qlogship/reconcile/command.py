@@ -1,0 +1,130 @@
+"""`qlogship reconcile`: archive, ledger and the dashboard's counts compared, day by day."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+from urllib.parse import urlsplit
+
+import typer
+
+from qlogship.config import load
+from qlogship.errors import ExitCode, UsageError
+from qlogship.reconcile.days import Days
+from qlogship.reconcile.judging import reconcile as judge
+from qlogship.reconcile.report import Level
+from qlogship.state.reader import Reader
+from qlogship.terminal import output
+from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.terminal.times import zone_named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PROGRESS_EVERY: Final = 0.5
+
+
+def reconcile(  # noqa: PLR0917 -- typer takes them all by name
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the report as one HTML page, too.", show_default=False
+        ),
+    ] = None,
+    tz: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ZONE",
+            help="The time zone of the days, such as Europe/Berlin; else this machine's.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DAY", help="Only from 2026-11-01 on.", show_default=False),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="DAY", help="Only up to 2026-11-30, included.", show_default=False
+        ),
+    ] = None,
+) -> ExitCode:
+    """Compare, per day, the calls in the archive with those shipped and those reported.
+
+    Each difference is explained by its causes. It ends with 3 when something
+    does not add up: an upload is unknown or quarantined, the dashboard counted
+    another number than was sent, a record is in no upload. Calls that wait or
+    are held back are in order. It asks the dashboard nothing, and changes nothing.
+    """
+    first, last = _day("--from", since), _day("--to", until)
+    if first is not None and last is not None and first > last:
+        raise UsageError("--from is behind --to", hint="Name the earlier day with --from.")
+    days = Days(zone_named("--tz", tz))
+    settings = load(config, environ=os.environ, secrets=False).settings
+    if html is not None:
+        from qlogship.reconcile.writing import check_target
+
+        check_target(html)
+    with Reader(settings.state.directory) as reader:
+        standing = reader.standing(days, progress=_progress())
+    now = time.time()
+    report = judge(standing, days, now=now, first=first, last=last)
+    if html is not None:
+        from qlogship.reconcile.page import Frame, render
+        from qlogship.reconcile.writing import write
+
+        tenant = urlsplit(str(settings.dashboard.url)).hostname or ""
+        write(html, render(report, Frame(tenant=tenant, now=now, days=days, zone=_name(tz, now))))
+    if as_json:
+        from qlogship.reconcile.document import document
+
+        output.print_json(document(report, zone=_name(tz, now)))
+    else:
+        from qlogship.reconcile.terminal import show
+
+        show(report, days)
+    if html is not None:
+        output.print_note(f"written to {html}")
+    return ExitCode.IN_DOUBT if report.level is Level.FAULT else ExitCode.DONE
+
+
+def _day(option: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text!r} is no day", hint="Write it as 2026-11-23.") from None
+
+
+def _name(tz: str | None, now: float) -> str:
+    """Return what the time zone is called."""
+    if tz is not None:
+        return tz
+    return time.strftime("%Z", time.localtime(now)) or "local time"
+
+
+def _progress() -> Callable[[int, int], None] | None:
+    """Return what says on a terminal how far the counting is, if it takes long."""
+    if not sys.stderr.isatty():
+        return None
+    said_at = time.monotonic()
+    said = False
+
+    def tell(done: int, of: int) -> None:
+        nonlocal said_at, said
+        if done >= of:
+            sys.stderr.write("\r\x1b[K" if said else "")
+        elif time.monotonic() - said_at >= _PROGRESS_EVERY:
+            said_at, said = time.monotonic(), True
+            sys.stderr.write(f"\rcounting the archive: {done * 100 // of} %\x1b[K")
+        sys.stderr.flush()
+
+    return tell

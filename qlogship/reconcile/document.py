@@ -1,0 +1,80 @@
+"""The report as `reconcile --json` prints it. Names are added, never renamed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from qlogship.reconcile.report import Level
+
+if TYPE_CHECKING:
+    from qlogship.reconcile.report import Finding, Report
+
+
+def document(report: Report, *, zone: str) -> dict[str, Any]:
+    """Return the report; days are ISO dates, other times epoch seconds."""
+    standing = report.standing
+    return {
+        "adds_up": report.level is not Level.FAULT,
+        "level": str(report.level),
+        "verdict": report.verdict,
+        "remarks": list(report.remarks),
+        "zone": zone,
+        "generation": standing.generation,
+        "resync": {"state": standing.resync or "idle"},
+        "uploads": {"accepted": standing.accepted, "superseded": standing.superseded},
+        "undated_records": standing.counted.undated,
+        "gone_records": standing.gone,
+        "given_up_records": standing.given_up,
+        "total": asdict(report.total),
+        "days": [
+            {
+                "day": day.day.isoformat(),
+                "level": str(day.level),
+                **asdict(day.sums),
+                "outage_seconds": day.outage,
+                "causes": [
+                    {
+                        "kind": cause.kind,
+                        "level": str(cause.level),
+                        "calls": cause.calls,
+                        "text": cause.text,
+                    }
+                    for cause in day.causes
+                ],
+            }
+            for day in report.days
+        ],
+        "between": [_finding(finding) for finding in report.apart],
+        "findings": [_finding(finding) for finding in report.findings],
+        "held": [
+            {
+                "callid": text_of(call.callid),
+                "queue": text_of(call.queue),
+                "since": call.since,
+                "records": call.records,
+            }
+            for call in report.held
+        ],
+        "outages": [asdict(outage) for outage in report.outages],
+        "learnt": [asdict(learnt) for learnt in report.learnt],
+    }
+
+
+def text_of(data: bytes) -> str:
+    """Return what a record says as text, bytes that are none as escapes."""
+    return data.decode(errors="backslashreplace")
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "upload": finding.upload,
+        "kind": finding.kind,
+        "level": str(finding.level),
+        "first_day": finding.first_day.isoformat() if finding.first_day else None,
+        "last_day": finding.last_day.isoformat() if finding.last_day else None,
+        "calls": finding.calls,
+        "reported_calls": finding.reported,
+        "text": finding.text,
+        "hint": finding.hint,
+    }

@@ -1,0 +1,182 @@
+"""What a reconciliation is made from, and what it says: values, and no judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from qlogship.reconcile.census import Counted
+
+OUTAGE_SECONDS: Final = 1_800.0
+"""Deliveries that fail for so long are an outage; shorter ones happen."""
+
+
+class Level(StrEnum):
+    """How bad something is: in order, worth a word, or it does not add up."""
+
+    GOOD = "good"
+    NOTE = "note"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why reported and archived calls differ: by how many, and in words.
+
+    `calls` is negative when the dashboard has fewer; None when the number cannot
+    be said for this day alone.
+    """
+
+    kind: str
+    level: Level
+    calls: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Calls, but for `records`; `superseded` is no part of the balance.
+
+    `reported` is what the dashboard is known to have reported; `difference` is
+    that minus `archived`, None when not all counts can be compared.
+    """
+
+    archived: int = 0
+    records: int = 0
+    shipped: int = 0
+    sent: int = 0
+    reported: int = 0
+    difference: int | None = 0
+    held: int = 0
+    waiting: int = 0
+    quarantined: int = 0
+    unknown: int = 0
+    dropped: int = 0
+    later: int = 0
+    lost: int = 0
+    lost_records: int = 0
+    unread: int = 0
+    unpinned: int = 0
+    superseded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day's balance. `outage` is how many seconds of it nothing could be delivered."""
+
+    day: date
+    sums: Sums
+    causes: tuple[Cause, ...]
+    level: Level
+    outage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An upload about which something must be said, and what to type next.
+
+    `pinned` tells whether its count is part of a day's figures; otherwise it is
+    a row of its own. The days are None when no record of it has a time.
+    """
+
+    upload: int
+    kind: str
+    level: Level
+    first_day: date | None
+    last_day: date | None
+    calls: int
+    reported: int | None
+    pinned: bool
+    text: str
+    hint: str
+
+    @property
+    def apart(self) -> bool:
+        """Whether it is a row of its own: several days, and not the count that was sent."""
+        return self.reported is not None and not self.pinned
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCall:
+    """A call that is held back; `since` is the epoch seconds of its first held record."""
+
+    callid: bytes
+    queue: bytes
+    since: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Deliveries failed all the time from `begin` to `end` (None: until now), epoch seconds.
+
+    `verdict` is what most attempts came to (dashboard/outcome.py, Verdict).
+    """
+
+    begin: float
+    end: float | None
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """An accepted upload that was sent again after an answer was lost, of any generation."""
+
+    upload: int
+    calls: int
+    reported: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """How the far end behaves, in words, and the uploads that showed it."""
+
+    kind: str
+    text: str
+    uploads: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that is known: the counted archive, and what else the store says.
+
+    `resync` is the state of the resync under way, None when there is none.
+    `superseded` counts the uploads of earlier generations. `gone` are the records
+    that the archive no longer has, of which `given_up` by somebody, by name.
+    """
+
+    counted: Counted
+    generation: int = 1
+    resync: str | None = None
+    accepted: int = 0
+    superseded: int = 0
+    gone: int = 0
+    given_up: int = 0
+    held: tuple[HeldCall, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    repeated: tuple[Repeated, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The reconciliation of some days, oldest first; `verdict` is one sentence."""
+
+    level: Level
+    verdict: str
+    total: Sums
+    days: tuple[Day, ...]
+    findings: tuple[Finding, ...]
+    remarks: tuple[str, ...]
+    held: tuple[HeldCall, ...]
+    outages: tuple[Outage, ...]
+    learnt: tuple[Learnt, ...]
+    standing: Standing = field(repr=False)
+
+    @property
+    def apart(self) -> list[Finding]:
+        """The uploads whose count stands in a row of its own."""
+        return [finding for finding in self.findings if finding.apart]

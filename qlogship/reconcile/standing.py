@@ -1,0 +1,163 @@
+"""What `reconcile` wants to know: the archive counted against the ledger, in one snapshot.
+
+The archive is read chunk by chunk and the ledger row by row, so that memory does
+not grow with either; what is counted, and how, is in `core.census`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qlogship.archive.archive import Archive
+from qlogship.archive.runs import decode_runs, overlap, records_in, without
+from qlogship.reconcile.census import Census, Place, Shipment
+from qlogship.reconcile.judging import held_calls
+from qlogship.reconcile.report import OUTAGE_SECONDS, Outage, Repeated, Standing
+from qlogship.shipping.ledger import Ledger
+from qlogship.shipping.resync.rows import Resyncs
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from qlogship.archive.runs import Run
+    from qlogship.reconcile.days import Days
+
+_PLACES: Final = {
+    "accepted": Place.SHIPPED,
+    "unknown": Place.UNKNOWN,
+    "rejected": Place.QUARANTINED,
+    "prepared": Place.PREPARED,
+    "dropped": Place.DROPPED,
+}
+
+
+def standing(
+    connection: sqlite3.Connection,
+    days: Days,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Standing:
+    """Count the whole archive; `progress` is told how many of how many records are done."""
+    connection.execute("BEGIN")
+    try:
+        return _standing(connection, days, progress)
+    finally:
+        connection.execute("COMMIT")
+
+
+def _standing(
+    connection: sqlite3.Connection, days: Days, progress: Callable[[int, int], None] | None
+) -> Standing:
+    archive = Archive(connection)
+    position = Ledger(connection).position()
+    census = Census(days)
+    end = archive.next_seq - 1
+    census.note(Place.HELD, position.held)
+    census.note(Place.WAITING, [(first, min(last, end)) for first, last in position.ahead])
+    if position.frontier <= end:
+        census.note(Place.WAITING, [(position.frontier, end)])
+    census.note_imported(_imported(connection, end))
+    accepted, superseded = _note_uploads(connection, census, position.generation)
+    gone: list[Run] = []
+    seq = 1
+    while (found := archive.check(seq)) is not None:
+        behind, whole = found
+        if whole:
+            census.count(seq, archive.chunk_at(seq).data)
+        else:
+            gone.append((seq, behind - 1))
+        seq = behind
+        if progress is not None:
+            progress(seq - 1, end)
+    resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
+    return Standing(
+        counted=census.result(),
+        gone=records_in(gone),
+        given_up=records_in(overlap(gone, Resyncs(connection).given_up())),
+        generation=position.generation,
+        resync=resync[0] if resync else None,
+        accepted=accepted,
+        superseded=superseded,
+        held=held_calls(line for _, line in archive.records(without(position.held, gone))),
+        outages=_outages(connection, position.generation),
+        repeated=_repeated(connection),
+    )
+
+
+def _imported(connection: sqlite3.Connection, end: int) -> list[Run]:
+    """Return the records that came from files that were imported."""
+    rows = connection.execute(
+        "SELECT first_seq, coalesce(lead(first_seq) OVER (ORDER BY first_seq) - 1, ?),"
+        " stream IN (SELECT stream FROM piece WHERE imported) FROM origin ORDER BY first_seq",
+        (end,),
+    )
+    return [(first, last) for first, last, imported in rows if imported]
+
+
+def _note_uploads(
+    connection: sqlite3.Connection, census: Census, generation: int
+) -> tuple[int, int]:
+    """Note every upload; return how many are accepted, and how many superseded.
+
+    One that was split is in its parts. Of earlier generations those count that
+    may have arrived before the clear.
+    """
+    accepted = superseded = 0
+    for row in connection.execute(
+        "SELECT generation, state, runs, id, lines, reported_calls, possible_duplicate, attempts,"
+        " detail FROM upload WHERE state != 'split' ORDER BY id"
+    ):
+        upload_generation, state, runs, number, lines, reported, duplicate, attempts, detail = row
+        place = _PLACES[state]
+        if upload_generation != generation:
+            if place not in {Place.SHIPPED, Place.UNKNOWN}:
+                continue
+            place = Place.SUPERSEDED
+        accepted += place is Place.SHIPPED
+        superseded += place is Place.SUPERSEDED
+        shipment = Shipment(
+            id=number,
+            place=place,
+            lines=lines,
+            reported_calls=reported,
+            possible_duplicate=bool(duplicate),
+            attempts=attempts,
+            detail=detail or "",
+        )
+        census.note_upload(shipment, decode_runs(runs))
+    return accepted, superseded
+
+
+def _outages(connection: sqlite3.Connection, generation: int) -> tuple[Outage, ...]:
+    """Return the times in which an upload was tried again and again in vain.
+
+    One that is still tried has no end. What came back of most attempts names it.
+    """
+    rows = connection.execute(
+        "SELECT min(attempt.sent_at) AS begun, upload.state, upload.answered_at,"
+        " max(coalesce(attempt.answered_at, attempt.sent_at)),"
+        " (SELECT verdict FROM attempt AS other WHERE other.upload = upload.id"
+        "  AND verdict IS NOT NULL AND verdict != 'accepted'"
+        "  GROUP BY verdict ORDER BY count(*) DESC, verdict LIMIT 1)"
+        " FROM upload JOIN attempt ON attempt.upload = upload.id"
+        " WHERE upload.generation = ? AND upload.attempts > 1"
+        " GROUP BY upload.id ORDER BY begun",
+        (generation,),
+    )
+    outages = []
+    for begin, state, answered_at, tried_at, verdict in rows:
+        # One that failed for good was an outage until its last attempt.
+        end = None if state == "prepared" else (answered_at or tried_at)
+        if (tried_at if end is None else end) - begin >= OUTAGE_SECONDS:
+            outages.append(Outage(begin, end, verdict or "unknown"))
+    return tuple(outages)
+
+
+def _repeated(connection: sqlite3.Connection) -> tuple[Repeated, ...]:
+    """Return the uploads that were accepted when they were sent again, of all generations."""
+    rows = connection.execute(
+        "SELECT id, calls, reported_calls FROM upload"
+        " WHERE state = 'accepted' AND possible_duplicate ORDER BY id"
+    )
+    return tuple(Repeated(*row) for row in rows)

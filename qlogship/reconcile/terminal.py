@@ -1,0 +1,161 @@
+"""The report on a terminal, in colour, or as plain text where there is none."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from qlogship.reconcile.document import text_of
+from qlogship.reconcile.report import Level
+from qlogship.terminal import output
+
+if TYPE_CHECKING:
+    from qlogship.reconcile.days import Days
+    from qlogship.reconcile.report import Day, Finding, Report, Sums
+
+LATEST: Final = 31
+"""So many of the last days are shown in any case; of those before, what is not in order."""
+
+_MOST: Final = 20
+
+_ALWAYS: Final = ("archived", "records", "shipped", "reported", "difference")
+_SOMETIMES: Final = (
+    "waiting",
+    "held",
+    "unknown",
+    "quarantined",
+    "lost",
+    "later",
+    "dropped",
+    "superseded",
+)
+# What the causes say in words, too; a narrow terminal does without these columns.
+_IN_CAUSES: Final = ("waiting", "held", "unknown", "quarantined", "lost", "later", "dropped")
+_WIDE: Final = 140
+_STYLES: Final = {Level.GOOD: "green", Level.NOTE: "yellow", Level.FAULT: "bold red"}
+_SIGNS: Final = {Level.GOOD: "ok", Level.NOTE: "ok", Level.FAULT: "FAULT"}
+
+Row = tuple[Level, list[str]]
+
+
+def show(report: Report, days: Days) -> None:
+    """Print the report: what was found, then the verdict."""
+    headings, rows = table(report)
+    if report.days or report.apart:
+        if sys.stdout.isatty():
+            _print_in_colour(headings, rows)
+        else:
+            output.print_table(headings, [cells for _, cells in rows], right=headings[1:-1])
+        left_out = len(report.days) - len(_shown(report))
+        if left_out:
+            output.print_note(
+                f"{left_out:,} earlier days in order are not shown; --json and --html show all"
+            )
+        output.print_text("")
+    for line in lines(report, days):
+        output.print_text(output.printable(line))
+    _print_verdict(report)
+
+
+def table(report: Report) -> tuple[list[str], list[Row]]:
+    """Return headings and rows: the days, the uploads between days, the sum."""
+    numbers = [
+        *_ALWAYS,
+        *(name for name in _SOMETIMES if getattr(report.total, name)),
+    ]
+    rows: list[Row] = [
+        (day.level, [day.day.isoformat(), *_cells(day.sums, numbers), _causes(day)])
+        for day in _shown(report)
+    ]
+    rows += [(finding.level, _between(finding, numbers)) for finding in report.apart]
+    rows.append((report.level, ["all", *_cells(report.total, numbers), ""]))
+    return ["day", *numbers, "cause"], rows
+
+
+def lines(report: Report, days: Days) -> list[str]:
+    """Return what else is to be said, as lines."""
+    said = []
+    for finding in report.findings[:_MOST]:
+        said += [f"{_SIGNS[finding.level]:<6}upload {finding.upload}: {finding.text}"]
+        said += [f"      {finding.hint}"] if finding.hint else []
+    if len(report.findings) > _MOST:
+        said.append(f"      and {len(report.findings) - _MOST:,} uploads more; --json lists all")
+    said += [
+        f"held  {text_of(call.callid)} in {text_of(call.queue) or 'no queue'}, since"
+        f" {datetime.fromtimestamp(call.since, days.zone):%Y-%m-%d %H:%M:%S}"
+        for call in report.held[:_MOST]
+    ]
+    if len(report.held) > _MOST:
+        said.append(f"      and {len(report.held) - _MOST:,} calls more; --json lists all")
+    said += [f"note  {learnt.text}" for learnt in report.learnt]
+    said += [f"note  {remark}" for remark in report.remarks]
+    return said
+
+
+def _shown(report: Report) -> list[Day]:
+    newest = len(report.days) - LATEST
+    return [
+        day
+        for index, day in enumerate(report.days)
+        if index >= newest or day.level is not Level.GOOD
+    ]
+
+
+def _cells(sums: Sums, names: list[str]) -> list[str]:
+    return [_number(name, getattr(sums, name)) for name in names]
+
+
+def _number(name: str, value: int | None) -> str:
+    if value is None:
+        return "?"
+    return f"{value:+,}" if name == "difference" and value else f"{value:,}"
+
+
+def _causes(day: Day) -> str:
+    return "; ".join(cause.text for cause in day.causes)
+
+
+def _between(finding: Finding, names: list[str]) -> list[str]:
+    reported = finding.reported or 0
+    values = {"reported": reported, "difference": reported - finding.calls}
+    cells = [_number(name, values[name]) if name in values else "" for name in names]
+    text = f"of {finding.first_day} to {finding.last_day}: {finding.text}"
+    return [f"upload {finding.upload}", *cells, text]
+
+
+def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    left_out = set() if console.width >= _WIDE else {"records", *_IN_CAUSES}
+    kept = [index for index, heading in enumerate(headings) if heading not in left_out]
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for index in kept:
+        text = headings[index] in {"day", "cause"}
+        shown.add_column(
+            headings[index],
+            justify="left" if text else "right",
+            no_wrap=headings[index] != "cause",
+        )
+    for number, (level, cells) in enumerate(rows):
+        style = _STYLES[level] if level is not Level.GOOD else ""
+        *numbers, cause = (output.printable(cells[index]) for index in kept)
+        shown.add_row(
+            *(Text(cell, style=style if level is Level.FAULT else "") for cell in numbers),
+            Text(cause, style=style),
+            style="bold" if number == len(rows) - 1 else "",
+        )
+    console.print(shown)
+
+
+def _print_verdict(report: Report) -> None:
+    if not sys.stdout.isatty():
+        output.print_text(report.verdict)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(highlight=False).print(Text(report.verdict, style=_STYLES[report.level]))

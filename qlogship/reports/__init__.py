@@ -1,0 +1,1 @@
+"""`qlogship report`: the dashboard's own logs, downloaded; deletable."""

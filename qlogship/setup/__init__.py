@@ -1,0 +1,1 @@
+"""`qlogship setup`: from an installed package to a service that ships; deletable."""

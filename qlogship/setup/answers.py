@@ -1,0 +1,165 @@
+"""The answers: what each may be, what is still missing, which settings they make.
+
+Here live decisions over values. What a value may be is said by the settings
+themselves; here is only what people may type for it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from qlogship.config.model import SECTIONS
+from qlogship.config.wording import as_toml, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from qlogship.config import Settings
+    from qlogship.setup.editing import Changes
+    from qlogship.setup.places import Places
+
+HISTORIES: Final = ("all", "current", "none")
+
+_DEFAULT_STATE: Final = Path("/var/lib/qlogship")
+
+_TENANT: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_CLOUD: Final = "softphone.pro"
+
+NOWHERE: Final = "https://dashboard.invalid"
+"""The address of a dashboard that nobody has named yet."""
+
+# What must be said, and how: answer to option.
+_NEEDED: Final = {
+    "url": "--url ADDRESS (or --tenant NAME)",
+    "email": "--email ADDRESS",
+    "password": "--password-file FILE (or -, to read it from stdin)",
+}
+
+
+class UnfitAnswer(Exception):
+    """An answer that cannot be right; holds problem and remedy."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All that is asked; paths are absolute. The password is kept apart."""
+
+    url: str
+    email: str
+    source: Path
+    history: str
+    ca_file: Path | None = None
+
+
+def address(text: str) -> str:
+    """Return the dashboard's address for what a person typed: an address, a host, a tenant.
+
+    Raises UnfitAnswer.
+    """
+    text = text.strip()
+    if "://" not in text:
+        text = text.rstrip("/")
+        name = text.lower()
+        text = f"https://{name}.{_CLOUD}" if _TENANT.fullmatch(name) else f"https://{text}"
+    return checked("dashboard", "url", text)
+
+
+def checked(section: str, key: str, text: str) -> str:
+    """Return a value as the settings take it. Raises UnfitAnswer with their own words."""
+    model = SECTIONS[section]
+    needed = {} if (section, key) == ("dashboard", "url") else _stand_in(section)
+    try:
+        found = getattr(model.model_validate({**needed, key: text}), key)
+    except ValidationError as error:
+        raise UnfitAnswer(*explain(model.model_fields[key], dict(error.errors()[0]))) from None
+    return str(found)
+
+
+def _stand_in(section: str) -> dict[str, str]:
+    """Return what else a section asks for, so that one key can be looked at alone."""
+    return {"url": NOWHERE} if section == "dashboard" else {}
+
+
+def password(text: str) -> str:
+    """Return the password in what was typed or read. Raises UnfitAnswer, without repeating it."""
+    text = text.removesuffix("\n").removesuffix("\r")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UnfitAnswer("the password is not UTF-8", "Give it in UTF-8.") from None
+    if not text.strip():
+        raise UnfitAnswer("the password is empty", "Give the Team administrator's password.")
+    if any(character in text for character in "\r\n\0"):
+        raise UnfitAnswer("the password has more than one line", "Leave only the password in it.")
+    return text
+
+
+def missing(known: Iterable[str]) -> list[str]:
+    """Return the options for what is needed and not known, of "url", "email", "password"."""
+    known = set(known)
+    return [option for name, option in _NEEDED.items() if name not in known]
+
+
+def changes(answers: Answers, places: Places, present: Settings | None) -> Changes:
+    """Return what has to be set so that the settings say what was answered.
+
+    `present` is what they say now, None when there are none yet: then everything
+    is written out.
+    """
+    wanted: Changes = {
+        ("dashboard", "url"): answers.url,
+        ("dashboard", "email"): answers.email,
+        ("dashboard", "password_file"): str(places.password),
+        ("source", "path"): str(answers.source),
+        ("source", "history"): answers.history,
+    }
+    if answers.ca_file is not None:
+        wanted["dashboard", "ca_file"] = str(answers.ca_file)
+    if present is None:
+        if places.state is not None:
+            wanted["state", "directory"] = str(places.state)
+        return wanted
+    if present.dashboard.token_file is not None:
+        wanted["dashboard", "token_file"] = None
+    if places.state is not None and present.state.directory == _DEFAULT_STATE:
+        wanted["state", "directory"] = str(places.state)
+    return {
+        (section, key): value
+        for (section, key), value in wanted.items()
+        if value != said(present, section, key)
+    }
+
+
+def differences(wanted: Changes, present: Settings | None) -> list[tuple[str, str, str]]:
+    """Return what the changes change: name of the setting, value now, value then."""
+    rows = []
+    for (section, key), value in wanted.items():
+        now = said(present, section, key) if present is not None else None
+        rows.append((f"{section}.{key}", _shown(now), _shown(value)))
+    return rows
+
+
+def said(settings: Settings, section: str, key: str) -> str | None:
+    """Return what settings say as text; None where they say nothing."""
+    value = getattr(getattr(settings, section), key)
+    return None if value in {None, NOWHERE} else str(value)
+
+
+def _shown(value: str | None) -> str:
+    return "not set" if value is None else as_toml(value)
+
+
+def in_columns(rows: Mapping[str, str]) -> str:
+    """Return rows as lines of names and values, in two columns."""
+    width = max(map(len, rows), default=0)
+    return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in rows.items())

@@ -1,0 +1,172 @@
+"""What is there to ship: files, records, calls and days of the queue_log's family."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from qlogship.errors import SourceUnreadable
+from qlogship.queue_log.counting import CallCounter
+from qlogship.queue_log.records import entered_calls, times_from_the_end, times_in
+from qlogship.source.family import members
+from qlogship.source.files import OpenFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Self
+
+_PIECE: Final = 1 << 20
+_SHOW_AFTER: Final = 1.0
+_SHOW_EVERY: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What some files hold; `first` and `last` are epoch seconds, None without a record."""
+
+    files: int = 0
+    records: int = 0
+    calls: int = 0
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What `history` "all" and "current" mean here.
+
+    `files` are the rotated ones, oldest first; `unread` names what could not be read
+    to its end.
+    """
+
+    everything: Share
+    current: Share
+    files: tuple[Path, ...] = ()
+    unread: tuple[Path, ...] = ()
+
+
+def take_census(path: Path, archives: Iterable[str]) -> Census:
+    """Count the queue_log and its rotated files, compressed ones too, each text once.
+
+    It reads everything; on a terminal it shows how far it is.
+    """
+    unread: list[Path] = []
+    starts: dict[bytes, tuple[int, float, Path]] = {}
+    live_start = _start(path, unread)
+    for member in members(path, archives):
+        if not member.rotated:
+            continue
+        start = _start(member.path, unread)
+        # The copy and its compressed copy, while logrotate is at work, are one text.
+        if start and start not in {live_start, *starts}:
+            first = next(times_in(start), int(member.status.st_mtime))
+            starts[start] = first, member.status.st_mtime, member.path
+    files = [place[2] for place in sorted(starts.values())]
+    with _Progress(len(files) + 1) as progress:
+        whole, alone = _Counter(), _Counter()
+        parts = [_count(file, [whole], unread, progress) for file in files]
+        # A call that goes on in the live file is one of the whole, and one of the file alone.
+        live = _count(path, [whole, alone], unread, progress)
+    return Census(
+        everything=replace(_sum([*parts, live]), calls=whole.counted),
+        current=replace(live, calls=alone.counted),
+        files=tuple(files),
+        unread=tuple(dict.fromkeys(unread)),
+    )
+
+
+def _start(path: Path, unread: list[Path]) -> bytes:
+    try:
+        with OpenFile(path) as file:
+            return file.start()
+    except SourceUnreadable:
+        unread.append(path)
+        return b""
+
+
+class _Counter:
+    """Calls of some files, each counted once."""
+
+    def __init__(self) -> None:
+        self._calls = CallCounter()
+        self.counted = 0
+
+    def add(self, callids: set[bytes]) -> None:
+        """Take in the calls of one piece of text."""
+        self.counted += self._calls.count_new(callids)
+
+
+def _count(
+    path: Path, counters: Iterable[_Counter], unread: list[Path], progress: _Progress
+) -> Share:
+    """Count the records of one file; its calls are counted by the counters alone."""
+    progress.file += 1
+    records = offset = 0
+    first = last = None
+    try:
+        with OpenFile(path) as file:
+            while piece := file.read_at(offset, _PIECE):
+                end = piece.rfind(b"\n") + 1
+                if not end:
+                    if len(piece) < _PIECE:
+                        break  # the line that is being written
+                    offset += len(piece)
+                    continue
+                text = piece[:end]
+                offset += end
+                records += text.count(b"\n")
+                entered = entered_calls(text)
+                for counter in counters:
+                    counter.add(entered)
+                first = first if first is not None else next(times_in(text), None)
+                last = next(times_from_the_end(text), last)
+                progress.show(end)
+    except SourceUnreadable:
+        unread.append(path)
+    return Share(1, records, 0, first, last)
+
+
+def _sum(parts: list[Share]) -> Share:
+    """Return what files hold together, but for their calls."""
+    firsts = [part.first for part in parts if part.first is not None]
+    lasts = [part.last for part in parts if part.last is not None]
+    return Share(
+        sum(part.files for part in parts),
+        sum(part.records for part in parts),
+        0,
+        min(firsts, default=None),
+        max(lasts, default=None),
+    )
+
+
+class _Progress:
+    """One line on a terminal, from the second on that counting takes more than one."""
+
+    def __init__(self, files: int) -> None:
+        self.file = 0
+        self._files = files
+        self._bytes = 0
+        self._due = time.monotonic() + _SHOW_AFTER if sys.stderr.isatty() else None
+        self._shown = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            sys.stderr.write(f"\r{'':60}\r")
+            sys.stderr.flush()
+
+    def show(self, done: int) -> None:
+        """Say that so many more bytes are counted."""
+        self._bytes += done
+        if self._due is None or time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + _SHOW_EVERY
+        self._shown = True
+        text = f"counting: file {self.file} of {self._files}, {self._bytes / 2**20:,.0f} MiB"
+        sys.stderr.write(f"\r{text:60}")
+        sys.stderr.flush()

@@ -1,0 +1,406 @@
+"""The ledger: one row per upload, decided before a byte is sent, and where shipping stands.
+
+States: `prepared` (decided, not answered), `accepted` (final), `unknown` (it
+may or may not have arrived), `rejected` (the far end refuses it: quarantine),
+`split` (its parts go instead; they name it as their parent), `dropped` (a person
+took it out of quarantine, never to be sent).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qlogship.archive.runs import Run, decode_runs, encode_runs
+from qlogship.shipping.resync.rules import Holding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from qlogship.shipping.batching import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One row of the ledger. Times are epoch seconds; `runs` names its records."""
+
+    id: int
+    generation: int
+    state: str
+    lines: int
+    calls: int
+    reported_calls: int | None
+    bytes: int
+    attempts: int
+    possible_duplicate: bool
+    http_status: int | None
+    first_time: int | None
+    last_time: int | None
+    prepared_at: float
+    answered_at: float | None
+    not_before: float | None
+    sha256: str
+    runs: tuple[Run, ...]
+    detail: str | None
+    answer: str | None
+    parent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where shipping stands: what is taken from the archive next, and what was held back.
+
+    First the runs `ahead`, in their order, then everything from `frontier` on.
+    Each other record is in an upload or in `held`. `clock` is the records' own
+    time there; `odd` counts the lines taken in that are no record.
+    """
+
+    generation: int
+    ahead: tuple[Run, ...]
+    frontier: int
+    held: tuple[Run, ...]
+    clock: int | None
+    odd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to send an upload. Times are epoch seconds.
+
+    One without a verdict is under way, or was cut off by a crash.
+    """
+
+    number: int
+    sent_at: float
+    answered_at: float | None
+    verdict: str | None
+    http_status: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an attempt came to, and the state the upload takes from it."""
+
+    state: str
+    verdict: str
+    possible_duplicate: bool
+    reported_calls: int | None
+    http_status: int | None
+    detail: str
+    answer: str
+    not_before: float | None
+
+
+class Ledger:
+    """Read and write uploads; the caller holds the transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def _select(self, query: str, values: Sequence[object] = ()) -> list[Upload]:
+        cursor = self._db.cursor()
+        cursor.row_factory = sqlite3.Row
+        return [_upload(row) for row in cursor.execute(query, values)]
+
+    def position(self) -> Position:
+        """Return where shipping stands."""
+        generation, ahead, frontier, held, clock, odd = self._db.execute(
+            "SELECT generation, ahead, frontier, held, clock, odd FROM shipping"
+        ).fetchone()
+        runs = tuple((first, last) for first, last in json.loads(ahead))
+        return Position(generation, runs, frontier, tuple(decode_runs(held)), clock, odd)
+
+    def save_position(
+        self,
+        *,
+        ahead: Sequence[Run],
+        frontier: int,
+        held: Sequence[Run],
+        clock: int | None,
+        odd: int,
+    ) -> None:
+        """Write how far the archive has been put into uploads, and what was held back."""
+        self._db.execute(
+            "UPDATE shipping SET ahead = ?, frontier = ?, held = ?, clock = ?, odd = ?",
+            (json.dumps(ahead), frontier, encode_runs(held), clock, odd),
+        )
+
+    def begin_generation(self, *, ahead: Sequence[Run], frontier: int) -> int:
+        """Begin to ship anew: first these runs, then all from `frontier` on; return the generation.
+
+        The uploads of the generation before are superseded from then on.
+        """
+        self._db.execute(
+            "UPDATE shipping SET generation = generation + 1, ahead = ?, frontier = ?, held = x'',"
+            " held_calls = 0, held_lines = 0, clock = NULL, odd = 0, suspects = '[]',"
+            " accused = '[]'",
+            (json.dumps(ahead), frontier),
+        )
+        generation: int = self._db.execute("SELECT generation FROM shipping").fetchone()[0]
+        return generation
+
+    def save_held(self, *, calls: int, lines: int) -> None:
+        """Write how much is held back, for `status` to show."""
+        self._db.execute("UPDATE shipping SET held_calls = ?, held_lines = ?", (calls, lines))
+
+    def prepare(
+        self, batch: Batch, *, generation: int, at: float, parent: Upload | None = None
+    ) -> Upload:
+        """Write a decided batch; it may be sent once this is committed.
+
+        A part of an upload that may have arrived is a possible duplicate, too.
+        """
+        cursor = self._db.execute(
+            "INSERT INTO upload (generation, state, lines, calls, bytes, first_time, last_time,"
+            " prepared_at, sha256, runs, possible_duplicate, parent)"
+            " VALUES (?, 'prepared', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                generation,
+                batch.lines,
+                batch.calls,
+                len(batch.body),
+                batch.first_time,
+                batch.last_time,
+                at,
+                batch.sha256,
+                encode_runs(batch.runs),
+                parent is not None and parent.possible_duplicate,
+                parent.id if parent is not None else None,
+            ),
+        )
+        upload_id = cursor.lastrowid
+        return self._one(upload_id if upload_id is not None else 0)
+
+    def begin_attempt(self, upload: Upload, *, at: float) -> Upload:
+        """Write that an upload is about to be sent, before it is.
+
+        One whose outcome is unknown is a possible duplicate from then on.
+        """
+        self._db.execute(
+            "INSERT INTO attempt (upload, number, sent_at) VALUES (?, ?, ?)",
+            (upload.id, upload.attempts + 1, at),
+        )
+        self._db.execute(
+            "UPDATE upload SET attempts = attempts + 1, not_before = NULL,"
+            " possible_duplicate = max(possible_duplicate, state = 'unknown') WHERE id = ?",
+            (upload.id,),
+        )
+        return self._one(upload.id)
+
+    def end_attempt(self, upload: Upload, result: Result, *, at: float) -> Upload:
+        """Write what came back."""
+        self._db.execute(
+            "UPDATE attempt SET answered_at = ?, verdict = ?, http_status = ?, detail = ?"
+            " WHERE upload = ? AND number = ?",
+            (at, result.verdict, result.http_status, result.detail, upload.id, upload.attempts),
+        )
+        self._db.execute(
+            "UPDATE upload SET state = ?, reported_calls = ?, possible_duplicate = ?,"
+            " http_status = ?, answered_at = ?, not_before = ?, detail = ?, answer = ?"
+            " WHERE id = ?",
+            (
+                result.state,
+                result.reported_calls,
+                result.possible_duplicate,
+                result.http_status,
+                at,
+                result.not_before,
+                result.detail,
+                result.answer,
+                upload.id,
+            ),
+        )
+        return self._one(upload.id)
+
+    def cut_off(self) -> list[Upload]:
+        """Return the uploads whose last attempt has no outcome: the service ended during it."""
+        return self._select(
+            "SELECT * FROM upload WHERE id IN"
+            " (SELECT upload FROM attempt WHERE verdict IS NULL) ORDER BY id"
+        )
+
+    def waiting(self, *, unknown_too: bool) -> list[Upload]:
+        """Return the uploads that are still to be sent, oldest first.
+
+        Parts stand in the place of the upload that was split.
+        """
+        states = ("prepared", "unknown") if unknown_too else ("prepared", "prepared")
+        found = self._select(
+            "SELECT * FROM upload WHERE state IN (?, ?) AND generation ="
+            " (SELECT generation FROM shipping) ORDER BY id",
+            states,
+        )
+        return sorted(found, key=self._lineage)
+
+    def _lineage(self, upload: Upload) -> list[int]:
+        """Return the ids from the upload that was decided first down to this part of it."""
+        ids = [upload.id]
+        parent = upload.parent
+        while parent is not None:
+            ids.append(parent)
+            parent = self._one(parent).parent
+        return ids[::-1]
+
+    def on_the_dashboard(
+        self, *, unknown_too: bool = True
+    ) -> Iterator[tuple[int, tuple[Run, ...]]]:
+        """Yield id and runs of the uploads that the dashboard holds, or may hold."""
+        for number, runs in self._db.execute(
+            "SELECT id, runs FROM upload WHERE state IN ('accepted', ?)"
+            " AND generation = (SELECT generation FROM shipping) ORDER BY id",
+            ("unknown" if unknown_too else "accepted",),
+        ):
+            yield number, tuple(decode_runs(runs))
+
+    def holding(self) -> Holding:
+        """Return what the dashboard holds by the ledger."""
+        uploads, lines, calls, reported, first, last = self._db.execute(
+            "SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(calls), 0),"
+            " coalesce(sum(reported_calls), 0), min(first_time), max(last_time) FROM upload"
+            " WHERE state = 'accepted' AND generation = (SELECT generation FROM shipping)"
+        ).fetchone()
+        unknown = self._db.execute(
+            "SELECT count(*) FROM upload WHERE state = 'unknown'"
+            " AND generation = (SELECT generation FROM shipping)"
+        ).fetchone()[0]
+        return Holding(uploads, unknown, lines, calls, reported, first, last)
+
+    def is_any_unknown(self) -> bool:
+        """Tell whether an upload of this generation is unknown."""
+        found = self._db.execute(
+            "SELECT 1 FROM upload WHERE state = 'unknown' AND generation ="
+            " (SELECT generation FROM shipping) LIMIT 1"
+        )
+        return found.fetchone() is not None
+
+    def last_accepted(self, count: int) -> list[tuple[int, float]]:
+        """Return bytes and seconds of the last accepted uploads, newest first."""
+        rows = self._db.execute(
+            "SELECT upload.bytes, attempt.answered_at - attempt.sent_at FROM upload"
+            " JOIN attempt ON attempt.upload = upload.id AND attempt.number = upload.attempts"
+            " WHERE upload.state = 'accepted' ORDER BY upload.id DESC LIMIT ?",
+            (count,),
+        )
+        return [(size, seconds) for size, seconds in rows]
+
+    def in_doubt(self) -> bool:
+        """Tell whether an upload of this generation is unknown or quarantined."""
+        found = self._db.execute(
+            "SELECT 1 FROM upload WHERE state IN ('unknown', 'rejected') AND generation ="
+            " (SELECT generation FROM shipping) LIMIT 1"
+        )
+        return found.fetchone() is not None
+
+    def uploads(self, *, limit: int | None = None, since: float | None = None) -> list[Upload]:
+        """Return uploads, newest first; only those prepared at `since` or later."""
+        return self._select(
+            "SELECT * FROM upload WHERE prepared_at >= ? ORDER BY id DESC LIMIT ?",
+            (since if since is not None else 0.0, limit if limit is not None else -1),
+        )
+
+    # What was refused
+
+    def divide(self, upload: Upload, parts: Iterable[Batch], *, at: float) -> None:
+        """Write that an upload goes in parts instead, which hold its records."""
+        self._db.execute(
+            "UPDATE upload SET state = 'split', not_before = NULL WHERE id = ?", (upload.id,)
+        )
+        for part in parts:
+            self.prepare(part, generation=upload.generation, at=at, parent=upload)
+
+    def suspects(self) -> tuple[list[int], list[int]]:
+        """Return the uploads refused since one was accepted, and those refused before that.
+
+        The latter are to be sent once more.
+        """
+        suspects, accused = self._db.execute("SELECT suspects, accused FROM shipping").fetchone()
+        return json.loads(suspects), json.loads(accused)
+
+    def save_suspects(self, suspects: Sequence[int], accused: Sequence[int]) -> None:
+        """Write what `suspects` returns."""
+        self._db.execute(
+            "UPDATE shipping SET suspects = ?, accused = ?",
+            (json.dumps(suspects), json.dumps(accused)),
+        )
+
+    def take_back(self, suspects: Iterable[int]) -> list[int]:
+        """Make those of these uploads `prepared` again that are quarantined; return their ids."""
+        taken = []
+        for number in suspects:
+            cursor = self._db.execute(
+                "UPDATE upload SET state = 'prepared', not_before = NULL WHERE id = ?"
+                " AND state = 'rejected' AND generation = (SELECT generation FROM shipping)",
+                (number,),
+            )
+            if cursor.rowcount:
+                taken.append(number)
+        return taken
+
+    def body_limit(self, wanted: int) -> int | None:
+        """Return the size of a body that was learnt, in bytes; None when there is none to heed.
+
+        `wanted` is batch.max_bytes. Raised above what it was when the limit was
+        learnt, it is tried anew.
+        """
+        learnt, under = self._db.execute("SELECT max_bytes, learnt_at FROM shipping").fetchone()
+        if learnt is None or (under is not None and wanted > under):
+            return None
+        return min(int(learnt), wanted)
+
+    def learn_limit(self, limit: int, *, wanted: int) -> None:
+        """Remember that the far end takes no larger body, as batch.max_bytes is `wanted`."""
+        self._db.execute("UPDATE shipping SET max_bytes = ?, learnt_at = ?", (limit, wanted))
+
+    def quarantined(self) -> list[Upload]:
+        """Return the quarantined uploads of this generation, oldest first."""
+        return self._select(
+            "SELECT * FROM upload WHERE state = 'rejected' AND generation ="
+            " (SELECT generation FROM shipping) ORDER BY id"
+        )
+
+    def resend(self, upload: Upload) -> None:
+        """Take an upload out of quarantine, to be sent once more; its attempts stay on record."""
+        self._db.execute(
+            "UPDATE upload SET state = 'prepared', not_before = NULL"
+            " WHERE id = ? AND state = 'rejected'",
+            (upload.id,),
+        )
+
+    def drop(self, upload: Upload) -> None:
+        """Take an upload out of quarantine for good; it stays in the ledger, and in the archive."""
+        self._db.execute(
+            "UPDATE upload SET state = 'dropped' WHERE id = ? AND state = 'rejected'", (upload.id,)
+        )
+
+    # One upload
+
+    def find(self, upload_id: int) -> Upload | None:
+        """Return an upload, None when there is none of that id."""
+        return next(iter(self._select("SELECT * FROM upload WHERE id = ?", (upload_id,))), None)
+
+    def attempts(self, upload: Upload) -> list[Attempt]:
+        """Return every attempt to send an upload, first one first."""
+        rows = self._db.execute(
+            "SELECT number, sent_at, answered_at, verdict, http_status, detail FROM attempt"
+            " WHERE upload = ? ORDER BY number",
+            (upload.id,),
+        )
+        return [Attempt(*row) for row in rows]
+
+    def parts(self, upload: Upload) -> list[int]:
+        """Return the ids of the uploads that an upload was split into."""
+        rows = self._db.execute("SELECT id FROM upload WHERE parent = ? ORDER BY id", (upload.id,))
+        return [number for (number,) in rows]
+
+    def _one(self, upload_id: int) -> Upload:
+        return self._select("SELECT * FROM upload WHERE id = ?", (upload_id,))[0]
+
+
+def _upload(row: sqlite3.Row) -> Upload:
+    values: dict[str, Any] = dict(row)
+    values["possible_duplicate"] = bool(values["possible_duplicate"])
+    values["runs"] = tuple(decode_runs(values["runs"]))
+    return Upload(**values)

@@ -1,0 +1,71 @@
+"""The time of a queue_log: what its records say, read with some distrust.
+
+Calls are measured by the times in the records, so a wrong time must neither
+hold nor release calls for ever. Only when a clock is believed is decided here;
+what it is used for is the business of `calls` and `batching`.
+"""
+
+from __future__ import annotations
+
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING
+
+from qlogship.queue_log.records import times_from_the_end
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SAMPLE = 32
+
+
+class RecordClock:
+    """Epoch seconds by the records taken in so far; None before the first with a time.
+
+    It runs with the records and never backwards, with two exceptions. A time
+    more than `hold` ahead of what is expected is believed only when a second
+    record agrees, or the file was written to at that time. And when all records
+    are more than `hold` behind, they are believed: then the clock was wrong before.
+    """
+
+    def __init__(self, time: int | None = None, *, hold: float) -> None:
+        self.time = time
+        self._hold = hold
+        self._doubtful: int | None = None
+
+    def observe(self, text: bytes, *, silence: float = 0.0, written: float | None = None) -> None:
+        """Take in whole lines in archive order.
+
+        `silence` is the seconds since those before, `written` when their file was
+        last written to, in epoch seconds, where that is known and tells anything.
+        """
+        times = list(islice(times_from_the_end(text), _SAMPLE))
+        if not times:
+            return
+        if self.time is None:
+            # Of the first records, the latest may be the one that is false.
+            latest, *others = sorted(times, reverse=True)
+            alone = others and latest > others[0] + self._hold and self._agree(latest, written)
+            self.time = latest if alone or not others else others[0]
+            return
+        expected = self.time + silence
+        ahead = [
+            time
+            for time in times
+            if time > expected + self._hold and not self._agree(time, written)
+        ]
+        agreeing = [*ahead, self._doubtful] if self._doubtful is not None else ahead
+        self._doubtful = None
+        if ahead and not _two_agree(agreeing, self._hold):
+            self._doubtful = ahead[0]
+            times = [time for time in times if time not in ahead] or [self.time]
+        latest = max(times)
+        if latest >= self.time or latest < self.time - self._hold:
+            self.time = latest
+
+    def _agree(self, time: int, written: float | None) -> bool:
+        return written is not None and abs(time - written) <= self._hold
+
+
+def _two_agree(times: Sequence[int], within: float) -> bool:
+    ordered = sorted(times)
+    return any(later - earlier <= within for earlier, later in pairwise(ordered))

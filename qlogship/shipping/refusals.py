@@ -1,0 +1,107 @@
+"""What follows when the dashboard refuses a body: it goes in parts, or in quarantine, or waits.
+
+The decision is that of `core.dividing`; here it is carried out in the ledger. The
+caller holds the transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qlogship.dashboard.outcome import Verdict
+from qlogship.shipping.batching import parts_of
+from qlogship.shipping.delivery import REFUSALS
+from qlogship.shipping.dividing import IN_A_ROW, NOTHING, examine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qlogship.clocks import Clocks
+    from qlogship.shipping.dividing import Finding
+    from qlogship.shipping.ledger import Ledger, Upload
+
+
+class Refusals:
+    """Keep the suspects and the learnt limit; `wanted` is batch.max_bytes."""
+
+    def __init__(self, ledger: Ledger, clocks: Clocks, log: Any, *, wanted: int) -> None:  # noqa: ANN401
+        self._ledger = ledger
+        self._clocks = clocks
+        self._log = log
+        self._wanted = wanted
+        self._learnt = ledger.body_limit(wanted)
+        self._suspects, self._accused = ledger.suspects()
+
+    @property
+    def max_bytes(self) -> int:
+        """How large a batch may be, in bytes."""
+        return self._wanted if self._learnt is None else self._learnt
+
+    def examine(self, upload: Upload, verdict: Verdict, body: Callable[[], bytes]) -> Finding:
+        """Look into the body if it was refused."""
+        if verdict not in REFUSALS:
+            return NOTHING
+        others = [number for number in self._suspects if number != upload.id]
+        # A second refusal, after others were accepted, says nothing about the far end.
+        count = 0 if upload.id in self._accused else len(others)
+        return examine(verdict, runs=upload.runs, body=body(), suspects=count)
+
+    def follow_up(self, upload: Upload, verdict: Verdict, finding: Finding) -> bool:
+        """Write down what follows, behind the attempt; tell whether others wait now."""
+        if verdict is Verdict.ACCEPTED:
+            return self._accepted(upload)
+        if verdict not in REFUSALS:
+            return False
+        self._suspect(upload)
+        if finding.refusal == "everything":
+            return bool(self._take_back())
+        if finding.limit is not None and finding.limit < self.max_bytes:
+            self._learnt = finding.limit
+            self._ledger.learn_limit(finding.limit, wanted=self._wanted)
+            self._log.warning("body_limit_learnt", max_bytes=finding.limit)
+        if finding.parts:
+            self._ledger.divide(upload, finding.parts, at=self._clocks.wall())
+        return bool(finding.parts)
+
+    def fit(self, upload: Upload, body: Callable[[], bytes]) -> bool:
+        """Divide an upload that was never sent and is above the learnt limit; tell whether it was.
+
+        A single call is sent as it is: that it is too big is for the dashboard to say.
+        """
+        if self._learnt is None or upload.bytes <= self._learnt or upload.attempts:
+            return False
+        parts = parts_of(upload.runs, body(), max_bytes=self._learnt)
+        if len(parts) < 2:
+            return False
+        self._ledger.divide(upload, parts, at=self._clocks.wall())
+        self._log.info("upload_split", upload=upload.id, parts=len(parts), max_bytes=self._learnt)
+        return True
+
+    def _suspect(self, upload: Upload) -> None:
+        """Note a refusal: the first one as a suspicion, the second one as settled."""
+        if upload.id in self._accused:
+            self._accused.remove(upload.id)
+        elif upload.id not in self._suspects and len(self._suspects) < IN_A_ROW:
+            self._suspects.append(upload.id)
+        self._ledger.save_suspects(self._suspects, self._accused)
+
+    def _accepted(self, upload: Upload) -> bool:
+        """Let the suspects go once more, for not everything is refused; tell whether any waits."""
+        if not self._suspects and upload.id not in self._accused:
+            return False
+        taken = self._take_back()
+        waiting = {one.id for one in self._ledger.waiting(unknown_too=True)}
+        self._accused = [
+            number
+            for number in (*self._accused, *self._suspects)
+            if number in waiting and number != upload.id
+        ]
+        self._suspects = []
+        self._ledger.save_suspects(self._suspects, self._accused)
+        return bool(taken)
+
+    def _take_back(self) -> list[int]:
+        taken = self._ledger.take_back(self._suspects)
+        if taken:
+            self._log.warning("quarantine_reconsidered", uploads=taken)
+        return taken

@@ -1,0 +1,1 @@
+"""Clear the dashboard and ship everything again."""

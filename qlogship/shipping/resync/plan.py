@@ -1,0 +1,160 @@
+"""What a resync would do, read from the store; how far one has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from qlogship.archive.archive import Archive
+from qlogship.archive.runs import merged, overlap, without
+from qlogship.queue_log.counting import CallCounter
+from qlogship.queue_log.records import entered_calls, time_span
+from qlogship.shipping.ledger import Ledger
+from qlogship.shipping.resync.rows import Resyncs
+from qlogship.shipping.resync.rules import (
+    Plan,
+    Restorable,
+    estimate,
+    not_restorable,
+    uploads_needed,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+
+    from qlogship.archive.archive import Block
+    from qlogship.archive.runs import Run
+    from qlogship.shipping.resync.rows import Resync
+
+_PAST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a resync has come: what of its generation was accepted, and what came back.
+
+    `decided` counts its records that are in an upload whose outcome is known.
+    """
+
+    resync: Resync
+    uploads: int
+    decided: int
+    accepted: int
+    calls: int
+    reported_calls: int
+    uncounted: int
+    unknown: int
+    quarantined: int
+
+
+def plan(
+    connection: sqlite3.Connection, *, max_bytes: int, say: Callable[[int, int], None]
+) -> Plan:
+    """Read the whole archive to see what a resync would do.
+
+    `say` hears how many records were read, and of how many.
+    """
+    archive, ledger = Archive(connection), Ledger(connection)
+    end = archive.next_seq
+    survey = _Survey(
+        merged(run for _, runs in ledger.on_the_dashboard(unknown_too=False) for run in runs)
+    )
+    seq = 1
+    while (found := archive.check(seq)) is not None:
+        behind, whole = found
+        if whole:
+            survey.take(archive.chunk_at(seq))
+        else:
+            survey.lost.append((seq, behind - 1))
+        seq = behind
+        say(seq - 1, end - 1)
+    uploads = list(ledger.on_the_dashboard())
+    most = max((last for _, runs in uploads for _, last in runs), default=0)
+    beyond = [(end, most)] if most >= end else []
+    missing, missing_lines = not_restorable(uploads, [*survey.lost, *beyond])
+    holding = ledger.holding()
+    held_calls, held_lines = connection.execute(
+        "SELECT held_calls, held_lines FROM shipping"
+    ).fetchone()
+    return Plan(
+        holding=replace(
+            holding,
+            first_time=_earliest(holding.first_time, survey.held_from),
+            last_time=_latest(holding.last_time, survey.held_to),
+        ),
+        restorable=Restorable(
+            sum(last - first + 1 for first, last in without(archive.order(), survey.lost)),
+            survey.calls,
+            survey.bytes,
+            survey.first_time,
+            survey.last_time,
+        ),
+        held_calls=held_calls,
+        held_lines=held_lines,
+        uploads=uploads_needed(survey.bytes, max_bytes=max_bytes),
+        seconds=estimate(survey.bytes, ledger.last_accepted(_PAST)),
+        lost=tuple(missing),
+        lost_lines=missing_lines,
+    )
+
+
+class _Survey:
+    """What the chunks say that can be read, taken in ascending order.
+
+    `held` are the ascending runs that the dashboard holds. Records need not stand
+    in the order of time, so the times of all are looked at.
+    """
+
+    def __init__(self, held: Sequence[Run]) -> None:
+        self.lost: list[Run] = []
+        self.calls = 0
+        self.bytes = 0
+        self.first_time: int | None = None
+        self.last_time: int | None = None
+        self.held_from: int | None = None
+        self.held_to: int | None = None
+        self._held = held
+        self._counter = CallCounter()
+
+    def take(self, block: Block) -> None:
+        """Take in a whole chunk."""
+        self.calls += self._counter.count_new(entered_calls(block.data))
+        self.bytes += len(block.data)
+        first, last = time_span(block.data)
+        self.first_time = _earliest(self.first_time, first)
+        self.last_time = _latest(self.last_time, last)
+        whole = block.first_seq, block.first_seq + block.lines - 1
+        for run in overlap([whole], self._held):
+            if run != whole:
+                first, last = time_span(block.from_seq(run[0]).up_to(run[1]).data)
+            self.held_from = _earliest(self.held_from, first)
+            self.held_to = _latest(self.held_to, last)
+
+
+def _earliest(*times: int | None) -> int | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def _latest(*times: int | None) -> int | None:
+    return max((time for time in times if time is not None), default=None)
+
+
+def progress(connection: sqlite3.Connection, number: int | None = None) -> Progress | None:
+    """Return how far a resync has come, by default the newest one; None without any."""
+    resyncs = Resyncs(connection)
+    resync = resyncs.last() if number is None else resyncs.get(number)
+    if resync is None:
+        return None
+    row = connection.execute(
+        "SELECT count(*),"
+        " coalesce(sum(lines) FILTER (WHERE state NOT IN ('prepared', 'split')), 0),"
+        " coalesce(sum(lines) FILTER (WHERE state = 'accepted'), 0),"
+        " coalesce(sum(calls) FILTER (WHERE state = 'accepted'), 0),"
+        " coalesce(sum(reported_calls) FILTER (WHERE state = 'accepted'), 0),"
+        " count(*) FILTER (WHERE state = 'accepted' AND reported_calls IS NULL),"
+        " count(*) FILTER (WHERE state = 'unknown'), count(*) FILTER (WHERE state = 'rejected')"
+        " FROM upload WHERE generation = ?",
+        (resync.generation,),
+    ).fetchone()
+    return Progress(resync, *row)

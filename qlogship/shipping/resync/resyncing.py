@@ -1,0 +1,259 @@
+"""The part of the shipper that resyncs: check the archive, clear, ship again, to the end.
+
+Theory of operation. The row in the store says where a resync stands, so it goes
+on after any crash. What was found when the archive was checked is only in
+memory: before each clear it is checked anew, so that no clear is sent that was
+not proved. Once a clear was sent there is no way back, and what is damaged then
+is left out and named.
+
+`shipping/resync/rules.py` has the rules, `shipping/resync/rows.py` the rows. The methods that
+write are called within the shipper's transaction, except `look` and `end_if`,
+which have their own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from qlogship.archive.runs import without
+from qlogship.dashboard.outcome import Verdict
+from qlogship.shipping.backoff import next_delay
+from qlogship.shipping.resync.rules import (
+    BEFORE_CLEARED,
+    RESTARTS_MAX,
+    Phase,
+    may_begin,
+    may_clear,
+    not_restorable,
+)
+from qlogship.wording import count, named
+
+if TYPE_CHECKING:
+    from qlogship.archive.runs import Run
+    from qlogship.clocks import Clocks
+    from qlogship.config.model import Delivery
+    from qlogship.dashboard.outcome import Outcome
+    from qlogship.shipping.delivery import OnUnknown
+    from qlogship.shipping.ledger import Upload
+    from qlogship.shipping.resync.rows import Resync
+    from qlogship.state.store import Store
+    from qlogship.troubles.notices import Notices
+
+_CHUNKS_AT_ONCE: Final = 8
+
+
+class Resyncing:
+    """Lead a resync from the request to its end, one step at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Delivery,
+        notices: Notices,
+        clocks: Clocks,
+        log: Any,  # noqa: ANN401
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._notices = notices
+        self._clocks = clocks
+        self._log = log
+        self._resync: Resync | None = store.resyncs.open()
+        self._any_unknown = store.ledger.is_any_unknown()
+        self._checked = 1
+        self._lost: list[Run] = []
+        self._proved = False
+        # Not as it was written down: whoever starts anew has perhaps mended what was wrong.
+        self._due = clocks.monotonic()
+        self.failures = 0
+        """How many clears were not acknowledged since the start."""
+
+    @property
+    def going_on(self) -> bool:
+        """Whether a resync is not over yet."""
+        return self._resync is not None
+
+    @property
+    def stops_uploads(self) -> bool:
+        """Whether nothing is uploaded, because the dashboard will be cleared."""
+        return self._resync is not None and self._resync.phase in BEFORE_CLEARED
+
+    def look(self, *, busy: bool) -> bool:
+        """See whether a resync is wanted, and check some of the archive.
+
+        Tell whether there is more to check. While the worker is `busy` with an
+        upload, its end is waited for.
+        """
+        if self._resync is None:
+            self._resync = self._store.resyncs.open()
+            if self._resync is None and self._wants_one():
+                with self._store.transaction():
+                    self._resync = self._store.resyncs.ask(
+                        reason="unknown", accepted_loss=(), at=self._clocks.wall()
+                    )
+            if self._resync is not None:
+                self._log.warning("resync_asked", reason=self._resync.reason)
+        if self._resync is None or not self.stops_uploads or self._proved or busy:
+            return False
+        self._check_some(self._resync)
+        return True
+
+    def on_unknown(self, upload: Upload) -> OnUnknown:
+        """Say what the loss of this upload's answer leads to."""
+        if self._resync is not None and upload.generation == self._resync.generation:
+            return "hold"
+        return "hold" if self.stops_uploads else self._settings.on_unknown
+
+    def upload_is_unknown(self, upload: Upload, delay: float) -> None:
+        """Note an upload whose answer was lost: in a resync the dashboard is cleared again."""
+        self._any_unknown = True
+        resync = self._resync
+        if resync is None or resync.phase is not Phase.SHIPPING:
+            return
+        if upload.generation != resync.generation or resync.restarts >= RESTARTS_MAX:
+            return
+        self._log.warning("resync_begins_again", upload=upload.id, detail=upload.detail)
+        self._store.resyncs.restart(f"the answer to upload {upload.id} was lost")
+        self._due = self._clocks.monotonic() + delay
+        self._forget_the_proof()
+        self._resync = self._store.resyncs.open()
+
+    # --- clearing ---
+
+    def clear_is_due(self) -> bool:
+        """Tell whether a clear is to be sent now; never one that was not proved."""
+        return self.stops_uploads and self._proved and self.wait() <= 0.0
+
+    def wait(self) -> float:
+        """Return the seconds until there is something to do before uploads go on."""
+        if self._resync is None or not self._proved:
+            return 0.0
+        return self._due - self._clocks.monotonic()
+
+    def begin_clear(self) -> None:
+        """Write that a clear is about to be sent."""
+        self._store.resyncs.begin_clear()
+        self._resync = self._store.resyncs.open()
+        self._log.info("clear_begins")
+
+    def cleared(self, outcome: Outcome) -> bool:
+        """Write down what came back of a clear; tell whether the dashboard is empty now."""
+        resync = self._resync
+        if resync is None or not self._proved:
+            return False  # what was found of the archive was forgotten: once more
+        if outcome.verdict is not Verdict.ACCEPTED:
+            slow = outcome.verdict in {
+                Verdict.UNAUTHORIZED,
+                Verdict.REDIRECTED,
+                Verdict.REFUSED,
+                Verdict.TOO_BIG,
+            }
+            delay = next_delay(
+                resync.clears,
+                random=self._clocks.chance(),
+                retry_after=outcome.retry_after,
+                slow=slow,
+            )
+            self._store.resyncs.clear_failed(outcome.detail)
+            self._due = self._clocks.monotonic() + delay
+            self.failures += 1
+            self._notices.begin(
+                "dashboard_not_cleared",
+                f"the dashboard did not acknowledge the clear: {outcome.detail}",
+                "Nothing is uploaded until it does. qlogship tries again by itself; look at"
+                " dashboard.url and the credentials if this lasts.",
+                grave=True,
+            )
+            self._resync = self._store.resyncs.open()
+            return False
+        self._notices.end_all("dashboard_")
+        archive = self._store.archive
+        order = without(archive.order(), self._lost)
+        generation = self._store.ledger.begin_generation(ahead=order, frontier=archive.next_seq)
+        lines = sum(last - first + 1 for first, last in order)
+        self._store.resyncs.cleared(
+            generation=generation, lines=lines, size=archive.size(), at=self._clocks.wall()
+        )
+        self._any_unknown = False
+        self._resync = self._store.resyncs.open()
+        self._log.info("dashboard_cleared", generation=generation, lines=lines)
+        return True
+
+    def end_if(self, shipped: bool) -> None:  # noqa: FBT001
+        """End the resync when all that may go `shipped`."""
+        resync = self._resync
+        if not shipped or resync is None or resync.phase is not Phase.SHIPPING:
+            return
+        with self._store.transaction():
+            doubt = self._store.ledger.in_doubt()
+            detail = "an upload is unknown or quarantined" if doubt else None
+            self._store.resyncs.end(Phase.DONE, at=self._clocks.wall(), detail=detail)
+        self._resync = None
+        self._log.info("resync_done", generation=resync.generation, in_doubt=doubt)
+
+    # --- proof ---
+
+    def _check_some(self, resync: Resync) -> None:
+        """Read some chunks of the archive; at its end, decide whether to clear the dashboard."""
+        with self._store.transaction():
+            if resync.phase is Phase.ASKED:
+                self._store.resyncs.to(Phase.CHECKING)
+            for _ in range(_CHUNKS_AT_ONCE):
+                found = self._store.archive.check(self._checked)
+                if found is None:
+                    self._decide(resync)
+                    break
+                behind, whole = found
+                if not whole:
+                    self._lost.append((self._checked, behind - 1))
+                self._checked = behind
+            self._notices.write()
+        self._resync = self._store.resyncs.open()
+
+    def _decide(self, resync: Resync) -> None:
+        end = self._store.archive.next_seq
+        uploads = list(self._store.ledger.on_the_dashboard())
+        most = max((last for _, runs in uploads for _, last in runs), default=0)
+        lost = [*self._lost, (end, most)] if most >= end else self._lost
+        missing, lines = not_restorable(uploads, lost)
+        accepted = may_clear(missing, resync.accepted_loss)
+        if resync.clears == 0 and not accepted:
+            verb = "is" if lines == 1 else "are"
+            gone = f"{count(lines, 'record')} of {named(missing)}"
+            detail = f"{gone} {verb} not in the archive any more"
+            self._store.resyncs.end(Phase.REFUSED, at=self._clocks.wall(), detail=detail)
+            self._log.error("resync_refused", detail=detail)
+            self._notices.begin(
+                "resync_refused",
+                f"the dashboard was not cleared: {detail}",
+                "Look at `qlogship resync --dry-run`.",
+                grave=True,
+            )
+            self._forget_the_proof()
+            return
+        if missing:
+            self._log.warning("resync_loses", uploads=missing, lines=lines)
+            if accepted:
+                self._store.resyncs.give_up(lost)
+        self._notices.end("resync_refused")
+        self._store.resyncs.to(Phase.CLEARING)
+        self._proved = True
+
+    def _forget_the_proof(self) -> None:
+        self._checked, self._lost, self._proved = 1, [], False
+
+    def _wants_one(self) -> bool:
+        """Tell whether qlogship itself wants a resync, and may begin it now."""
+        if self._settings.on_unknown != "resync" or not self._any_unknown:
+            return False
+        now = self._clocks.wall()
+        last = self._store.resyncs.last(reason="unknown")
+        local = datetime.fromtimestamp(now).astimezone()
+        return may_begin(
+            now,
+            hour=local.hour + local.minute / 60,
+            last=last.asked_at if last is not None else None,
+            every=self._settings.resync_every,
+            hours=self._settings.resync_window,
+        )

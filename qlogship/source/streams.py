@@ -1,0 +1,174 @@
+"""Which file is which: identity by content, and what a look at the path means.
+
+Theory of operation
+-------------------
+A *stream* is one run of text that Asterisk wrote from an empty file on. It may
+be met under several names: the live path, a renamed file, a copy, a compressed
+copy. Inodes are reused and names are shifted, so a stream is known by how it
+starts: its first line carries the second it was written in. `head` grows with
+what was read, up to `HEAD_BYTES`; `tail` is what stood just before the cursor,
+and tells a file that was truncated and outgrew the cursor from one that grew.
+
+`identify` finds the stream that a file continues. A file shorter than a known
+head that agrees with it so far is a copy in the making, or a copy cut short:
+there is nothing new in it. One that parts from a known head after whole records
+lost its end in a power cut and was written on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from qlogship.queue_log.records import NO_CALL, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+HEAD_BYTES = 1024
+TAIL_BYTES = 64
+
+# What rotation appends: Asterisk's .N and .<epoch>, logrotate's .N, -YYYYMMDD and
+# other date forms, each perhaps compressed.
+_ROTATED = re.compile(r"(?:[.-][0-9][0-9T:_-]*)+(?:\.(?:gz|bz2|xz|zst))?")
+_RELATED = re.compile(r"[._-].+")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A known run of text and the cursor in it.
+
+    `offset` counts its bytes that are archived. `skipped` streams were there
+    before the first start and are not wanted (`source.history`).
+    """
+
+    id: int
+    head: bytes
+    tail: bytes
+    offset: int
+    device: int
+    inode: int
+    path: str
+    skipped: bool = False
+
+    def advanced(self, data: bytes) -> Stream:
+        """Return the stream after `data` was read at its cursor."""
+        head = self.head
+        if self.offset == len(head) < HEAD_BYTES:
+            head = (head + data[: HEAD_BYTES - len(head)])[:HEAD_BYTES]
+        return replace(
+            self,
+            head=head,
+            tail=(self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:],
+            offset=self.offset + len(data),
+        )
+
+
+class Kin(Enum):
+    """How the beginning of a file relates to a stream's head."""
+
+    SAME = auto()
+    FORK = auto()
+    PART = auto()
+    OTHER = auto()
+
+
+def compare(head: bytes, start: bytes) -> Kin:
+    """Compare a stream's head with a file's first `HEAD_BYTES` bytes.
+
+    SAME: the file starts as the stream does. PART: the file is shorter and
+    agrees as far as it goes. FORK: they begin with the same records, which are
+    proof enough, and then part. OTHER: it is another stream.
+    """
+    if not head or not start:
+        return Kin.OTHER
+    if start.startswith(head):
+        return Kin.SAME
+    if head.startswith(start):
+        return Kin.PART
+    shared = 0
+    while (end := head.find(b"\n", shared) + 1) and head[shared:end] == start[shared:end]:
+        shared = end
+    return Kin.OTHER if _is_weak(head[:shared]) else Kin.FORK
+
+
+def identify(
+    start: bytes,
+    key: tuple[int, int],
+    streams: Iterable[Stream],
+    *,
+    is_elsewhere: Callable[[Stream], bool] = lambda _stream: True,
+    prefer: Callable[[Kin, Stream], tuple[int, bool, bool]] | None = None,
+) -> tuple[Kin, Stream | None]:
+    """Find the stream that a file with this beginning belongs to.
+
+    `key` is the file's device and inode. Two files that were begun within one
+    second may start with the same CONFIGRELOAD; so a stream of which no more is
+    known than that is not meant if its own file stands elsewhere, which is what
+    `is_elsewhere` is asked for. Of several streams, the one that `prefer` ranks
+    highest is meant, then that of the same inode, then the one with the longest
+    head.
+    """
+    found = []
+    for stream in streams:
+        kin = compare(stream.head, start)
+        if kin is Kin.OTHER:
+            continue
+        same_file = key == (stream.device, stream.inode)
+        # A part that ends within a line is a copy in the making, whatever it holds.
+        known = start if kin is Kin.PART else stream.head
+        in_the_making = kin is Kin.PART and not start.endswith(b"\n")
+        weak = _is_weak(known) and not in_the_making
+        if weak and not same_file and is_elsewhere(stream):
+            continue
+        found.append(((-kin.value, same_file, len(stream.head), stream.id), kin, stream))
+    if not found:
+        return Kin.OTHER, None
+    choice = found if prefer is not None and len(found) > 1 else []
+    ranks = {rank: prefer(kin, stream) for rank, kin, stream in choice if prefer is not None}
+    _, kin, stream = max(found, key=lambda entry: (ranks.get(entry[0], ()), entry[0]))
+    return kin, stream
+
+
+def _is_weak(head: bytes) -> bool:
+    """Tell whether a beginning proves nothing: no records, or of no call and of one second."""
+    if len(head) >= HEAD_BYTES:
+        return False
+    lines = head[: head.rfind(b"\n") + 1].split(b"\n")
+    records = [record for line in lines if (record := parse(line)) is not None]
+    return len({record.time for record in records}) <= 1 and all(
+        record.callid in NO_CALL for record in records
+    )
+
+
+class Look(Enum):
+    """What a look at an open file says about the stream that was read from it."""
+
+    SAME = auto()
+    GROWN = auto()
+    RESTARTED = auto()
+
+
+def look(stream: Stream | None, *, size: int, start: bytes) -> Look:
+    """Decide from size and beginning of the file what became of its stream.
+
+    `start` is as many bytes as the stream's head has. RESTARTED: it was
+    truncated, and perhaps written again beyond the cursor.
+    """
+    if stream is None:
+        return Look.GROWN if size else Look.SAME
+    if size < stream.offset or start != stream.head:
+        return Look.RESTARTED
+    return Look.GROWN if size > stream.offset else Look.SAME
+
+
+def is_rotated_name(name: str, base: str) -> bool:
+    """Tell whether `name` is what rotation makes of `base` (queue_log.3.gz of queue_log)."""
+    return name.startswith(base) and _ROTATED.fullmatch(name[len(base) :]) is not None
+
+
+def is_related_name(name: str, base: str) -> bool:
+    """Tell whether `name` may be a renamed `base`: queue_log.old, but not supervisor_queue_log."""
+    return name.startswith(base) and _RELATED.fullmatch(name[len(base) :]) is not None

@@ -1,0 +1,139 @@
+"""The store as commands read it: beside the service or without it, changing nothing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qlogship.archive.archive import Archive
+from qlogship.reconcile.census import Counted
+from qlogship.reconcile.report import Standing
+from qlogship.reconcile.standing import standing
+from qlogship.shipping.contents import Contents
+from qlogship.shipping.ledger import Ledger
+from qlogship.shipping.resync.plan import plan, progress
+from qlogship.source.cursor import Cursor
+from qlogship.state.database import connect_to_read, reported
+from qlogship.state.figures import NOTHING, Figures, figures
+from qlogship.troubles.rows import Troubles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import Self
+
+    from qlogship.reconcile.days import Days
+    from qlogship.shipping.ledger import Upload
+    from qlogship.shipping.resync.plan import Progress
+    from qlogship.shipping.resync.rules import Plan
+    from qlogship.troubles.rows import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Archive and ledger as they were at one moment."""
+
+    ledger: Ledger
+    archive: Archive
+    contents: Contents
+
+
+class Reader:
+    """Read a state directory; one that holds nothing yet reads as empty.
+
+    Use it in a `with`. `cursor` and `archive` are None while there is nothing.
+    Raises `StateError`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._db = connect_to_read(directory)
+        try:
+            with reported(directory):
+                self.cursor = Cursor(self._db) if self._db is not None else None
+                self.archive = Archive(self._db) if self._db is not None else None
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._db is not None:
+            self._db.close()
+
+    def text(self) -> Iterator[bytes]:
+        """Yield the text of the archive in the order of time, as it is at one moment."""
+        if self._db is None or self.archive is None:
+            return
+        with reported(self._directory):
+            self._db.execute("BEGIN")
+            try:
+                yield from self.archive.blocks(self.archive.order())
+            finally:
+                self._db.execute("COMMIT")
+
+    def figures(self) -> Figures:
+        """Return the sums over archive and ledger."""
+        with reported(self._directory):
+            return figures(self._db) if self._db is not None else NOTHING
+
+    def times(self) -> tuple[int, int] | None:
+        """Return the times of the oldest and of the newest record, None without any."""
+        if self._db is None:
+            return None
+        with reported(self._directory):
+            first, last = self._db.execute(
+                "SELECT min(first_time), max(last_time) FROM chunk"
+            ).fetchone()
+            return None if first is None else (first, last)
+
+    def plan(self, *, max_bytes: int, say: Callable[[int, int], None]) -> Plan | None:
+        """Return what a resync would do, None without anything; see `store.plan`."""
+        with reported(self._directory):
+            return plan(self._db, max_bytes=max_bytes, say=say) if self._db is not None else None
+
+    def progress(self, number: int | None = None) -> Progress | None:
+        """Return how far a resync has come, by default the newest; None without any."""
+        with reported(self._directory):
+            return progress(self._db, number) if self._db is not None else None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot | None]:
+        """Read several things as of one moment; None while there is nothing."""
+        if self._db is None:
+            yield None
+            return
+        with reported(self._directory):
+            self._db.execute("BEGIN")
+            try:
+                archive = Archive(self._db)
+                try:
+                    yield Snapshot(Ledger(self._db), archive, Contents(self._db, archive))
+                finally:
+                    archive.close()
+            finally:
+                self._db.rollback()
+
+    def standing(
+        self, days: Days, *, progress: Callable[[int, int], None] | None = None
+    ) -> Standing:
+        """Return the archive counted against the ledger, for `reconcile`."""
+        with reported(self._directory):
+            if self._db is None:
+                return Standing(Counted())
+            return standing(self._db, days, progress=progress)
+
+    def troubles(self) -> list[Trouble]:
+        """Return what is wrong now, longest first."""
+        with reported(self._directory):
+            return Troubles(self._db).all() if self._db is not None else []
+
+    def uploads(self, *, limit: int | None = None, since: float | None = None) -> list[Upload]:
+        """Return uploads, newest first."""
+        with reported(self._directory):
+            return (
+                Ledger(self._db).uploads(limit=limit, since=since) if self._db is not None else []
+            )

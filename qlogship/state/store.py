@@ -1,0 +1,108 @@
+"""The store as the service holds it: the lock, the connection, and the parts."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from qlogship.archive.archive import Archive
+from qlogship.archive.spans import Timeline
+from qlogship.errors import StateError
+from qlogship.shipping.ledger import Ledger
+from qlogship.shipping.resync.rows import Resyncs
+from qlogship.source.cursor import Cursor
+from qlogship.state.database import FILE_NAME, connect, reported, transaction, user_name
+from qlogship.state.figures import figures
+from qlogship.state.lock import StateLock
+from qlogship.state.requests import Requests
+from qlogship.troubles.rows import Troubles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from qlogship.state.figures import Figures
+    from qlogship.troubles.rows import Trouble
+
+
+class Store:
+    """Open a state directory for writing; one process at a time.
+
+    Makes the directory when it is missing. Raises `LockedError` when another
+    process has it and `StateError` when it cannot be used.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        with reported(directory):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.access(directory, os.W_OK | os.X_OK):
+                raise StateError(
+                    f"the state directory {directory} may not be written by {user_name()}",
+                    hint=f"Run this as its owner, or `chown {user_name()} {directory}`.",
+                )
+            self._lock = StateLock(directory)
+        try:
+            self._open()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self) -> None:
+        self._db = connect(self._directory)
+        try:
+            with reported(self._directory):
+                self.archive = Archive(self._db)
+                self.cursor = Cursor(self._db)
+                self.ledger = Ledger(self._db)
+                self.requests = Requests(self._db)
+                self.resyncs = Resyncs(self._db)
+                self.troubles = Troubles(self._db)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def reopen(self) -> None:
+        """Open the database anew, after a failure; the lock is kept all the while.
+
+        `archive`, `cursor`, `ledger` and the other parts are new ones then. Raises
+        `StateError` when it still cannot be used.
+        """
+        with reported(self._directory):
+            self.archive.close()
+            self._db.close()
+        self._open()
+
+    def complain(self, trouble: Trouble | None) -> None:
+        """Say, outside of the database, what keeps it from being used; None when nothing does."""
+        self._lock.complain(trouble)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the block writes, or none of it."""
+        with transaction(self._db, self._directory / FILE_NAME):
+            yield
+            self.archive.finish()
+
+    def timeline(self) -> Timeline:
+        """Return the order of time, to read and to write."""
+        with reported(self._directory):
+            return Timeline(self._db, self.archive)
+
+    def figures(self) -> Figures:
+        """Return the sums that `status` shows, but for calls that are not counted yet."""
+        with reported(self._directory):
+            return figures(self._db, count_all=False)
+
+    def in_doubt(self) -> bool:
+        """Tell whether an upload is unknown or quarantined."""
+        return self.ledger.in_doubt()
+
+    def close(self) -> None:
+        """Close the file and let go of the lock."""
+        try:
+            self.archive.close()
+            self._db.close()
+        finally:
+            self._lock.release()

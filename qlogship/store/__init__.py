@@ -1,1 +1,0 @@
-"""All state in one SQLite file: archive, cursor, ledger; every SQL statement is in here."""

@@ -1,0 +1,1 @@
+"""`qlogship users`: the dashboard's user administration; deletable."""

@@ -1,0 +1,274 @@
+"""The columns of a file of users: which there are, and what is in a row's cells.
+
+Here live the header and the reading of cells into values; the limits of the values
+(lengths, the form of an e-mail address) are the dashboard model's.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from qlogship.users.csv_file.configuration import is_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qlogship.users.csv_file.table import Row
+
+REQUIRED: Final = ("usesSP", "name", "surname", "email", "password", "role", "groupsIn")
+SIP: Final = ("siplogin", "sippassword", "sipdisplayname", "sipauthname", "ext")
+COLUMNS: Final = (*REQUIRED, "groupsMan", *SIP)
+
+WHAT_TO_WRITE: Final = {
+    "usesSP": "Write true or false.",
+    "name": "Write a first name of 1 to 256 characters.",
+    "surname": "Write a last name of 1 to 256 characters.",
+    "email": "Write an address such as user@company.com.",
+    "password": "Write a password of 6 to 256 characters.",
+    "role": "Write EMPLOYEE, MANAGER or RESTRICTED_ADMIN.",
+    "groupsIn": "Write the numbers of teams, such as 1 or 2,4,7.",
+    "groupsMan": "Write the numbers of teams, such as 1 or 2,4,7; or leave it empty.",
+    **dict.fromkeys(SIP, "Write up to 256 characters, without line ends and without {% or {{."),
+}
+"""What belongs into each column, as a person is told."""
+
+_SIP_MAX: Final = 256
+_GROUP_MAX: Final = 2**31 - 1
+_SEPARATORS: Final = {",": "commas", "\t": "tabs", "|": "bars"}
+_TEAM: Final = re.compile(r"[0-9]{1,10}", re.ASCII)
+_SHOWN_NAME_MAX: Final = 40
+_LINE_BREAK: Final = re.compile(r"\s*[\r\n]\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """One thing that is wrong with a file of users.
+
+    `row` is the ordinal of the user, the header left out, as the vendor's script
+    counts; `line` is the line of the file. Each is None where it concerns no one.
+    `column` is empty when it is about the whole row. No cell is repeated in it.
+    """
+
+    row: int | None
+    line: int | None
+    column: str
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Where each column stands; `width` is how many there are."""
+
+    places: dict[str, int]
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a row says about one user, as far as it can be read.
+
+    `faults` names what cannot; the value of such a column is an empty one.
+    """
+
+    row: int
+    line: int
+    uses_softphone: bool
+    name: str
+    surname: str
+    email: str
+    password: str = field(repr=False)
+    role: str
+    groups: tuple[int, ...]
+    manage_groups: tuple[int, ...]
+    sip: dict[str, str] = field(repr=False)
+    faults: tuple[RowFault, ...]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What a template of the configuration may ask for, by its placeholder."""
+        return {**self.sip, "name": self.name, "surname": self.surname, "email": self.email}
+
+
+def read_header(row: Row) -> Header | list[RowFault]:
+    """Return where the columns stand, or all that is wrong with the header row."""
+    names = [cell.strip() for cell in row.cells]
+    while names and not names[-1]:
+        names.pop()  # separators at the end of the line
+    spelled = {column.lower(): column for column in COLUMNS}
+    if row.problem:
+        return [_other_separator(row, names, spelled) or _broken_header(row)]
+    known = [spelled.get(name.lower()) for name in names]
+    if sum(name is not None for name in known) * 2 <= len(names):
+        return [_other_separator(row, names, spelled) or _no_header(row)]
+    faults = [
+        RowFault(
+            None,
+            row.line,
+            _shown(name),
+            "there is no such column" if name else f"column {index} has no name",
+            f"Take it out, or write one of {', '.join(COLUMNS)}.",
+        )
+        for index, (name, column) in enumerate(zip(names, known, strict=True), 1)
+        if column is None
+    ]
+    columns = [column for column in known if column is not None]
+    faults += [
+        RowFault(None, row.line, column, "the column is there twice", "Keep one of them.")
+        for column in COLUMNS
+        if columns.count(column) > 1
+    ]
+    faults += [
+        RowFault(None, row.line, column, "the column is missing", "Add it; it is required.")
+        for column in REQUIRED
+        if column not in columns
+    ]
+    if faults:
+        return faults
+    return Header({column: columns.index(column) for column in columns}, len(columns))
+
+
+def read_row(row: Row, header: Header, *, ordinal: int) -> Entry:
+    """Return what a row says, with a fault for each cell that cannot be read."""
+    whole = _fault_of_whole(row, header)
+    if whole is not None:
+        fault = RowFault(ordinal, row.line, "", *whole)
+        return Entry(ordinal, row.line, False, "", "", "", "", "", (), (), {}, (fault,))
+    cells = {
+        column: row.cells[place] if place < len(row.cells) else ""
+        for column, place in header.places.items()
+    }
+    problems: dict[str, str] = {}
+    for column in REQUIRED:
+        if not cells[column].strip():
+            problems[column] = "it is empty"
+    uses = cells["usesSP"].strip().lower()
+    if uses not in {"true", "false"}:
+        problems.setdefault("usesSP", "it is neither true nor false")
+    groups: dict[str, tuple[int, ...]] = {}
+    for column in ("groupsIn", "groupsMan"):
+        found = read_groups(cells.get(column, ""))
+        if isinstance(found, str):
+            problems.setdefault(column, found)
+        groups[column] = found if not isinstance(found, str) else ()
+    sip = {column: cells.get(column, "") for column in SIP}
+    # A space that is part of a password is somebody's secret, and stays.
+    sip |= {column: _line(sip[column]) for column in SIP if column != "sippassword"}
+    for column, value in sip.items():
+        if len(value) > _SIP_MAX:
+            problems[column] = f"it has {len(value)} characters, and may have {_SIP_MAX}"
+        elif not is_plain(value):
+            problems[column] = "it holds what a configuration takes for more than text"
+    faults = [
+        RowFault(ordinal, row.line, column, problems[column], WHAT_TO_WRITE[column])
+        for column in COLUMNS
+        if column in problems
+    ]
+    return Entry(
+        row=ordinal,
+        line=row.line,
+        uses_softphone=uses == "true",
+        name=_line(cells["name"]),
+        surname=_line(cells["surname"]),
+        email=cells["email"].strip(),
+        password=cells["password"],
+        role=cells["role"].strip(),
+        groups=groups["groupsIn"],
+        manage_groups=groups["groupsMan"],
+        sip=sip,
+        faults=tuple(faults),
+    )
+
+
+def read_groups(text: str) -> tuple[int, ...] | str:
+    """Return the numbers of teams in `2`, `2,4,7` or `[2,4,7]`, each once; or what is wrong."""
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1].strip()
+    if not text:
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(_TEAM.fullmatch(part) and 0 < int(part) <= _GROUP_MAX for part in parts):
+        return "it is no list of team numbers"
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def same_email(email: str) -> str:
+    """Return what two spellings of one e-mail address have in common."""
+    return email.strip().casefold()
+
+
+def repeated_emails(entries: Sequence[Entry]) -> list[RowFault]:
+    """Return a fault for each row whose e-mail address stands in an earlier one."""
+    first: dict[str, Entry] = {}
+    faults = []
+    for entry in entries:
+        email = same_email(entry.email)
+        before = first.setdefault(email, entry)
+        if email and before is not entry:
+            faults.append(
+                RowFault(
+                    entry.row,
+                    entry.line,
+                    "email",
+                    f"the same address stands in user #{before.row}, line {before.line}",
+                    "Take one of the two rows out, or give it another address.",
+                )
+            )
+    return faults
+
+
+def _fault_of_whole(row: Row, header: Header) -> tuple[str, str] | None:
+    """Return problem and remedy of a row that is cut wrong."""
+    if row.problem:
+        return row.problem, row.remedy
+    count = len(row.cells)
+    needed = 1 + max(header.places[column] for column in REQUIRED)
+    extra = any(cell.strip() for cell in row.cells[header.width :])
+    if count < needed or extra:
+        return (
+            f"it has {count} cell{'s' if count != 1 else ''}, the header has {header.width}",
+            "Look for a semicolon too many or too few; quote a cell that holds one.",
+        )
+    return None
+
+
+def _line(cell: str) -> str:
+    """Return a cell as one line: a quoted cell may be broken over several."""
+    return _LINE_BREAK.sub(" ", cell.strip())
+
+
+def _other_separator(row: Row, names: Sequence[str], spelled: dict[str, str]) -> RowFault | None:
+    """Return a fault when the first row is a header that is cut at something else."""
+    for sign, called in _SEPARATORS.items():
+        parts = [part.strip().strip('"').lower() for name in names for part in name.split(sign)]
+        if sum(part in spelled for part in parts) * 2 > len(parts):
+            return RowFault(
+                None,
+                row.line,
+                "",
+                f"the columns are separated by {called}",
+                "Save it with semicolons (;) between the columns.",
+            )
+    return None
+
+
+def _broken_header(row: Row) -> RowFault:
+    return RowFault(None, row.line, "", f"the header row: {row.problem}", row.remedy)
+
+
+def _no_header(row: Row) -> RowFault:
+    """Return that the first row is no header row; it may be a user, so no cell is shown."""
+    return RowFault(
+        None,
+        row.line,
+        "",
+        "the first row is not the header row",
+        f"Begin the file with {';'.join(COLUMNS)}",
+    )
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= _SHOWN_NAME_MAX else f"{name[:_SHOWN_NAME_MAX]}…"

@@ -1,0 +1,287 @@
+"""`qlogship users import`: the vendor's file of users, each row made once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qlogship.config import load
+from qlogship.errors import DashboardUnreachable, ExitCode, FileNotUsable, QlogshipError
+from qlogship.terminal import output
+from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.terminal.progress import Meter
+from qlogship.users.csv_file.configuration import ACCOUNT_MARK
+from qlogship.users.csv_file.text import SIZE_MAX
+from qlogship.users.files import read_secret, read_template
+from qlogship.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qlogship.users.csv_file.columns import RowFault
+    from qlogship.users.csv_file.reading import UserFile
+    from qlogship.users.making import Maker, Result
+
+_AGAIN = "Run the same command again: who is there already is skipped."
+
+
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="CSV", help="The file; - is stdin.", show_default=False),
+    ],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check the file, show who would be added, and add nobody.",
+            show_default=False,
+        ),
+    ] = False,
+    config_template: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What the configuration of each is made from, with @siplogin@ and so on.",
+            show_default=False,
+        ),
+    ] = None,
+) -> ExitCode:
+    """Add the users of a CSV file to the dashboard, each once.
+
+    The file is that of the vendor's script: semicolons, and a header row with usesSP,
+    name, surname, email, password, role, groupsIn and, if wanted, groupsMan, siplogin,
+    sippassword, sipdisplayname, sipauthname, ext. UTF-8, or what Excel makes of it.
+
+    All of it is checked before anything is sent, and all that is wrong is said at
+    once. Who has an address that is there already is skipped; an answer that was lost
+    is looked up. So an import that was stopped is run again and goes on.
+
+    Ends with 0 when all of them are there, with 1 when the file has faults or the
+    dashboard refused some, with 13 when it could not be reached in the end.
+    """
+    settings = load(config, environ=os.environ).settings
+    template = read_template(config_template)
+    from qlogship.service import build
+    from qlogship.users.csv_file.reading import read_users
+    from qlogship.users.making import Maker
+
+    found = read_users(read_secret(file, SIZE_MAX + 1), template=template)
+    if found.faults:
+        _print_faults(file, found, as_json=as_json)
+        return ExitCode.FAILED
+    if found.encoding != "utf-8":
+        output.print_note(f"{file} is not UTF-8; it was read as {found.encoding}.")
+    if config_template is None and any(ACCOUNT_MARK in one.user.config for one in found.users):
+        output.print_note(
+            "The vendor does not say how a SIP account is written in a configuration: the lines"
+            f" {ACCOUNT_MARK}… are a guess. Try one user first, or use --config-template FILE."
+        )
+    with build.dashboard(settings) as dashboard:
+        maker = Maker(dashboard)
+        if dry_run:
+            return _rehearse(found, maker, as_json=as_json)
+        return _import(found, maker, as_json=as_json)
+
+
+def _import(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
+    """Make the users, showing each result as it comes."""
+    results: dict[int, Result] = {}
+    error: QlogshipError | None = None
+    # Where results are on the terminal, they are the progress.
+    quiet = as_json or sys.stdout.isatty()
+    try:
+        with Meter("adding users", quiet=quiet, unit="users") as meter:
+            for result in maker.import_all(found.users):
+                results[result.user.row] = result
+                if not as_json:
+                    _tell(result)
+                meter.show(len(results), len(found.users))
+    except KeyboardInterrupt:
+        output.end_line()
+        output.print_note(f"{_how_far(results, found)} {_AGAIN}")
+        if as_json:
+            _print_document(results.values(), found, None)
+        raise
+    except QlogshipError as stopped:
+        error = stopped
+        if isinstance(stopped, DashboardUnreachable):
+            stopped.hint = _AGAIN
+    failed = sum(_fate(result) == "failed" for result in results.values())
+    if as_json:
+        _print_document(results.values(), found, error)
+    else:
+        output.print_note(_how_far(results, found))
+        if error is not None:
+            raise error
+    if error is not None:
+        return error.exit_code
+    return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def _rehearse(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
+    """Say who would be added and who is there, and add nobody."""
+    maker.everybody()
+    there = {one.row: maker.find(one.user.email) for one in found.users}
+    rows: list[dict[str, Any]] = [
+        {
+            "row": one.row,
+            "line": one.line,
+            "email": one.user.email,
+            "result": "present" if known else "new",
+            "id": known.id if known else None,
+        }
+        for one, known in zip(found.users, there.values(), strict=True)
+    ]
+    new = sum(row["result"] == "new" for row in rows)
+    if as_json:
+        output.print_json(
+            {
+                "ok": True,
+                "dry_run": True,
+                "encoding": found.encoding,
+                "new": new,
+                "present": len(rows) - new,
+                "rows": rows,
+            }
+        )
+        return ExitCode.DONE
+    for row in rows:
+        if row["result"] == "new":
+            text = f"Would add user #{row['row']} from csv, {row['email']}"
+        else:
+            text = _already(row["row"], row["email"], row["id"])
+        output.print_text(output.printable(text))
+    output.print_note(
+        f"{count(new, 'user')} would be added, {len(rows) - new:,} already there; nothing was sent."
+    )
+    return ExitCode.DONE
+
+
+# --- words ---
+
+
+def _tell(result: Result) -> None:
+    """Print a result at once: a killed import has said all that it did."""
+    output.print_text(_words(result))
+    output.flush()
+    if result.made.error is not None and result.made.error.answer:
+        output.print_note(f"  it said: {' '.join(result.made.error.answer.split())[:200]}")
+
+
+def _fate(result: Result) -> str:
+    return str(result.made.fate)
+
+
+def _words(result: Result) -> str:
+    """Return what became of a row, in the words of the vendor's script where it has any."""
+    row, made = result.user.row, result.made
+    if made.error is not None:
+        text = f"Error adding user #{row} from csv, got error {made.error.status} from"
+        return f"{text} Team Dashboard."
+    if made.fate == "present":
+        return output.printable(_already(row, result.user.user.email, made.id))
+    return f"Successfully added user #{row} from csv with ID {_id(made.id)}"
+
+
+def _already(row: int, email: str, number: int | None) -> str:
+    return f"Skipped user #{row} from csv, {email} is already there with ID {_id(number)}"
+
+
+def _id(number: int | None) -> str:
+    return "unknown" if number is None else str(number)
+
+
+def _how_far(results: dict[int, Result], found: UserFile) -> str:
+    tally = dict.fromkeys(("added", "present", "failed"), 0)
+    for result in results.values():
+        tally[_fate(result)] += 1
+    left = len(found.users) - len(results)
+    text = (
+        f"{count(tally['added'], 'user')} added, {tally['present']:,} already there,"
+        f" {tally['failed']:,} failed"
+    )
+    return f"{text}, {left:,} not tried." if left else f"{text}."
+
+
+# --- JSON ---
+
+
+def _print_document(results: Any, found: UserFile, error: QlogshipError | None) -> None:  # noqa: ANN401
+    rows = [
+        {
+            "row": one.user.row,
+            "line": one.user.line,
+            "email": one.user.user.email,
+            "result": _fate(one),
+            "id": one.made.id,
+            "status": one.made.error.status if one.made.error is not None else None,
+            "message": _words(one),
+            "answer": one.made.error.answer if one.made.error is not None else None,
+            "looked_up": one.made.looked_up,
+        }
+        for one in results
+    ]
+    tally = {fate: sum(row["result"] == fate for row in rows) for fate in ("added", "present")}
+    failed = len(rows) - sum(tally.values())
+    left = len(found.users) - len(rows)
+    document: dict[str, Any] = {
+        "ok": error is None and not failed and not left,
+        "encoding": found.encoding,
+        **tally,
+        "failed": failed,
+        "not_tried": left,
+        "rows": rows,
+    }
+    if error is not None:
+        document |= output.error_as_json(error)
+    output.print_json(document)
+
+
+# --- faults ---
+
+
+def _print_faults(path: Path, found: UserFile, *, as_json: bool) -> None:
+    """Say all that is wrong with the file; results for programs go to stdout."""
+    faults = found.faults
+    rows = {fault.row for fault in faults if fault.row is not None}
+    where = f" in {count(len(rows), 'row')}" if rows else ""
+    error = FileNotUsable(
+        f"{path}: {count(len(faults), 'fault')}{where}; nothing was sent",
+        hint="Mend them and run the same command again.",
+    )
+    if as_json:
+        output.print_json(
+            output.error_as_json(error) | {"faults": [_fault_row(fault) for fault in faults]}
+        )
+        return
+    lines = [f"error: {error.message}"]
+    for fault in faults:
+        lines += [f"  {_place(fault)}", f"    {fault.problem}", f"    -> {fault.remedy}"]
+    lines.append(f"hint: {error.hint}")
+    sys.stderr.write("".join(f"{output.printable(line)}\n" for line in lines))
+
+
+def _fault_row(fault: RowFault) -> dict[str, object]:
+    return {
+        "row": fault.row,
+        "line": fault.line,
+        "column": fault.column or None,
+        "problem": fault.problem,
+        "remedy": fault.remedy,
+    }
+
+
+def _place(fault: RowFault) -> str:
+    parts: Sequence[str] = [
+        f"user #{fault.row}" if fault.row is not None else "",
+        f"line {fault.line}" if fault.line is not None else "",
+        f"column {fault.column}" if fault.column else "",
+    ]
+    return ", ".join(part for part in parts if part) or "the file"

@@ -1,0 +1,137 @@
+"""`qlogship users list`: who is on the dashboard."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from qlogship.config import load
+from qlogship.errors import UsageError
+from qlogship.terminal import output
+from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.users.shown import as_csv, as_row, print_users
+from qlogship.wording import count
+
+_PAGE_SIZE = 20
+
+
+class SortBy(StrEnum):
+    """What the dashboard can sort by."""
+
+    ID = "id"
+    NAME = "name"
+    SURNAME = "surname"
+    EMAIL = "email"
+    GROUPS = "groups"
+    ROLES = "roles"
+    STATES = "states"
+    SFVERSION = "sfversion"
+
+
+def list_(  # noqa: PLR0917 -- typer calls it by name
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    csv: Annotated[
+        bool,
+        typer.Option("--csv", help="Print CSV with semicolons.", show_default=False),
+    ] = False,
+    sort: Annotated[SortBy, typer.Option(help="What the dashboard sorts them by.")] = SortBy.ID,
+    descending: Annotated[
+        bool,
+        typer.Option(
+            "--descending/--ascending", help="From the last to the first; else from the first."
+        ),
+    ] = False,
+    page: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Only this page; the first is 1. Else all users.", show_default=False
+        ),
+    ] = None,
+    page_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Users on a page; else 20.", show_default=False),
+    ] = None,
+    email: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Only addresses with this text in them.", show_default=False
+        ),
+    ] = None,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROLE",
+            help="Only EMPLOYEE, MANAGER, RESTRICTED_ADMIN or ADMIN.",
+            show_default=False,
+        ),
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATE",
+            help="Only active, active.unconfirm or block.",
+            show_default=False,
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only of the team of this name.", show_default=False),
+    ] = None,
+) -> None:
+    """List the dashboard's users: a table, JSON or CSV.
+
+    The dashboard sorts and cuts into pages; --email, --role, --state and --group are
+    looked for here, among the users that came, without regard to capitals.
+
+    In CSV a cell that a spreadsheet would take for a formula has a ' before it.
+    """
+    if as_json and csv:
+        raise UsageError("--json and --csv exclude each other", hint="Choose one of them.")
+    if page_size is not None and page is None:
+        page = 1
+    settings = load(config, environ=os.environ).settings
+    from qlogship.service import build
+    from qlogship.users.making import Maker
+
+    with build.dashboard(settings) as dashboard:
+        if page is None:
+            found = Maker(dashboard).everybody(sort=str(sort), descending=descending)
+            total: int | None = len(found)
+        else:
+            answer = dashboard.users_page(
+                sort=str(sort),
+                descending=descending,
+                page_size=page_size or _PAGE_SIZE,
+                page_number=page,
+            )
+            found, total = list(answer.users), answer.total
+    shown = [
+        user
+        for user in found
+        if _holds(user.email, email)
+        and _is(user.role, role)
+        and _is(user.state, state)
+        and (group is None or any(_is(name, group) for name in user.groups))
+    ]
+    if as_json:
+        output.print_json([as_row(user) for user in shown])
+    elif csv:
+        output.print_text(as_csv(shown).rstrip("\n"))
+    elif not shown:
+        output.print_text("No users.")
+    else:
+        print_users(shown)
+    if not as_json and not csv and len(shown) != total:
+        output.print_note(f"{count(len(shown), 'user')} shown, of {total or 'more'}.")
+
+
+def _is(value: str, wanted: str | None) -> bool:
+    return wanted is None or value.casefold() == wanted.strip().casefold()
+
+
+def _holds(value: str, wanted: str | None) -> bool:
+    return wanted is None or wanted.strip().casefold() in value.casefold()

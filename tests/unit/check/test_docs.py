@@ -1,0 +1,48 @@
+"""docs/check.md and the code say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from qlogship.check import judging
+from qlogship.check.findings import GROUPS, IDS
+from qlogship.check.monitor import CRITICAL_LAG, WARNING_LAG
+
+TEXT: Final = (Path(__file__).parents[4] / "docs" / "check.md").read_text(encoding="utf-8")
+ROWS: Final = re.findall(r"^\| `([a-z]+\.[a-z-]+)` \| ([a-z, ]+) \|", TEXT, re.MULTILINE)
+
+
+def test_every_finding_is_explained() -> None:
+    """Each id has one row, and there is no row for what does not exist."""
+    documented = [id_ for id_, _ in ROWS]
+    assert set(documented) == IDS
+    assert len(documented) == len(set(documented))
+
+
+def test_levels_are_those_of_the_code() -> None:
+    """A row names the levels that the judges give to its finding."""
+    sources = "".join(path.read_text() for path in Path(judging.__file__).parent.glob("*.py"))
+    given: dict[str, set[str]] = {}
+    for level, id_ in re.findall(r'\b(ok|unknown|warning|problem)\(\s*"([a-z.-]+)"', sources):
+        given.setdefault(id_, set()).add(level)
+    # Said with a level that is picked before.
+    given["rotation.no-reload"] = {"warning", "problem"}
+    assert {id_: set(levels.split(", ")) for id_, levels in ROWS} == given
+
+
+def test_exit_codes_are_those_of_the_code() -> None:
+    """The table has every code that a problem may end with, in the order in which they count."""
+    codes = [
+        int(code)
+        for code in re.findall(r"^\| (\d+) \| (?:a problem|the dash|any)", TEXT, re.MULTILINE)
+    ]
+    assert set(codes) == {int(group.exit_code) for group in GROUPS.values()}
+    assert codes == [10, 12, 13, 14, 1]
+
+
+def test_thresholds_are_those_of_the_code() -> None:
+    """The defaults of the options are told as they are."""
+    assert f"`--warning` ({WARNING_LAG:g} s)" in TEXT
+    assert f"`--critical` ({CRITICAL_LAG:g} s)" in TEXT

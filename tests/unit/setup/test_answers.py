@@ -1,0 +1,141 @@
+"""What people may answer to setup, and which settings that makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qlogship.config import Dashboard, Settings, Source, State
+from qlogship.setup.answers import (
+    Answers,
+    UnfitAnswer,
+    address,
+    changes,
+    checked,
+    differences,
+    missing,
+    password,
+)
+from qlogship.setup.places import places
+
+CLOUD = "https://company.softphone.pro"
+LOG = Path("/var/log/asterisk/queue_log")
+HERE = places(None, None)
+ANSWERS = Answers(CLOUD, "admin@company.ru", LOG, "all")
+
+
+def settings(**dashboard: str) -> Settings:
+    """Return settings that say what was answered, and what else is named."""
+    said = {"url": CLOUD, "email": "admin@company.ru", "password_file": "/etc/qlogship/password"}
+    return Settings(dashboard=Dashboard.model_validate(said | dashboard))
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("company", CLOUD),
+        (" Company ", CLOUD),
+        ("company.softphone.pro", CLOUD),
+        ("company.softphone.pro/", CLOUD),
+        (f"{CLOUD}/", CLOUD),
+        ("https://dashboard.example.com:8443", "https://dashboard.example.com:8443"),
+        ("dashboard.example.com:8443", "https://dashboard.example.com:8443"),
+        ("http://10.0.0.5", "http://10.0.0.5"),
+        ("localhost:8080", "https://localhost:8080"),
+    ],
+)
+def test_a_tenant_or_an_address(typed: str, meant: str) -> None:
+    """One word is a tenant of the cloud, anything else a host, over TLS unless it says http."""
+    assert address(typed) == meant
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "https://", "a b", "https://x/path", "ftp://x", "https://u:p@x"]
+)
+def test_an_address_obeys_the_rules_of_the_settings(typed: str) -> None:
+    """What the settings would refuse is refused when it is typed, with their remedy."""
+    with pytest.raises(UnfitAnswer) as caught:
+        address(typed)
+    assert caught.value.remedy
+    assert "u:p" not in caught.value.problem
+
+
+@pytest.mark.parametrize("typed", ["admin", "a@b c", ""])
+def test_an_email_obeys_the_rules_of_the_settings(typed: str) -> None:
+    """An e-mail without an @, or with a blank, is none."""
+    with pytest.raises(UnfitAnswer):
+        checked("dashboard", "email", typed)
+
+
+def test_a_relative_queue_log_is_refused() -> None:
+    """A path depends on no directory."""
+    with pytest.raises(UnfitAnswer):
+        checked("source", "path", "queue_log")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("pass word\n", "pass word"), ("p\r\n", "p"), (" p", " p")]
+)
+def test_one_newline_at_its_end_is_no_part_of_a_password(text: str, meant: str) -> None:
+    """Blanks are, and stay."""
+    assert password(text) == meant
+
+
+@pytest.mark.parametrize("text", ["", "\n", "  ", "SECRET\nmore", "SECRET\0", "SECRET\udcff"])
+def test_what_can_be_no_password_is_not_repeated(text: str) -> None:
+    """The problem is named, never what was typed."""
+    with pytest.raises(UnfitAnswer) as caught:
+        password(text)
+    assert "SECRET" not in caught.value.problem + caught.value.remedy
+
+
+def test_all_that_is_missing_is_named_at_once() -> None:
+    """Each with the option that says it."""
+    assert [option.split()[0] for option in missing(())] == ["--url", "--email", "--password-file"]
+    assert missing({"url", "email", "password"}) == []
+
+
+def test_first_settings_say_everything() -> None:
+    """Also what is the default, so that a reader of the file sees the answers."""
+    assert changes(ANSWERS, HERE, None) == {
+        ("dashboard", "url"): CLOUD,
+        ("dashboard", "email"): "admin@company.ru",
+        ("dashboard", "password_file"): "/etc/qlogship/password",
+        ("source", "path"): str(LOG),
+        ("source", "history"): "all",
+    }
+
+
+def test_the_same_answers_change_nothing() -> None:
+    """Neither what is written in the file nor what is the default is written again."""
+    assert changes(ANSWERS, HERE, settings()) == {}
+
+
+def test_only_what_differs_is_changed() -> None:
+    """The differences name what is there now and what will be."""
+    present = settings(url="https://other.softphone.pro")
+    wanted = changes(ANSWERS, HERE, present)
+    assert wanted == {("dashboard", "url"): CLOUD}
+    assert differences(wanted, present) == [
+        ("dashboard.url", '"https://other.softphone.pro"', f'"{CLOUD}"')
+    ]
+
+
+def test_a_token_gives_way_to_a_password() -> None:
+    """The settings take one kind of credentials, so the other is taken out."""
+    present = Settings(dashboard=Dashboard.model_validate({"url": CLOUD, "token_file": "/t"}))
+    wanted = changes(ANSWERS, HERE, present)
+    assert wanted["dashboard", "token_file"] is None
+    assert ("dashboard.token_file", '"/t"', "not set") in differences(wanted, present)
+
+
+def test_an_instance_gets_a_state_of_its_own() -> None:
+    """Unless its settings name another one already."""
+    north = places(None, "north")
+    assert changes(ANSWERS, north, None)["state", "directory"] == "/var/lib/qlogship/north"
+    assert changes(ANSWERS, north, settings())["state", "directory"] == "/var/lib/qlogship/north"
+    elsewhere = Settings(
+        dashboard=settings().dashboard, source=Source(), state=State(directory=Path("/srv/state"))
+    )
+    assert ("state", "directory") not in changes(ANSWERS, north, elsewhere)
