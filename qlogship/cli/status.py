@@ -1,27 +1,21 @@
-"""`qlogship status`: where shipping stands, read from the same tables the service writes."""
+"""`qlogship status`: where shipping stands, shown to people and to programs."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from qlogship.config import load
-from qlogship.source.follower import QueueLog
-from qlogship.state.lock import complaint, holder
-from qlogship.state.reader import Reader
+from qlogship.service.status import report
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.output import size
 from qlogship.terminal.times import stamp
 from qlogship.wording import count
-
-if TYPE_CHECKING:
-    from qlogship.config import Settings
 
 _WATCH_EVERY = 2.0
 
@@ -51,66 +45,6 @@ def status(
         _show(found, as_json=as_json)
         output.flush()
         time.sleep(_WATCH_EVERY)
-
-
-def report(settings: Settings) -> dict[str, Any]:
-    """Return the status as `--json` prints it; times are epoch seconds."""
-    with Reader(settings.state.directory) as reader:
-        pid = holder(settings.state.directory)
-        now = reader.figures()
-        complains = complaint(settings.state.directory)
-        troubles = [*([complains] if complains else []), *reader.troubles()]
-        lag, source_trouble = _look_at_source(settings, reader)
-    return {
-        "service": {"running": pid is not None, "pid": pid},
-        "source": {
-            "path": str(settings.source.path),
-            "lag_bytes": lag,
-            "trouble": source_trouble,
-        },
-        "archive": {
-            "lines": now.archive_lines,
-            "calls": now.archive_calls,
-            "bytes": now.archive_bytes,
-            "odd_lines": now.odd_lines,
-            "torn_lines": now.torn_lines,
-        },
-        "held": {"calls": now.held_calls, "lines": now.held_lines},
-        "waiting": {"lines": now.waiting_lines, "since": now.waiting_since},
-        "uploads": {
-            "accepted": now.accepted,
-            "unknown": now.unknown,
-            "quarantined": now.quarantined,
-            "pending": now.pending,
-            "possible_duplicates": now.possible_duplicates,
-        },
-        "calls": {"shipped": now.shipped_calls, "reported": now.reported_calls},
-        "lines": {"shipped": now.shipped_lines},
-        "last_accepted_at": now.last_accepted_at,
-        "generation": now.generation,
-        "resync": {"state": now.resync},
-        "troubles": [asdict(trouble) for trouble in troubles],
-    }
-
-
-def _look_at_source(settings: Settings, reader: Reader) -> tuple[int | None, str | None]:
-    """Return the bytes that are not archived yet, and what is wrong with the file."""
-    cursor, archive = reader.cursor, reader.archive
-    source = QueueLog(
-        settings.source.path,
-        archives=settings.source.archives,
-        wanted_history=settings.source.history,
-        history=cursor.applied_history() if cursor else None,
-        streams=cursor.streams() if cursor else (),
-        seen=cursor.sightings() if cursor else {},
-        last_text_of=archive.last_text_of if archive else None,
-    )
-    try:
-        lag = source.survey()
-    finally:
-        source.close()
-    trouble = source.trouble
-    return (lag if trouble is None else None), (trouble.message if trouble else None)
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from qlogship import __version__
 from qlogship.errors import StateError
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from qlogship.clocks import Clocks
     from qlogship.config import Settings
-    from qlogship.service.shipper import Shipper
     from qlogship.state.figures import Figures
     from qlogship.state.store import Store
+    from qlogship.troubles.notices import Notices
 
 EVERY: Final = 15.0
 """Seconds between two files, at least; no more than a poll longer when nothing happens."""
@@ -110,6 +110,18 @@ def values(
     }
 
 
+class Watched(Protocol):
+    """What is asked of whoever does the work: what is wrong, and the bytes not archived yet."""
+
+    @property
+    def notices(self) -> Notices:
+        """Where trouble is told of."""
+
+    @property
+    def lag(self) -> int | None:
+        """The bytes that are not archived yet; None when the queue_log cannot be read."""
+
+
 class Metrics:
     """Keep the file current, if the settings name one."""
 
@@ -125,11 +137,11 @@ class Metrics:
     def _path(self) -> Path | None:
         return self._settings.metrics.textfile
 
-    def follow(self, shipper: Shipper, store: Store) -> None:
+    def follow(self, shipper: Watched, store: Store) -> None:
         """Write how things stand after a step, when that is due."""
         if self._path is None:
             shipper.notices.end(_KIND)  # of settings that named one
-        if not self._is_due(shipper.troubles):
+        if not self._is_due(shipper.notices.kinds):
             return
         try:
             self.look(shipper, store)
@@ -142,12 +154,12 @@ class Metrics:
             shipper.notices.begin(_KIND, message, error.hint)
         else:
             shipper.notices.end(_KIND)
-        self._note(shipper.troubles)
+        self._note(shipper.notices.kinds)
 
-    def look(self, shipper: Shipper, store: Store) -> None:
+    def look(self, shipper: Watched, store: Store) -> None:
         """See how things stand, for the file to come. Raises `StateError`."""
         if self._path is not None:
-            self._reading = _reading(store, shipper.lag, shipper.troubles)
+            self._reading = _reading(store, shipper.lag, shipper.notices.kinds)
 
     def repeat(self, failing: Store | None = None) -> None:
         """Write what is known, when that is due, while nothing can be done.

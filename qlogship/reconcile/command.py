@@ -17,6 +17,7 @@ from qlogship.errors import ExitCode, UsageError
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile as judge
 from qlogship.reconcile.report import Level
+from qlogship.reconcile.standing import standing
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
@@ -73,9 +74,9 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
 
         check_target(html)
     with Reader(settings.state.directory) as reader:
-        standing = reader.standing(days, progress=_progress())
+        found = standing(reader, days, progress=_progress())
     now = time.time()
-    report = judge(standing, days, now=now, first=first, last=last)
+    report = judge(found, days, now=now, first=first, last=last)
     if html is not None:
         from qlogship.reconcile.page import Frame, render
         from qlogship.reconcile.writing import write

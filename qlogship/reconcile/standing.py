@@ -1,7 +1,7 @@
 """What `reconcile` wants to know: the archive counted against the ledger, in one snapshot.
 
 The archive is read chunk by chunk and the ledger row by row, so that memory does
-not grow with either; what is counted, and how, is in `core.census`.
+not grow with either; what is counted, and how, is in `census`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
 from qlogship.archive.runs import decode_runs, overlap, records_in, without
-from qlogship.reconcile.census import Census, Place, Shipment
+from qlogship.reconcile.census import Census, Counted, Place, Shipment
 from qlogship.reconcile.judging import held_calls
 from qlogship.reconcile.report import OUTAGE_SECONDS, Outage, Repeated, Standing
 from qlogship.shipping.ledger import Ledger
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from qlogship.archive.runs import Run
     from qlogship.reconcile.days import Days
+    from qlogship.state.reader import Reader
 
 _PLACES: Final = {
     "accepted": Place.SHIPPED,
@@ -33,17 +34,14 @@ _PLACES: Final = {
 
 
 def standing(
-    connection: sqlite3.Connection,
-    days: Days,
-    *,
-    progress: Callable[[int, int], None] | None = None,
+    reader: Reader, days: Days, *, progress: Callable[[int, int], None] | None = None
 ) -> Standing:
-    """Count the whole archive; `progress` is told how many of how many records are done."""
-    connection.execute("BEGIN")
-    try:
-        return _standing(connection, days, progress)
-    finally:
-        connection.execute("COMMIT")
+    """Count the archive against the ledger; a state directory that holds nothing is empty.
+
+    `progress` is told how many of how many records are done. Raises `StateError`.
+    """
+    with reader.moment() as database:
+        return Standing(Counted()) if database is None else _standing(database, days, progress)
 
 
 def _standing(

@@ -112,7 +112,16 @@ class Shipper:
         self._bodies: dict[int, bytes] = {}
         self._sent: Upload | None = None
         self._sent_at = clocks.monotonic()
-        self._resyncing = Resyncing(store, settings.delivery, self._notices, clocks, log)
+        self._resyncing = Resyncing(
+            settings.delivery,
+            rows=store.resyncs,
+            ledger=store.ledger,
+            archive=store.archive,
+            transaction=store.transaction,
+            notices=self._notices,
+            clocks=clocks,
+            log=log,
+        )
         self._recover()
         self._waiting = store.ledger.waiting(unknown_too=self._resend)
         self._due = self._remembered_delay()

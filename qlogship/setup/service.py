@@ -83,8 +83,8 @@ def attend(
 
 def _looker(where: Places) -> Callable[[], dict[str, Any]]:
     """Return a function that tells what `qlogship status` tells."""
-    from qlogship.cli.status import report
     from qlogship.config import load
+    from qlogship.service.status import report
 
     settings = load(where.config, environ={}, secrets=False).settings
     return lambda: report(settings)

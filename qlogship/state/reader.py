@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.archive.archive import Archive
-from qlogship.reconcile.census import Counted
-from qlogship.reconcile.report import Standing
-from qlogship.reconcile.standing import standing
 from qlogship.shipping.contents import Contents
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.resync.plan import plan, progress
@@ -19,11 +16,11 @@ from qlogship.state.figures import NOTHING, Figures, figures
 from qlogship.troubles.rows import Troubles
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Self
 
-    from qlogship.reconcile.days import Days
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.resync.plan import Progress
     from qlogship.shipping.resync.rules import Plan
@@ -101,30 +98,30 @@ class Reader:
             return progress(self._db, number) if self._db is not None else None
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot | None]:
-        """Read several things as of one moment; None while there is nothing."""
+    def moment(self) -> Iterator[sqlite3.Connection | None]:
+        """Hold the database as it is at one moment; None while there is nothing."""
         if self._db is None:
             yield None
             return
         with reported(self._directory):
             self._db.execute("BEGIN")
             try:
-                archive = Archive(self._db)
-                try:
-                    yield Snapshot(Ledger(self._db), archive, Contents(self._db, archive))
-                finally:
-                    archive.close()
+                yield self._db
             finally:
                 self._db.rollback()
 
-    def standing(
-        self, days: Days, *, progress: Callable[[int, int], None] | None = None
-    ) -> Standing:
-        """Return the archive counted against the ledger, for `reconcile`."""
-        with reported(self._directory):
-            if self._db is None:
-                return Standing(Counted())
-            return standing(self._db, days, progress=progress)
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot | None]:
+        """Read several things as of one moment; None while there is nothing."""
+        with self.moment() as database:
+            if database is None:
+                yield None
+                return
+            archive = Archive(database)
+            try:
+                yield Snapshot(Ledger(database), archive, Contents(database, archive))
+            finally:
+                archive.close()
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""

@@ -13,6 +13,7 @@ from qlogship.reconcile.census import Place
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile
 from qlogship.reconcile.report import Level, Report
+from qlogship.reconcile.standing import standing
 from qlogship.state.reader import Reader
 from tests.support import books as example
 from tests.support.books import ZONE, Books, enter, epoch, whole
@@ -31,7 +32,7 @@ def report_of(state: Path) -> Report:
     """Reconcile a state directory."""
     days = Days(ZONE)
     with Reader(state) as reader:
-        return reconcile(reader.standing(days), days, now=NOW)
+        return reconcile(standing(reader, days), days, now=NOW)
 
 
 def settings_for(directory: Path) -> Path:
@@ -301,7 +302,7 @@ def test_many_uploads_in_order(tmp_path: Path) -> None:
         books.upload((last, last))
         books.stand()
     with Reader(tmp_path / "state") as reader:
-        counted = reader.standing(Days(ZONE)).counted
+        counted = standing(reader, Days(ZONE)).counted
 
     assert counted.uploads == []
     assert counted.repeats.each == [301]

@@ -30,14 +30,17 @@ from qlogship.shipping.resync.rules import (
 from qlogship.wording import count, named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from qlogship.archive.archive import Archive
     from qlogship.archive.runs import Run
     from qlogship.clocks import Clocks
     from qlogship.config.model import Delivery
     from qlogship.dashboard.outcome import Outcome
     from qlogship.shipping.delivery import OnUnknown
-    from qlogship.shipping.ledger import Upload
-    from qlogship.shipping.resync.rows import Resync
-    from qlogship.state.store import Store
+    from qlogship.shipping.ledger import Ledger, Upload
+    from qlogship.shipping.resync.rows import Resync, Resyncs
     from qlogship.troubles.notices import Notices
 
 _CHUNKS_AT_ONCE: Final = 8
@@ -48,19 +51,26 @@ class Resyncing:
 
     def __init__(
         self,
-        store: Store,
         settings: Delivery,
+        *,
+        rows: Resyncs,
+        ledger: Ledger,
+        archive: Archive,
+        transaction: Callable[[], AbstractContextManager[None]],
         notices: Notices,
         clocks: Clocks,
         log: Any,  # noqa: ANN401
     ) -> None:
-        self._store = store
+        self._rows = rows
+        self._ledger = ledger
+        self._archive = archive
+        self._transaction = transaction
         self._settings = settings
         self._notices = notices
         self._clocks = clocks
         self._log = log
-        self._resync: Resync | None = store.resyncs.open()
-        self._any_unknown = store.ledger.is_any_unknown()
+        self._resync: Resync | None = rows.open()
+        self._any_unknown = ledger.is_any_unknown()
         self._checked = 1
         self._lost: list[Run] = []
         self._proved = False
@@ -86,10 +96,10 @@ class Resyncing:
         upload, its end is waited for.
         """
         if self._resync is None:
-            self._resync = self._store.resyncs.open()
+            self._resync = self._rows.open()
             if self._resync is None and self._wants_one():
-                with self._store.transaction():
-                    self._resync = self._store.resyncs.ask(
+                with self._transaction():
+                    self._resync = self._rows.ask(
                         reason="unknown", accepted_loss=(), at=self._clocks.wall()
                     )
             if self._resync is not None:
@@ -114,10 +124,10 @@ class Resyncing:
         if upload.generation != resync.generation or resync.restarts >= RESTARTS_MAX:
             return
         self._log.warning("resync_begins_again", upload=upload.id, detail=upload.detail)
-        self._store.resyncs.restart(f"the answer to upload {upload.id} was lost")
+        self._rows.restart(f"the answer to upload {upload.id} was lost")
         self._due = self._clocks.monotonic() + delay
         self._forget_the_proof()
-        self._resync = self._store.resyncs.open()
+        self._resync = self._rows.open()
 
     # --- clearing ---
 
@@ -133,8 +143,8 @@ class Resyncing:
 
     def begin_clear(self) -> None:
         """Write that a clear is about to be sent."""
-        self._store.resyncs.begin_clear()
-        self._resync = self._store.resyncs.open()
+        self._rows.begin_clear()
+        self._resync = self._rows.open()
         self._log.info("clear_begins")
 
     def cleared(self, outcome: Outcome) -> bool:
@@ -155,7 +165,7 @@ class Resyncing:
                 retry_after=outcome.retry_after,
                 slow=slow,
             )
-            self._store.resyncs.clear_failed(outcome.detail)
+            self._rows.clear_failed(outcome.detail)
             self._due = self._clocks.monotonic() + delay
             self.failures += 1
             self._notices.begin(
@@ -165,18 +175,18 @@ class Resyncing:
                 " dashboard.url and the credentials if this lasts.",
                 grave=True,
             )
-            self._resync = self._store.resyncs.open()
+            self._resync = self._rows.open()
             return False
         self._notices.end_all("dashboard_")
-        archive = self._store.archive
+        archive = self._archive
         order = without(archive.order(), self._lost)
-        generation = self._store.ledger.begin_generation(ahead=order, frontier=archive.next_seq)
+        generation = self._ledger.begin_generation(ahead=order, frontier=archive.next_seq)
         lines = sum(last - first + 1 for first, last in order)
-        self._store.resyncs.cleared(
+        self._rows.cleared(
             generation=generation, lines=lines, size=archive.size(), at=self._clocks.wall()
         )
         self._any_unknown = False
-        self._resync = self._store.resyncs.open()
+        self._resync = self._rows.open()
         self._log.info("dashboard_cleared", generation=generation, lines=lines)
         return True
 
@@ -185,10 +195,10 @@ class Resyncing:
         resync = self._resync
         if not shipped or resync is None or resync.phase is not Phase.SHIPPING:
             return
-        with self._store.transaction():
-            doubt = self._store.ledger.in_doubt()
+        with self._transaction():
+            doubt = self._ledger.in_doubt()
             detail = "an upload is unknown or quarantined" if doubt else None
-            self._store.resyncs.end(Phase.DONE, at=self._clocks.wall(), detail=detail)
+            self._rows.end(Phase.DONE, at=self._clocks.wall(), detail=detail)
         self._resync = None
         self._log.info("resync_done", generation=resync.generation, in_doubt=doubt)
 
@@ -196,11 +206,11 @@ class Resyncing:
 
     def _check_some(self, resync: Resync) -> None:
         """Read some chunks of the archive; at its end, decide whether to clear the dashboard."""
-        with self._store.transaction():
+        with self._transaction():
             if resync.phase is Phase.ASKED:
-                self._store.resyncs.to(Phase.CHECKING)
+                self._rows.to(Phase.CHECKING)
             for _ in range(_CHUNKS_AT_ONCE):
-                found = self._store.archive.check(self._checked)
+                found = self._archive.check(self._checked)
                 if found is None:
                     self._decide(resync)
                     break
@@ -209,11 +219,11 @@ class Resyncing:
                     self._lost.append((self._checked, behind - 1))
                 self._checked = behind
             self._notices.write()
-        self._resync = self._store.resyncs.open()
+        self._resync = self._rows.open()
 
     def _decide(self, resync: Resync) -> None:
-        end = self._store.archive.next_seq
-        uploads = list(self._store.ledger.on_the_dashboard())
+        end = self._archive.next_seq
+        uploads = list(self._ledger.on_the_dashboard())
         most = max((last for _, runs in uploads for _, last in runs), default=0)
         lost = [*self._lost, (end, most)] if most >= end else self._lost
         missing, lines = not_restorable(uploads, lost)
@@ -222,7 +232,7 @@ class Resyncing:
             verb = "is" if lines == 1 else "are"
             gone = f"{count(lines, 'record')} of {named(missing)}"
             detail = f"{gone} {verb} not in the archive any more"
-            self._store.resyncs.end(Phase.REFUSED, at=self._clocks.wall(), detail=detail)
+            self._rows.end(Phase.REFUSED, at=self._clocks.wall(), detail=detail)
             self._log.error("resync_refused", detail=detail)
             self._notices.begin(
                 "resync_refused",
@@ -235,9 +245,9 @@ class Resyncing:
         if missing:
             self._log.warning("resync_loses", uploads=missing, lines=lines)
             if accepted:
-                self._store.resyncs.give_up(lost)
+                self._rows.give_up(lost)
         self._notices.end("resync_refused")
-        self._store.resyncs.to(Phase.CLEARING)
+        self._rows.to(Phase.CLEARING)
         self._proved = True
 
     def _forget_the_proof(self) -> None:
@@ -248,7 +258,7 @@ class Resyncing:
         if self._settings.on_unknown != "resync" or not self._any_unknown:
             return False
         now = self._clocks.wall()
-        last = self._store.resyncs.last(reason="unknown")
+        last = self._rows.last(reason="unknown")
         local = datetime.fromtimestamp(now).astimezone()
         return may_begin(
             now,

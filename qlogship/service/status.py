@@ -1,0 +1,73 @@
+"""Where the service stands, read from the tables it writes and from the queue_log itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from qlogship.source.follower import QueueLog
+from qlogship.state.lock import complaint, holder
+from qlogship.state.reader import Reader
+
+if TYPE_CHECKING:
+    from qlogship.config import Settings
+
+
+def report(settings: Settings) -> dict[str, Any]:
+    """Return the status as `--json` prints it; times are epoch seconds."""
+    with Reader(settings.state.directory) as reader:
+        pid = holder(settings.state.directory)
+        now = reader.figures()
+        complains = complaint(settings.state.directory)
+        troubles = [*([complains] if complains else []), *reader.troubles()]
+        lag, source_trouble = _look_at_source(settings, reader)
+    return {
+        "service": {"running": pid is not None, "pid": pid},
+        "source": {
+            "path": str(settings.source.path),
+            "lag_bytes": lag,
+            "trouble": source_trouble,
+        },
+        "archive": {
+            "lines": now.archive_lines,
+            "calls": now.archive_calls,
+            "bytes": now.archive_bytes,
+            "odd_lines": now.odd_lines,
+            "torn_lines": now.torn_lines,
+        },
+        "held": {"calls": now.held_calls, "lines": now.held_lines},
+        "waiting": {"lines": now.waiting_lines, "since": now.waiting_since},
+        "uploads": {
+            "accepted": now.accepted,
+            "unknown": now.unknown,
+            "quarantined": now.quarantined,
+            "pending": now.pending,
+            "possible_duplicates": now.possible_duplicates,
+        },
+        "calls": {"shipped": now.shipped_calls, "reported": now.reported_calls},
+        "lines": {"shipped": now.shipped_lines},
+        "last_accepted_at": now.last_accepted_at,
+        "generation": now.generation,
+        "resync": {"state": now.resync},
+        "troubles": [asdict(trouble) for trouble in troubles],
+    }
+
+
+def _look_at_source(settings: Settings, reader: Reader) -> tuple[int | None, str | None]:
+    """Return the bytes that are not archived yet, and what is wrong with the file."""
+    cursor, archive = reader.cursor, reader.archive
+    source = QueueLog(
+        settings.source.path,
+        archives=settings.source.archives,
+        wanted_history=settings.source.history,
+        history=cursor.applied_history() if cursor else None,
+        streams=cursor.streams() if cursor else (),
+        seen=cursor.sightings() if cursor else {},
+        last_text_of=archive.last_text_of if archive else None,
+    )
+    try:
+        lag = source.survey()
+    finally:
+        source.close()
+    trouble = source.trouble
+    return (lag if trouble is None else None), (trouble.message if trouble else None)
