@@ -172,7 +172,7 @@ def _choose(
 
 
 def _is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Say whether the stream is the one systemd connected to the journal.
+    """Return whether the stream is the one systemd connected to the journal.
 
     $JOURNAL_STREAM is inherited by children that write elsewhere, so device and
     inode are compared (systemd.exec(5)).

@@ -99,7 +99,7 @@ def draw(*, seconds: float, width: int, height: int) -> str:
 
 
 def is_telling(scene: Scene) -> bool:
-    """Tell whether a reader would see something of everything."""
+    """Return whether a reader would see something of everything."""
     newest = scene.centre.tail[-7:]
     events = {line.split(b"|")[4] for line in newest if line != ROTATION}
     return (

@@ -251,7 +251,7 @@ def range_of(times: Sequence[int]) -> tuple[int, int] | None:
 
 
 def is_false_start(time: int, following: int) -> bool:
-    """Tell whether the time at the beginning of a text cannot be, by the one that follows."""
+    """Return whether the time at the beginning of a text cannot be, by the one that follows."""
     return not following - _YEAR <= time <= following + _DAY
 
 

@@ -132,7 +132,7 @@ def _monitor(
 
 
 def _is_closed(path: Path) -> bool:
-    """Say whether whoever asks lacks the permission to read a file or a directory."""
+    """Return whether whoever asks lacks the permission to read a file or a directory."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
     except PermissionError:

@@ -77,7 +77,7 @@ def read_text(path: Path) -> str | None:
 
 
 def exists(path: Path) -> bool:
-    """Say whether a path leads to something, as far as whoever asks may look."""
+    """Return whether a path leads to something, as far as whoever asks may look."""
     try:
         path.stat()
     except (OSError, ValueError):

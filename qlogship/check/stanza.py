@@ -92,7 +92,7 @@ class Stanza:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Say whether a pattern takes a path, by the rules of glob(7)."""
+    """Return whether a pattern takes a path, by the rules of glob(7)."""
     wanted, given = _components(pattern), _components(path)
     return len(wanted) == len(given) and all(
         fnmatchcase(name, one) and (not name.startswith(".") or one.startswith("."))
@@ -153,7 +153,7 @@ _COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 
 
 def makes_asterisk_reopen(options: Options) -> bool | None:
-    """Say whether Asterisk is told to open its files anew after the rename.
+    """Return whether Asterisk is told to open its files anew after the rename.
 
     None when there are scripts that do not say so in words known here.
     """

@@ -54,7 +54,7 @@ def place(section: str, key: str) -> str:
 
 
 def _is_text(annotation: object) -> bool:
-    """Say whether a setting is taken as it is; numbers and lists are not."""
+    """Return whether a setting is taken as it is; numbers and lists are not."""
     return annotation not in {int, float} and get_origin(annotation) is not tuple
 
 

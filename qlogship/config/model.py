@@ -362,7 +362,7 @@ def fields() -> Iterator[tuple[str, str, FieldInfo]]:
 
 
 def is_secret(section: str, key: str) -> bool:
-    """Say whether a setting is a secret itself, which has no place in a file of settings."""
+    """Return whether a setting is a secret itself, which has no place in a file of settings."""
     return section == "dashboard" and key in SECRETS
 
 
@@ -372,7 +372,7 @@ def variable(section: str, key: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether an address of the settings leads to this machine and nowhere else."""
+    """Return whether an address of the settings leads to this machine and nowhere else."""
     host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -114,7 +114,7 @@ def _content(key: str, where: str, text: str) -> str:
 
 
 def _is_empty(path: Path) -> bool:
-    """Say whether a credential is missing or blank; one that cannot be read is neither."""
+    """Return whether a credential is missing or blank; one that cannot be read is neither."""
     if not os.path.lexists(path):
         return True
     try:

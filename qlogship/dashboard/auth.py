@@ -68,7 +68,7 @@ class Token:
     renew_at: float | None
 
     def is_live(self, *, now: float) -> bool:
-        """Tell whether there is no reason yet to ask for another one."""
+        """Return whether there is no reason yet to ask for another one."""
         return self.renew_at is None or now < self.renew_at
 
 

@@ -111,7 +111,7 @@ def _open_part(part: Path) -> int:
 
 
 def _is_ours(part_fd: int, part: Path) -> bool:
-    """Lock the part; tell whether it is a file of our own that still has its name."""
+    """Lock the part; return whether it is a file of our own that still has its name."""
     found = os.fstat(part_fd)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid != os.geteuid():
         with contextlib.suppress(FileNotFoundError):

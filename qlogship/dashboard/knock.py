@@ -55,7 +55,7 @@ def knock(url: str, ca_file: Path | None = None, *, timeout: float = 10.0) -> An
 
 
 def likeness(answer: Answer, url: str) -> Likeness:
-    """Say whether the answer to a knock at `url` is that of a Team Dashboard."""
+    """Return whether the answer to a knock at `url` is that of a Team Dashboard."""
     status = answer.status
     if status in {401, 403}:
         return Likeness.ALIKE

@@ -215,7 +215,7 @@ _PAGE = re.compile(
 
 
 def is_page(text: str, *, declared: bool) -> bool:
-    """Tell whether this is a document for a browser; `declared`: its type says HTML.
+    """Return whether this is a document for a browser; `declared`: its type says HTML.
 
     Some servers call everything HTML, a bare number too, so the type alone is
     no proof.

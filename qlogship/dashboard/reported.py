@@ -125,7 +125,7 @@ def _tokens(text: str) -> list[str]:
 
 
 def _stands_by_calls(tokens: list[str], place: int) -> bool:
-    """Tell whether a number says how many calls: `12 calls`, `12 new calls`, `calls: 12`."""
+    """Return whether a number says how many calls: `12 calls`, `12 new calls`, `calls: 12`."""
     after = tokens[place + 1 : place + 3]
     if after and _CALL_WORD.fullmatch(after[0]):
         return True

@@ -183,7 +183,7 @@ class Session:
         return Reply(self._masked(answer, request.secrets), answer.body)
 
     def _died_idle(self, request: Request, exchange: _Exchange) -> bool:
-        """Tell whether a kept connection was over before it brought anything.
+        """Return whether a kept connection was over before it brought anything.
 
         What changes nothing may be asked for again; and only once, because the
         next connection is a new one.
@@ -257,12 +257,12 @@ class Session:
 
 
 def is_success(status: int | None) -> bool:
-    """Tell whether a status says that it went well."""
+    """Return whether a status says that it went well."""
     return status is not None and 200 <= status < 300
 
 
 def _refuses_token(answer: Answer) -> bool:
-    """Tell whether an answer sends away who has no live token; some point to the login page."""
+    """Return whether an answer sends away who has no live token; some point to the login page."""
     if answer.status is None or not 300 <= answer.status < 400:
         return answer.status in {401, 403}
     return _LOGIN_PAGE.match(answer.location) is not None

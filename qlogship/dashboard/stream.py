@@ -159,7 +159,7 @@ class Stream(httpcore.NetworkStream):
         return rest, count
 
     def _hear_error(self) -> bool:
-        """Keep what has come before its time; tell whether it holds an error.
+        """Keep what has come before its time; return whether it holds an error.
 
         Raises OSError when the other side has closed.
         """
@@ -177,7 +177,7 @@ class Stream(httpcore.NetworkStream):
         return bool(_EARLY_ERROR.search(self._early))
 
     def _hear_last_error(self) -> bool:
-        """Keep what had come before the connection broke; tell whether it holds an error."""
+        """Keep what had come before the connection broke; return whether it holds an error."""
         with contextlib.suppress(OSError):
             while not self._hear_error():
                 pass

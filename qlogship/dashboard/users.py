@@ -161,7 +161,7 @@ def _faults_of_teams(user: NewUser) -> Iterator[tuple[str, str]]:
 
 
 def is_id(number: object) -> bool:
-    """Tell whether this can be the id of a team or of a user."""
+    """Return whether this can be the id of a team or of a user."""
     return isinstance(number, int) and not isinstance(number, bool) and number > 0
 
 
@@ -170,7 +170,7 @@ def _is_line(text: str) -> bool:
 
 
 def _is_text(text: str) -> bool:
-    """Tell whether a text can be sent; half a letter of UTF-16 cannot."""
+    """Return whether a text can be sent; half a letter of UTF-16 cannot."""
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 

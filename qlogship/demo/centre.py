@@ -45,7 +45,7 @@ class Centre:
 
     @property
     def over(self) -> bool:
-        """Tell whether the last line has been written; never before the doors are closed."""
+        """Return whether the last line has been written; never before the doors are closed."""
         return self._play.over
 
     def step(self) -> None:

@@ -108,7 +108,7 @@ class Stage:
 
     @property
     def over(self) -> bool:
-        """Tell whether there is nothing more to come."""
+        """Return whether there is nothing more to come."""
         return self._phase is Phase.OVER
 
     def close_the_doors(self) -> None:

@@ -47,7 +47,7 @@ class Tally:
 
     @property
     def exact(self) -> bool:
-        """Tell whether exactly what was written is there."""
+        """Return whether exactly what was written is there."""
         return not (self.missing or self.doubled or self.foreign)
 
 
@@ -62,7 +62,7 @@ class Verdict:
 
     @property
     def exact(self) -> bool:
-        """Tell whether the dashboard holds exactly what was written, but for known repeats."""
+        """Return whether the dashboard holds exactly what was written, but for known repeats."""
         return self.calls.exact and self.records.exact
 
     def lines(self) -> list[str]:

@@ -178,7 +178,7 @@ def _touch(one: Match, other: Match) -> bool:
 
 
 def _is_proof(file: Sequence[bytes], runs: Sequence[Match]) -> bool:
-    """Tell whether so many lines in the same order cannot be chance."""
+    """Return whether so many lines in the same order cannot be chance."""
     lines: set[bytes] = set()
     times: set[int] = set()
     of_a_call = False

@@ -117,7 +117,7 @@ class Importer:
             raise
 
     def _is_known(self, file: OpenFile) -> bool:
-        """Tell whether all of a file is known as a stream, or the beginning of one."""
+        """Return whether all of a file is known as a stream, or the beginning of one."""
         whole = self._timeline.archived_whole()
         streams = [stream for stream in self._store.cursor.streams() if stream.id in whole]
         for stream in streams:
@@ -382,7 +382,7 @@ def _refuse_foreign(file: OpenFile, start: bytes) -> None:
 
 
 def _agrees(file: OpenFile, stream: Stream) -> bool:
-    """Tell whether a file begins with all that is archived of a stream."""
+    """Return whether a file begins with all that is archived of a stream."""
     tail = stream.tail
     return (
         file.start(len(stream.head)) == stream.head

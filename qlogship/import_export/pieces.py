@@ -102,7 +102,7 @@ class Pieces:
 
     @staticmethod
     def _fragment_before(stretches: Sequence[Stretch], index: int, low: int) -> bool:
-        """Tell whether a stretch may be a fragment, whose time is false, of the first record."""
+        """Return whether a stretch may be a fragment, whose time is false, of the first record."""
         return (
             index == 0
             and stretches[0].first == stretches[0].last

@@ -118,7 +118,7 @@ def can_read_as(user: str, path: Path) -> Barrier | None:
 
 
 def lacks(account: Account, step: Step) -> bool:
-    """Say whether owner and mode keep a user from a step. Access lists are not known here."""
+    """Return whether owner and mode keep a user from a step. Access lists are not known here."""
     if account.uid == 0:
         return False
     if account.uid == step.uid:

@@ -189,7 +189,7 @@ class CallTracker:
         return min(waits, default=None)
 
     def unsettled(self, now: float) -> bool:
-        """Tell whether a call has ended and only its silence is awaited."""
+        """Return whether a call has ended and only its silence is awaited."""
         return any(
             callid not in self._legs and self._is_unsettled(callid, now) for callid in self._last
         )
@@ -257,7 +257,7 @@ class CallTracker:
         self._last[other] = max(self._last[other], time, key=int)
 
     def _may_end_others(self, callid: bytes) -> bool:
-        """Tell whether a terminal event may speak of another call's leg.
+        """Return whether a terminal event may speak of another call's leg.
 
         Not that of a call that entered a queue and has left it: such an event
         was written twice.

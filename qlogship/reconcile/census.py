@@ -213,7 +213,7 @@ class _Known:
             self._sent_before, self._sent = self._sent, set()
 
     def send(self, callid: bytes) -> bool:
-        """Note that an accepted upload carries it; tell whether another one did."""
+        """Note that an accepted upload carries it; return whether another one did."""
         before = callid in self._sent or callid in self._sent_before
         self._sent.add(callid)
         return before
@@ -413,7 +413,7 @@ class Census:
             )
 
     def _compare(self, slot: int, load: _Load, reported: int | None) -> bool:
-        """Spread what was reported for an accepted upload; tell whether it is another number."""
+        """Spread what was reported for an accepted upload; return whether it is another number."""
         calls = load.by_day.total()
         if reported and not calls and len(load.days) == 1:
             self._tally(*load.days).reported += reported

@@ -132,13 +132,13 @@ def held_calls(lines: Iterable[bytes]) -> tuple[HeldCall, ...]:
 
 
 def _is_telling(carried: Carried) -> bool:
-    """Tell whether something must be said: one that waits for its turn is nothing special."""
+    """Return whether something must be said: one that waits for its turn is nothing special."""
     shipment = carried.shipment
     return not (shipment.place is Place.PREPARED and shipment.attempts == 0 and not carried.missing)
 
 
 def _counts_nothing(carried: Carried) -> bool:
-    """Tell whether a first attempt was answered with 0: then a 0 for a repeat tells nothing."""
+    """Return whether a first attempt was answered with 0: then a 0 for a repeat tells nothing."""
     shipment = carried.shipment
     return (
         shipment.place is Place.SHIPPED

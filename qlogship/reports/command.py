@@ -227,7 +227,7 @@ def _place(out: Path | None, *, as_json: bool) -> Path | None:
 
 
 def _is_terminal(out: Path | None) -> bool:
-    """Tell whether this is written to a terminal; /dev/stdout may be one."""
+    """Return whether this is written to a terminal; /dev/stdout may be one."""
     if out is None:
         return sys.stdout.isatty()
     if not out.is_char_device():

@@ -219,7 +219,7 @@ class Script:
 
 
 def looks_inside(script: Script, operation: str) -> bool:
-    """Tell whether the next choice for this operation needs the file to be read first."""
+    """Return whether the next choice for this operation needs the file to be read first."""
     for step in script.steps:
         if step.on in (operation, "any"):
             return isinstance(step.action, CONDITIONAL)
@@ -244,7 +244,7 @@ def take(script: Script, operation: str, file: bytes | None = None) -> tuple[Act
 
 
 def applies(action: Action) -> bool:
-    """Tell whether the work is done, whatever the client gets to hear of it."""
+    """Return whether the work is done, whatever the client gets to hear of it."""
     return isinstance(action, _APPLYING) or bool(getattr(action, "apply", False))
 
 

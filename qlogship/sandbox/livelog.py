@@ -76,7 +76,7 @@ class LiveCallCentre:
 
     @property
     def over(self) -> bool:
-        """Tell whether the last line has been written; never before `close` or `finish`."""
+        """Return whether the last line has been written; never before `close` or `finish`."""
         return self._next is None
 
     def step(self, now: float | None = None) -> int:

@@ -40,7 +40,7 @@ class Tokens:
         return b".".join((signed, _encode(self._sign(signed)))).decode("ascii")
 
     def valid(self, token: str) -> bool:
-        """Tell whether the token was issued here and lives; any text may be asked about."""
+        """Return whether the token was issued here and lives; any text may be asked about."""
         signed, _, signature = token.encode("utf-8", "replace").rpartition(b".")
         if not hmac.compare_digest(_encode(self._sign(signed)), signature):
             return False

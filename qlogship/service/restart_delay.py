@@ -72,7 +72,7 @@ def start(last: FailedRun | None, *, now: float) -> Start:
 
 
 def _by_hand(last: FailedRun, now: float) -> bool:
-    """Say whether a person starts it: systemd would have come later, or long ago."""
+    """Return whether a person starts it: systemd would have come later, or long ago."""
     if last.ended is None:
         return False
     return not RESTART_SEC <= now - last.ended <= RESTART_SEC + _LATE

@@ -426,7 +426,7 @@ class Shipper:
     # --- archive and batches ---
 
     def _advance(self, *, hurry: bool, flush: bool) -> bool:
-        """Archive what there is to read, and cut what may go; tell whether there is more."""
+        """Archive what there is to read, and cut what may go; return whether there is more."""
         with self._store.transaction():
             look = not self._may_cut_at_once()
             piece = self._source.read(_READ_BYTES) if look else None
@@ -471,7 +471,7 @@ class Shipper:
         return len(self._waiting) >= AHEAD
 
     def _may_cut_at_once(self) -> bool:
-        """Tell whether what was read last fills a batch: then it need not be read back later."""
+        """Return whether what was read last fills a batch: then it need not be read back later."""
         block = self._block
         return (
             block is not None and not self._enough_ahead and (len(block.data) >= self._window.room)
@@ -545,7 +545,7 @@ class Shipper:
         return batches
 
     def _lingered(self, *, hurry: bool) -> bool:
-        """Tell whether something may go, and has waited long enough for company."""
+        """Return whether something may go, and has waited long enough for company."""
         if not self._ready():
             self._ready_since = None
             return False

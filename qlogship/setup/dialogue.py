@@ -22,12 +22,12 @@ _MARGIN: Final = " " * len("  problem  ")
 
 
 def can_ask() -> bool:
-    """Say whether somebody is there who sees a question and can answer it."""
+    """Return whether somebody is there who sees a question and can answer it."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def shows_emphasis(environ: Mapping[str, str], *, terminal: bool) -> bool:
-    """Say whether bold type and colours are wanted and can be shown."""
+    """Return whether bold type and colours are wanted and can be shown."""
     return terminal and not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb"
 
 

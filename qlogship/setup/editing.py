@@ -29,7 +29,7 @@ class Uneditable(QlogshipError):
 
 
 def is_blank(text: str) -> bool:
-    """Say whether a file sets nothing, such as the one that the package installs.
+    """Return whether a file sets nothing, such as the one that the package installs.
 
     Raises tomllib.TOMLDecodeError.
     """
@@ -38,7 +38,7 @@ def is_blank(text: str) -> bool:
 
 
 def says(text: str, section: str, key: str) -> bool:
-    """Say whether a file sets a key. Raises tomllib.TOMLDecodeError."""
+    """Return whether a file sets a key. Raises tomllib.TOMLDecodeError."""
     content = _document(text).get(section)
     return isinstance(content, dict) and key in content
 

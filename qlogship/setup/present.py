@@ -69,7 +69,7 @@ def look(places: Places) -> Present:
 
 
 def has_begun(directory: Path) -> bool:
-    """Say whether the service has started before with this state directory."""
+    """Return whether the service has started before with this state directory."""
     with suppress(QlogshipError), Reader(directory) as reader:
         return reader.cursor is not None and reader.cursor.applied_history() is not None
     return False

@@ -116,7 +116,7 @@ def prove_authority(ca_file: Path) -> None:
 
 
 def is_within_reach(path: Path, owner: Owner) -> bool:
-    """Say whether the service can read a file: its user may, and its unit does not hide it."""
+    """Return whether the service can read a file: its user may, and its unit does not hide it."""
     if not owner.service:
         return True
     hidden = any(path.resolve().is_relative_to(place) for place in _HIDDEN)

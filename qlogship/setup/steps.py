@@ -104,7 +104,7 @@ class Steps:
         return self.dialogue.confirm("Go on with this address?", default=proof.likely)
 
     def _takes_authority(self, error: AddressFails) -> bool:
-        """Ask for the certificate of a private authority; say whether the next look trusts more."""
+        """Ask for the certificate of a private authority; return whether the next look trusts more."""
         if self.dialogue is None or error.refusal not in UNTRUSTED:
             return False
         name = self.dialogue.ask_if_any(
@@ -142,7 +142,7 @@ class Steps:
             self.draft.email = email
 
     def _let_in(self, url: str, email: str, password: str) -> bool:
-        """Say whether the dashboard lets this account in; as often as it takes to get an answer."""
+        """Return whether the dashboard lets this account in; as often as it takes to get an answer."""
         if self.offline:
             self._prove(Proof("login", None, "the login was not proved (--offline)"))
             return True
@@ -271,7 +271,7 @@ class Steps:
     # --- what is said ---
 
     def _head(self, name: str, text: str) -> bool:
-        """Say what comes next, if it is asked for; say whether it is."""
+        """Say what comes next, if it is asked for; return whether it is."""
         if self.dialogue is None or name in self.draft.given:
             return False
         self.dialogue.head(text)

@@ -50,7 +50,7 @@ class Unit:
 
     @staticmethod
     def is_here() -> bool:
-        """Say whether systemd runs this machine and may be commanded (sd_booted(3))."""
+        """Return whether systemd runs this machine and may be commanded (sd_booted(3))."""
         return (
             os.geteuid() == 0
             and Path("/run/systemd/system").is_dir()

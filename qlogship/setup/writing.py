@@ -87,7 +87,7 @@ def refusal(path: Path, error: OSError) -> Unwritable:
 
 
 def mend_mode(path: Path, owner: Owner) -> bool:
-    """Give a file the owner and the mode that it should have; say whether it had others."""
+    """Give a file the owner and the mode that it should have; return whether it had others."""
     with _said(path):
         status = path.stat()
         right = (owner.uid, owner.gid, owner.mode)

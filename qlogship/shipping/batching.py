@@ -178,7 +178,7 @@ class Window:
         return self._tracker.next_change(now)
 
     def unsettled(self, now: float) -> bool:
-        """Tell whether a call has ended and only its silence is awaited."""
+        """Return whether a call has ended and only its silence is awaited."""
         return self._tracker.unsettled(now)
 
     def counts(self, now: float) -> tuple[int, int]:
@@ -193,7 +193,7 @@ class Window:
         return len(set(held)), len(held)
 
     def ready(self, now: float) -> bool:
-        """Tell whether a cut at the time `now` would let anything go."""
+        """Return whether a cut at the time `now` would let anything go."""
         kept = self._tracker.held(now)
         return any(entry.owner not in kept for entry in self._held) or any(
             owner not in kept for block in self._blocks for owner in block.owners

@@ -269,7 +269,7 @@ class Ledger:
         return Holding(uploads, unknown, lines, calls, reported, first, last)
 
     def is_any_unknown(self) -> bool:
-        """Tell whether an upload of this generation is unknown."""
+        """Return whether an upload of this generation is unknown."""
         found = self._db.execute(
             "SELECT 1 FROM upload WHERE state = 'unknown' AND generation ="
             " (SELECT generation FROM shipping) LIMIT 1"
@@ -287,7 +287,7 @@ class Ledger:
         return [(size, seconds) for size, seconds in rows]
 
     def in_doubt(self) -> bool:
-        """Tell whether an upload of this generation is unknown or quarantined."""
+        """Return whether an upload of this generation is unknown or quarantined."""
         found = self._db.execute(
             "SELECT 1 FROM upload WHERE state IN ('unknown', 'rejected') AND generation ="
             " (SELECT generation FROM shipping) LIMIT 1"

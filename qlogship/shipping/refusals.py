@@ -47,7 +47,7 @@ class Refusals:
         return examine(verdict, runs=upload.runs, body=body(), suspects=count)
 
     def follow_up(self, upload: Upload, verdict: Verdict, finding: Finding) -> bool:
-        """Write down what follows, behind the attempt; tell whether others wait now."""
+        """Write down what follows, behind the attempt; return whether others wait now."""
         if verdict is Verdict.ACCEPTED:
             return self._accepted(upload)
         if verdict not in REFUSALS:
@@ -64,7 +64,7 @@ class Refusals:
         return bool(finding.parts)
 
     def fit(self, upload: Upload, body: Callable[[], bytes]) -> bool:
-        """Divide an upload that was never sent and is above the learnt limit; tell whether it was.
+        """Divide an upload that was never sent and is above the learnt limit; return whether it was.
 
         A single call is sent as it is: that it is too big is for the dashboard to say.
         """
@@ -86,7 +86,7 @@ class Refusals:
         self._ledger.save_suspects(self._suspects, self._accused)
 
     def _accepted(self, upload: Upload) -> bool:
-        """Let the suspects go once more, for not everything is refused; tell whether any waits."""
+        """Let the suspects go once more, for not everything is refused; return whether any waits."""
         if not self._suspects and upload.id not in self._accused:
             return False
         taken = self._take_back()

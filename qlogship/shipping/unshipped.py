@@ -106,7 +106,7 @@ def _shipping_since(connection: sqlite3.Connection, generation: int) -> float | 
 
 
 def _is_imported(connection: sqlite3.Connection, seq: int) -> bool:
-    """Tell whether a record came from a file that was imported."""
+    """Return whether a record came from a file that was imported."""
     row = connection.execute(
         "SELECT stream IN (SELECT stream FROM piece WHERE imported) FROM origin"
         " WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",

@@ -506,7 +506,7 @@ class QueueLog:
         return _cut(replace(self._moved(stream, file), id=_NEW), file, offset)
 
     def _given_up(self, unread: _Unread) -> bool:
-        """Tell whether nobody will finish the last record of a rotated file."""
+        """Return whether nobody will finish the last record of a rotated file."""
         file = unread.file
         if file is None:
             return False
@@ -535,7 +535,7 @@ class QueueLog:
         file.close()
 
     def _still_for_long(self, unread: _Unread) -> bool:
-        """Tell whether an unfinished file has looked the same for long enough."""
+        """Return whether an unfinished file has looked the same for long enough."""
         known = self._unfinished.get(str(unread.member.path))
         return (
             known is not None
@@ -578,7 +578,7 @@ class QueueLog:
             self._unread, self._scan_due = [], True
 
     def _examine(self, member: Member) -> _Unread | None:
-        """Say whether a rotated file holds something new, and how old it is."""
+        """Return whether a rotated file holds something new, and how old it is."""
         path = str(member.path)
         try:
             with OpenFile(member.path) as file:
@@ -612,7 +612,7 @@ class QueueLog:
             self.damaged[str(path)] = error
 
     def _may_begin(self) -> bool:
-        """Tell whether this look counts as the first: the live file is there, or nothing is."""
+        """Return whether this look counts as the first: the live file is there, or nothing is."""
         return (
             self._wanted_history == "all"
             or self.trouble is None
@@ -673,7 +673,7 @@ class QueueLog:
         return identify(start, file.key, streams, is_elsewhere=is_elsewhere, prefer=prefer)
 
     def _is_elsewhere(self, stream: Stream) -> bool:
-        """Tell whether the file that a stream was read from is still there, as it was.
+        """Return whether the file that a stream was read from is still there, as it was.
 
         Not while it is the live one: then another file like it is a copy of it.
         """

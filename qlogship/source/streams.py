@@ -133,7 +133,7 @@ def identify(
 
 
 def _is_weak(head: bytes) -> bool:
-    """Tell whether a beginning proves nothing: no records, or of no call and of one second."""
+    """Return whether a beginning proves nothing: no records, or of no call and of one second."""
     if len(head) >= HEAD_BYTES:
         return False
     lines = head[: head.rfind(b"\n") + 1].split(b"\n")
@@ -165,10 +165,10 @@ def look(stream: Stream | None, *, size: int, start: bytes) -> Look:
 
 
 def is_rotated_name(name: str, base: str) -> bool:
-    """Tell whether `name` is what rotation makes of `base` (queue_log.3.gz of queue_log)."""
+    """Return whether `name` is what rotation makes of `base` (queue_log.3.gz of queue_log)."""
     return name.startswith(base) and _ROTATED.fullmatch(name[len(base) :]) is not None
 
 
 def is_related_name(name: str, base: str) -> bool:
-    """Tell whether `name` may be a renamed `base`: queue_log.old, but not supervisor_queue_log."""
+    """Return whether `name` may be a renamed `base`: queue_log.old, but not supervisor_queue_log."""
     return name.startswith(base) and _RELATED.fullmatch(name[len(base) :]) is not None

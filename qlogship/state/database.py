@@ -127,7 +127,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if version > len(MIGRATIONS):
         _refuse_newer(path, version)
     for number, name in enumerate(MIGRATIONS[version:], start=version + 1):
-        script = files("qlogship.store").joinpath(name).read_text(encoding="utf-8")
+        script = files("qlogship.state").joinpath(name).read_text(encoding="utf-8")
         # executescript commits what is open, so the transaction is in the script.
         connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 

@@ -27,7 +27,7 @@ class Requests:
         self._db = connection
 
     def any(self) -> bool:
-        """Tell whether a command waits for the state directory."""
+        """Return whether a command waits for the state directory."""
         return self._db.execute("SELECT 1 FROM handover LIMIT 1").fetchone() is not None
 
     def forget(self) -> None:
@@ -42,7 +42,7 @@ def ask_for_handover(directory: Path, *, pid: int, at: float) -> None:
 
 
 def waits_for_handover(directory: Path) -> bool:
-    """Tell whether a command still waits; the one that took the directory does not any more.
+    """Return whether a command still waits; the one that took the directory does not any more.
 
     It only reads, so it waits for nobody, however long the command writes. Raises
     `StateError`.

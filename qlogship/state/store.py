@@ -96,7 +96,7 @@ class Store:
             return figures(self._db, count_all=False)
 
     def in_doubt(self) -> bool:
-        """Tell whether an upload is unknown or quarantined."""
+        """Return whether an upload is unknown or quarantined."""
         return self.ledger.in_doubt()
 
     def close(self) -> None:

@@ -85,7 +85,7 @@ class Meter:
         return f"{output.size(int(rate))}/s" if self._unit == "bytes" else f"{rate:,.0f} a second"
 
     def _shows_a_bar(self) -> bool:
-        """Tell whether there is a terminal to draw on; make the bar at its first use."""
+        """Return whether there is a terminal to draw on; make the bar at its first use."""
         if self._bar is not None:
             return True
         if self._quiet or not sys.stderr.isatty():

@@ -231,7 +231,7 @@ class Box:
 
 
 def _is_left(group: Path) -> bool:
-    """Remove a cgroup from its leaves up; say whether something of it is still there."""
+    """Remove a cgroup from its leaves up; return whether something of it is still there."""
     for directory, _, _ in os.walk(group, topdown=False):
         with suppress(OSError):
             Path(directory).rmdir()

@@ -292,7 +292,7 @@ class Site:
         self.box.run("systemctl", "kill", "--kill-whom=main", f"--signal={name}", tenant.unit)
 
     def is_active(self, tenant: Tenant) -> bool:
-        """Say whether the service is up, and ready."""
+        """Return whether the service is up, and ready."""
         return self.show(tenant.unit, "ActiveState") == "active"
 
     def journal(self, unit: str, lines: int = 1000) -> str:

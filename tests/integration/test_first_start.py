@@ -60,7 +60,7 @@ class Morning:
         self.touch(self.clock.wall_now)
 
     def holds(self, lines: bytes) -> bool:
-        """Tell whether these lines are held back, and none of them has left."""
+        """Return whether these lines are held back, and none of them has left."""
         left = b"".join(self.bodies)
         held = self.service.figures().held_lines
         return held == len(lines_of(lines)) and not any(line in left for line in lines_of(lines))

@@ -83,7 +83,7 @@ def test_tracker_and_parser_agree(lines: list[bytes]) -> None:
 
 
 def is_false_time(line: bytes) -> bool:
-    """Tell whether a line starts with digits only, but too few or too many for a time.
+    """Return whether a line starts with digits only, but too few or too many for a time.
 
     Such lines have a test of their own in tests/unit/core/test_calls.py.
     """

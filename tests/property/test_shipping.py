@@ -197,7 +197,7 @@ class Pbx:
         return [call for call in self.calls if call.legs]
 
     def has_calls(self) -> bool:
-        """Tell whether the live file can be told from others by what stands in it."""
+        """Return whether the live file can be told from others by what stands in it."""
         return b"|ENTERQUEUE|" in self.texts[-1]
 
     # calls
@@ -1013,7 +1013,7 @@ class Shipping(RuleBasedStateMachine):
                 assert seq in place, f"{line!r} is held though its call is over"
 
     def near_hold(self, call: Call) -> bool:
-        """Tell whether an open call is so old that it may be let go."""
+        """Return whether an open call is so old that it may be let go."""
         return self.time.now - call.legs[0][2] + self.pbx.jumped > HOLD - 2
 
     def whole(self, archived: list[bytes], place: dict[int, int]) -> None:

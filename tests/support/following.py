@@ -57,7 +57,7 @@ def memory_database() -> sqlite3.Connection:
     """Return a state database that lives in memory."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
-    script = files("qlogship.store").joinpath("schema.sql").read_text(encoding="utf-8")
+    script = files("qlogship.state").joinpath("schema.sql").read_text(encoding="utf-8")
     connection.executescript(script)
     return connection
 

@@ -15,7 +15,7 @@ from qlogship.users import command as users
 from qlogship.users.csv_file.columns import COLUMNS
 from qlogship.users.csv_file.configuration import DEFAULT, PLACEHOLDERS
 
-PAGE: Final = (Path(__file__).parents[3] / "docs" / "team-dashboard.md").read_text()
+PAGE: Final = (Path(__file__).parents[2] / "docs" / "team-dashboard.md").read_text()
 GROUPS: Final[dict[str, Any]] = {
     "users": get_command(users.app),
     "report": get_command(report.app),

@@ -226,7 +226,7 @@ def _configuration(arguments: list[bytes]) -> Path | None:
 
 
 def _is_elsewhere(proc: Path, home: Path) -> bool:
-    """Say whether a process lives in another tree of files than whoever asks."""
+    """Return whether a process lives in another tree of files than whoever asks."""
     try:
         here = (proc / "self" / "ns" / "mnt").readlink()
         there = (home / "ns" / "mnt").readlink()
@@ -239,7 +239,7 @@ def _is_elsewhere(proc: Path, home: Path) -> bool:
 
 
 def _is_contained(home: Path) -> bool:
-    """Say whether a process is in a container by its control group."""
+    """Return whether a process is in a container by its control group."""
     text = read_text(home / "cgroup") or ""
     return bool(re.search(r"docker|libpod|lxc|kubepods|containerd|machine\.slice", text))
 

@@ -159,7 +159,7 @@ def _packaged(machine: Machine, name: str) -> Path | None:
 
 
 def _is_same(program: Path, command: tuple[str, ...]) -> bool | None:
-    """Say whether the unit starts the program that was called; None when nobody can tell."""
+    """Return whether the unit starts the program that was called; None when nobody can tell."""
     if not command or not program.is_absolute() or program.name != PROGRAM:
         return None
     try:

@@ -53,7 +53,7 @@ def judge(facts: AsteriskFacts, source: SourceFacts) -> Iterator[Finding]:
 
 
 def explains_missing_file(facts: AsteriskFacts, source: SourceFacts) -> bool:
-    """Say whether what was found about Asterisk is why there is no file."""
+    """Return whether what was found about Asterisk is why there is no file."""
     causes = {
         *("asterisk.queue-log-off", "asterisk.realtime-only", "asterisk.other-file"),
         *("asterisk.holds-deleted", "asterisk.holds-rotated", "asterisk.not-open"),

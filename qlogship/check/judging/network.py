@@ -88,7 +88,7 @@ def _way(reach: Reach, url: str) -> Iterator[Finding]:
 
 
 def _leads_elsewhere(reach: Reach, url: str) -> bool:
-    """Say whether the answer redirects to another host or scheme; a path of its own is usual."""
+    """Return whether the answer redirects to another host or scheme; a path of its own is usual."""
     if reach.status is None or not 300 <= reach.status < 400 or "://" not in reach.location:
         return False
     scheme, _, rest = reach.location.partition("://")

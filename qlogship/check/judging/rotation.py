@@ -97,7 +97,7 @@ def _faults(facts: RotationFacts, stanza: Stanza, others: list[Stanza]) -> Itera
 
 
 def _su(facts: RotationFacts, stanza: Stanza) -> Finding | None:
-    """Say whether logrotate may rotate in this directory at all."""
+    """Return whether logrotate may rotate in this directory at all."""
     directory, su = facts.directory, stanza.options.su
     if directory is None:
         return None

@@ -51,7 +51,7 @@ def fault_finding(fault: Fault) -> Finding:
 
 
 def _is_writable(file: FileFacts, account: Account | None) -> bool:
-    """Say whether somebody other than root and the service may write a file or a directory."""
+    """Return whether somebody other than root and the service may write a file or a directory."""
     # Whose the owner is, is not known where the service's user is missing, which is said elsewhere.
     if account is not None and file.uid not in {0, account.uid}:
         return True
@@ -134,7 +134,7 @@ def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
 
 
 def _is_lent(one: SecretFile, account: Account | None) -> bool:
-    """Say whether a strange group may read the file; that all may, the settings refuse."""
+    """Return whether a strange group may read the file; that all may, the settings refuse."""
     mode = one.file.mode
     return (
         not one.by_unit
@@ -145,7 +145,7 @@ def _is_lent(one: SecretFile, account: Account | None) -> bool:
 
 
 def _is_own(one: SecretFile, account: Account | None) -> bool:
-    """Say whether the group that may read a secret is root's or the service's own alone.
+    """Return whether the group that may read a secret is root's or the service's own alone.
 
     Without a user nobody can tell whose the group is, and the lack of a user is told.
     """

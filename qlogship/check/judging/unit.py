@@ -69,7 +69,7 @@ def _not_installed(name: str, holder: int | None) -> Finding:
 
 
 def _installed(facts: UnitFacts, settings: Path, program: Path) -> Iterator[Finding]:
-    """Say whether what systemd has loaded is what was installed."""
+    """Return whether what systemd has loaded is what was installed."""
     name = facts.name or ""
     if facts.packaged is not None and facts.fragment is not None and _differs(facts):
         yield warning(
@@ -111,7 +111,7 @@ def _installed(facts: UnitFacts, settings: Path, program: Path) -> Iterator[Find
 
 
 def _differs(facts: UnitFacts) -> bool:
-    """Say whether the loaded file is another one than the package's; /lib may be /usr/lib."""
+    """Return whether the loaded file is another one than the package's; /lib may be /usr/lib."""
     loaded, packaged = facts.fragment, facts.packaged
     if loaded is None or packaged is None:
         return False

@@ -92,7 +92,7 @@ class Resyncing:
     def look(self, *, busy: bool) -> bool:
         """See whether a resync is wanted, and check some of the archive.
 
-        Tell whether there is more to check. While the worker is `busy` with an
+        Return whether there is more to check. While the worker is `busy` with an
         upload, its end is waited for.
         """
         if self._resync is None:
@@ -132,7 +132,7 @@ class Resyncing:
     # --- clearing ---
 
     def clear_is_due(self) -> bool:
-        """Tell whether a clear is to be sent now; never one that was not proved."""
+        """Return whether a clear is to be sent now; never one that was not proved."""
         return self.stops_uploads and self._proved and self.wait() <= 0.0
 
     def wait(self) -> float:
@@ -148,7 +148,7 @@ class Resyncing:
         self._log.info("clear_begins")
 
     def cleared(self, outcome: Outcome) -> bool:
-        """Write down what came back of a clear; tell whether the dashboard is empty now."""
+        """Write down what came back of a clear; return whether the dashboard is empty now."""
         resync = self._resync
         if resync is None or not self._proved:
             return False  # what was found of the archive was forgotten: once more
@@ -254,7 +254,7 @@ class Resyncing:
         self._checked, self._lost, self._proved = 1, [], False
 
     def _wants_one(self) -> bool:
-        """Tell whether qlogship itself wants a resync, and may begin it now."""
+        """Return whether qlogship itself wants a resync, and may begin it now."""
         if self._settings.on_unknown != "resync" or not self._any_unknown:
             return False
         now = self._clocks.wall()

@@ -120,14 +120,14 @@ def not_restorable(
 
 
 def may_clear(lost: Collection[int], accepted: Collection[int]) -> bool:
-    """Tell whether every upload that would be lost was accepted as a loss, by name."""
+    """Return whether every upload that would be lost was accepted as a loss, by name."""
     return set(lost) <= set(accepted)
 
 
 def may_begin(
     now: float, *, hour: float, last: float | None, every: float, hours: tuple[float, float] | None
 ) -> bool:
-    """Tell whether qlogship may begin a resync by itself at the time `now`.
+    """Return whether qlogship may begin a resync by itself at the time `now`.
 
     `last` is when it last did so, `every` the least seconds between two. `hour`
     is the hour of the day, from 0.0 to 24.0, and `hours` the first and the last

@@ -101,5 +101,5 @@ def _filled(line: str, values: Mapping[str, str]) -> str:
 
 
 def is_plain(value: str) -> bool:
-    """Tell whether a value can stand in a configuration: one line, and no template's mark."""
+    """Return whether a value can stand in a configuration: one line, and no template's mark."""
     return not _CONTROL.search(value) and not _MARK.search(value)

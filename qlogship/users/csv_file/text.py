@@ -72,7 +72,7 @@ def decode(data: bytes) -> Decoded | Unreadable:
 
 
 def _is_cyrillic(text: str) -> bool:
-    """Tell whether what is beyond ASCII looks like Cyrillic words.
+    """Return whether what is beyond ASCII looks like Cyrillic words.
 
     Western text read as Windows-1251 mixes scripts within words ("Mьller"), KOI8-R
     turns capitals round ("йЧБО"), and the code pages of DOS give signs that no

@@ -10,7 +10,7 @@ from qlogship.check import judging
 from qlogship.check.findings import GROUPS, IDS
 from qlogship.check.monitor import CRITICAL_LAG, WARNING_LAG
 
-TEXT: Final = (Path(__file__).parents[4] / "docs" / "check.md").read_text(encoding="utf-8")
+TEXT: Final = (Path(__file__).parents[3] / "docs" / "check.md").read_text(encoding="utf-8")
 ROWS: Final = re.findall(r"^\| `([a-z]+\.[a-z-]+)` \| ([a-z, ]+) \|", TEXT, re.MULTILINE)
 
 

@@ -29,7 +29,7 @@ class Book:
 
     def __init__(self) -> None:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
-        script = files("qlogship.store").joinpath("schema.sql").read_text(encoding="utf-8")
+        script = files("qlogship.state").joinpath("schema.sql").read_text(encoding="utf-8")
         self.db.executescript(script)
         self.archive = Archive(self.db)
         self.ledger = Ledger(self.db)

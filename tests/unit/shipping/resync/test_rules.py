@@ -19,7 +19,7 @@ NOW = 1_795_411_800.0
 
 
 def begin(hour: float, *, last: float | None = None, hours: tuple[float, float] | None) -> bool:
-    """Tell whether it may begin at this hour, when it may do so once a day."""
+    """Return whether it may begin at this hour, when it may do so once a day."""
     return may_begin(NOW, hour=hour, last=last, every=DAY, hours=hours)
 
 
