@@ -9,7 +9,8 @@ import typer
 
 from qlogship.config import load
 from qlogship.errors import UsageError
-from qlogship.queue_log.records import ENTERQUEUE, NO_CALL, parse
+from qlogship.queue_log.events import ENTERQUEUE, NO_CALL
+from qlogship.queue_log.records import parse
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption

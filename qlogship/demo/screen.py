@@ -17,12 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qlogship.demo.scene import ROTATION, Phase
-from qlogship.queue_log.records import (
-    AGENT_EVENTS,
-    CONNECT,
-    ENTERQUEUE,
-    TERMINAL_EVENTS,
-)
+from qlogship.queue_log.events import AGENT_EVENTS, CONNECT, ENTERQUEUE, TERMINAL_EVENTS
 from qlogship.terminal.output import printable, size
 from qlogship.wording import count
 

@@ -26,7 +26,8 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from qlogship.queue_log.records import NO_CALL, parse
+from qlogship.queue_log.events import NO_CALL
+from qlogship.queue_log.records import parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -34,14 +34,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from qlogship.queue_log.records import (
-    AGENT_EVENTS,
-    CONNECT,
-    ENTERQUEUE,
-    NO_CALL,
-    TERMINAL_EVENTS,
-    parse,
-)
+from qlogship.queue_log.events import AGENT_EVENTS, CONNECT, ENTERQUEUE, NO_CALL, TERMINAL_EVENTS
+from qlogship.queue_log.records import parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -1,7 +1,7 @@
 """What one line of a queue_log says.
 
-Here live the shape of a record and the meaning of its event; what a sequence
-of records says about a call lives in `calls`.
+Here lives the shape of a record; what its event means lives in `events`, what a
+sequence of records says about a call in `calls`.
 
 A record is `time|callid|queue|agent|event|data...`, written by one format
 string that never changed (Asterisk, main/logger.c, ast_queue_log). Nothing in
@@ -15,50 +15,10 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from qlogship.queue_log.events import ENTERQUEUE, NO_CALL
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ENTERQUEUE = b"ENTERQUEUE"
-CONNECT = b"CONNECT"
-
-# The events that end a leg (Asterisk, apps/app_queue.c). AGENTDUMP and
-# SYSCOMPAT are not among them: the caller goes on waiting, or an ABANDON follows.
-TERMINAL_EVENTS = frozenset(
-    {
-        b"ABANDON",
-        b"ATTENDEDTRANSFER",
-        b"BLINDTRANSFER",
-        b"COMPLETEAGENT",
-        b"COMPLETECALLER",
-        b"EXITEMPTY",
-        b"EXITWITHKEY",
-        b"EXITWITHTIMEOUT",
-        b"TRANSFER",
-        b"WITHDRAW",
-    }
-)
-
-# What happens to an agent; such a record may carry the callid of the agent's
-# own channel, which is no call of the queue.
-AGENT_EVENTS = frozenset(
-    {
-        b"ADDMEMBER",
-        b"AGENTCALLBACKLOGIN",
-        b"AGENTCALLBACKLOGOFF",
-        b"AGENTLOGIN",
-        b"AGENTLOGOFF",
-        b"PAUSE",
-        b"PAUSEALL",
-        b"PENALTY",
-        b"REMOVEMEMBER",
-        b"RINGINUSE",
-        b"UNPAUSE",
-        b"UNPAUSEALL",
-    }
-)
-
-# What stands in the callid column when there is no call.
-NO_CALL = frozenset({b"", b"CLI", b"MANAGER", b"NONE", b"REALTIME"})
 
 _TIME = re.compile(rb"\d{9,11}", re.ASCII)
 _TIMES = re.compile(rb"^(\d{9,11})\|", re.ASCII | re.MULTILINE)

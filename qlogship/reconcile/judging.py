@@ -21,7 +21,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from qlogship.queue_log.records import NO_CALL, parse
+from qlogship.queue_log.events import NO_CALL
+from qlogship.queue_log.records import parse
 from qlogship.reconcile.census import Carried, Place, Tally
 from qlogship.reconcile.far_end import learnt_of, merged_outages, seconds_out
 from qlogship.reconcile.report import (

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from qlogship.queue_log.records import CONNECT, ENTERQUEUE, TERMINAL_EVENTS, parse
+from qlogship.queue_log.events import CONNECT, ENTERQUEUE, TERMINAL_EVENTS
+from qlogship.queue_log.records import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

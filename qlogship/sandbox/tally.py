@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qlogship.queue_log.records import CONNECT, ENTERQUEUE, NO_CALL, entered_calls, parse
+from qlogship.queue_log.events import CONNECT, ENTERQUEUE, NO_CALL
+from qlogship.queue_log.records import entered_calls, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

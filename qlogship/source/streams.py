@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from qlogship.queue_log.records import NO_CALL, parse
+from qlogship.queue_log.events import NO_CALL
+from qlogship.queue_log.records import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

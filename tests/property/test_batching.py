@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from qlogship.archive.runs import runs_of
 from qlogship.queue_log.calls import NOBODY, CallTracker
-from qlogship.queue_log.records import NO_CALL, parse, time_of
+from qlogship.queue_log.events import NO_CALL
+from qlogship.queue_log.records import parse, time_of
 from qlogship.shipping.batching import Batch, Entry, Window, divide
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import text_of

@@ -9,7 +9,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from qlogship.queue_log.calls import NOBODY, CallTracker
-from qlogship.queue_log.records import NO_CALL, parse
+from qlogship.queue_log.events import NO_CALL
+from qlogship.queue_log.records import parse
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import record, text_of, tree_lines
 from tests.support.clocks import advance_clock

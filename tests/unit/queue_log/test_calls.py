@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from qlogship.queue_log.calls import NOBODY, CallTracker
-from qlogship.queue_log.records import AGENT_EVENTS, NO_CALL, TERMINAL_EVENTS, parse
+from qlogship.queue_log.events import AGENT_EVENTS, NO_CALL, TERMINAL_EVENTS
+from qlogship.queue_log.records import parse
 from tests.fixtures.queue_log import TREES, record, sample_lines, scenario, text_of, tree_lines
 from tests.support.clocks import advance_clock
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import (
-    NO_CALL,
     Entrance,
     Record,
     entered_calls,

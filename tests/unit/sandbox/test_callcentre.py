@@ -11,16 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.queue_log.records import (
-    AGENT_EVENTS,
-    CONNECT,
-    ENTERQUEUE,
-    NO_CALL,
-    TERMINAL_EVENTS,
-    Record,
-    entered_calls,
-    parse,
-)
+from qlogship.queue_log.events import AGENT_EVENTS, CONNECT, ENTERQUEUE, NO_CALL, TERMINAL_EVENTS
+from qlogship.queue_log.records import Record, entered_calls, parse
 from qlogship.sandbox import backlog
 from qlogship.sandbox.backlog import write_backlog
 from qlogship.sandbox.callcentre import CallCentre

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qlogship.dashboard.outcome import Verdict
-from qlogship.queue_log.records import NO_CALL, entered_calls, parse
+from qlogship.queue_log.events import NO_CALL
+from qlogship.queue_log.records import entered_calls, parse
 from qlogship.shipping.batching import parts_of
 from qlogship.shipping.dividing import IN_A_ROW, LEAST_LIMIT, NOTHING, examine
 from tests.support.calls import call
