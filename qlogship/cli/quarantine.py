@@ -47,7 +47,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> ExitCode:
     settings = load(config, environ=os.environ, secrets=False).settings
     with Reader(settings.state.directory) as reader, reader.snapshot() as state:
         found = state.ledger.quarantined() if state else []
-        present = state.ledger.position().generation if state else 1
+        present = state.ledger.generation() if state else 1
     if as_json:
         output.print_json([as_row(upload, present=present) for upload in found])
     elif not found:
@@ -134,7 +134,7 @@ def _decide(
                 else:
                     store.ledger.drop(upload)
         in_doubt = store.in_doubt()
-        present = store.ledger.position().generation
+        present = store.ledger.generation()
         changed = [one for one in map(store.ledger.find, _ids(found)) if one is not None]
     if as_json:
         output.print_json([as_row(upload, present=present) for upload in changed])
@@ -149,7 +149,7 @@ def _selected(ledger: Ledger | None, upload_ids: Sequence[int]) -> list[Upload]:
     """Return these uploads; raise UsageError for what is not quarantined, all at once."""
     found: list[Upload] = []
     problems = []
-    present = ledger.position().generation if ledger is not None else 1
+    present = ledger.generation() if ledger is not None else 1
     for number in dict.fromkeys(upload_ids):
         upload = ledger.find(number) if ledger is not None else None
         if upload is None:

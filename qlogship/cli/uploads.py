@@ -84,7 +84,7 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
         limit = _ROWS
     with Reader(directory) as reader, reader.snapshot() as state:
         found = state.ledger.uploads(limit=limit, since=epoch("--since", since)) if state else []
-        present = state.ledger.position().generation if state else 1
+        present = state.ledger.generation() if state else 1
     if as_json:
         output.print_json([as_row(upload, present=present) for upload in found])
         return
@@ -165,7 +165,7 @@ def report(state: Snapshot, upload: Upload) -> dict[str, Any]:
     records = filter(None, map(parse, lines))
     callids = dict.fromkeys(record.callid for record in records if record.event == ENTERQUEUE)
     return {
-        **as_row(upload, present=state.ledger.position().generation),
+        **as_row(upload, present=state.ledger.generation()),
         "parts": state.ledger.parts(upload),
         "files": [
             {
@@ -271,7 +271,7 @@ def _show_carriers(directory: Path, callid: str, *, as_json: bool) -> None:
         seqs = state.contents.seqs_of(wanted) if state else []
         rows = []
         if state is not None and seqs:
-            present = state.ledger.position().generation
+            present = state.ledger.generation()
             for number, count in state.contents.carriers(seqs):
                 upload = state.ledger.find(number)
                 if upload is not None:

@@ -1,8 +1,8 @@
 """What came back from the dashboard, and what it means.
 
-Here live an answer as a value and the verdict on it; the count of calls is read
-by `reported`, what to do next lives in `delivery`, how an answer is got in
-`qlogship.dashboard`.
+Here live an answer as a value and the way to a verdict on it; the verdicts are in
+`verdicts`, the count of calls is read by `reported`, what to do next lives in
+`qlogship.shipping.delivery`.
 
 What is not clearly an acceptance is not accepted: a page of HTML is somebody
 else's answer, and JSON that speaks of a failure leaves open what was stored.
@@ -14,35 +14,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
+from email.utils import parsedate_to_datetime
 
 from qlogship.dashboard.reported import read_answer
+from qlogship.dashboard.verdicts import MEANINGS, verdict_of
+from qlogship.dashboard.verdicts import Verdict as Verdict  # noqa: PLC0414
 
 # What the ledger keeps of an answer, in characters.
 ANSWER_MAX = 2_000
-
-
-class Verdict(StrEnum):
-    """What an answer means.
-
-    UNREACHABLE: nothing left. UNKNOWN: something left, and nothing that came
-    back proves what became of it. LATER: the dashboard asks for patience.
-    NOT_ACCEPTED: somebody answered, but not the dashboard's upload. TOO_BIG and
-    REFUSED concern this body; UNAUTHORIZED, REDIRECTED and NOT_THERE (no upload
-    is taken at this address) every one.
-    """
-
-    ACCEPTED = "accepted"
-    UNREACHABLE = "unreachable"
-    UNKNOWN = "unknown"
-    LATER = "later"
-    NOT_ACCEPTED = "not_accepted"
-    UNAUTHORIZED = "unauthorized"
-    TOO_BIG = "too_big"
-    REFUSED = "refused"
-    REDIRECTED = "redirected"
-    NOT_THERE = "not_there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,70 +85,48 @@ def seconds_to_wait(header: str | None, *, now: float) -> float | None:
     header = header.strip()
     if _SECONDS.fullmatch(header):
         return float(header)
-    date = _DATE.fullmatch(header)
-    if date is None or date["month"] not in _MONTHS:
+    if not _DATE.fullmatch(header):
         return None
-    year, day, hour, minute, second = (int(date[part]) for part in _DATE_PARTS)
-    month = _MONTHS.index(date["month"]) + 1
     try:
-        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        moment = parsedate_to_datetime(header)
     except ValueError:
         return None
     return max(0.0, moment.timestamp() - now)
 
 
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
-_DATE = re.compile(
-    r"\w{3}, (?P<day>\d\d) (?P<month>\w{3}) (?P<year>\d{4}) "
-    r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) GMT",
-    re.ASCII,
-)
-_DATE_PARTS = ("year", "day", "hour", "minute", "second")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DATE = re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII)
 
 
 # The verdict
 
 _Judgement = tuple[Verdict, int | None, str]
 
-_LATER = frozenset({408, 425, 429, 503})
-# These speak of the address, the method or the form of every upload, of no body.
-_NOT_THERE = frozenset({404, 405, 407, 410, 415, 421, 426})
-
 
 def _judged(answer: Answer, text: str) -> _Judgement:
     status = answer.status
     if status is None:
         return _without_answer(answer)
-    if 200 <= status < 300:
+    verdict = verdict_of(status, sent=answer.sent)
+    if verdict is None:
         return _success(answer, text)
-    if 300 <= status < 400:
+    return verdict, None, f"the dashboard answered {status}{_in_words(verdict, status, answer)}"
+
+
+def _in_words(verdict: Verdict, status: int, answer: Answer) -> str:
+    """Say what a status that is no success means, behind its number."""
+    if verdict is Verdict.REDIRECTED:
         place = _line(answer.location.partition("?")[0].partition("#")[0]) or "nowhere"
-        return Verdict.REDIRECTED, None, f"the dashboard answered {status} and points to {place}"
-    if status in {401, 403}:
-        return Verdict.UNAUTHORIZED, None, f"the dashboard answered {status}: no access"
-    if status in _LATER:
-        return Verdict.LATER, None, f"the dashboard answered {status}: not now"
-    if 400 <= status < 500:
-        return _refusal(status)
-    if 500 <= status < 600 and not answer.sent:
-        return Verdict.LATER, None, f"the dashboard answered {status}, and nothing had been sent"
-    if 500 <= status < 600:
-        return (
-            Verdict.UNKNOWN,
-            None,
-            f"the dashboard answered {status}; it may have stored some, all or nothing",
-        )
-    verdict = Verdict.UNKNOWN if answer.sent else Verdict.UNREACHABLE
-    return verdict, None, f"the dashboard answered {status}, which is no answer to this request"
-
-
-def _refusal(status: int) -> _Judgement:
-    if status == 413:
-        return Verdict.TOO_BIG, None, "the dashboard answered 413: the upload is too big"
-    if status in _NOT_THERE:
-        return Verdict.NOT_THERE, None, f"the dashboard answered {status}: no upload is taken there"
-    return Verdict.REFUSED, None, f"the dashboard answered {status}: it refuses the request"
+        return f" and points to {place}"
+    if 400 <= status < 500 or status in MEANINGS[verdict].statuses:
+        return f": {MEANINGS[verdict].says}"
+    if not 500 <= status < 600:
+        return ", which is no answer to this request"
+    return (
+        "; it may have stored some, all or nothing"
+        if answer.sent
+        else (", and nothing had been sent")
+    )
 
 
 def _without_answer(answer: Answer) -> _Judgement:

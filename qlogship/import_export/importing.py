@@ -314,7 +314,7 @@ class _Import:
 
     def _direct(self, order: Sequence[Run], ship: Ship) -> None:
         """Say what is to be shipped before what will be archived from now on."""
-        position = self._store.ledger.position()
+        position = self._store.position.get()
         ahead = list(position.ahead)
         if position.frontier < self._first_seq:
             extend(ahead, (position.frontier, self._first_seq - 1))
@@ -322,7 +322,7 @@ class _Import:
             for first, last in order:
                 if last >= self._first_seq:
                     extend(ahead, (max(first, self._first_seq), last))
-        self._store.ledger.save_position(
+        self._store.position.save(
             ahead=ahead,
             frontier=self._store.archive.next_seq,
             held=position.held,

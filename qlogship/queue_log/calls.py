@@ -6,9 +6,10 @@ The far end counts calls per uploaded file, so the lines of one call should
 leave in one upload. A call may enter several queues; each passage is a leg,
 from ENTERQUEUE to a terminal event. While a leg is open the call is held.
 After the last leg has ended the call may still go on (the same callid enters
-another queue, often in the same second), which only silence can rule out:
-hence `settle`. And a leg may never end (lines lost, callid changed, Asterisk
-killed), hence `hold`, and QUEUESTART, after which no earlier call lives.
+another queue, often in the same second), which only silence can rule out. And a
+leg may never end (lines lost, callid changed, Asterisk killed); after QUEUESTART
+no earlier call lives. How long to wait for either is decided in
+`qlogship.shipping.waiting`.
 
 What Asterisk's app_queue makes of the order of lines:
 
@@ -25,9 +26,6 @@ What Asterisk's app_queue makes of the order of lines:
 
 Records of no call (NONE, MANAGER, ...) and what happens to agents are never
 held, unless the callid has an open leg: then they travel with the call.
-
-Time is epoch seconds. Ages are absolute differences, so a clock that was set
-back never holds a call longer than one that was set forward.
 """
 
 from __future__ import annotations
@@ -65,15 +63,12 @@ rank of that connection among all."""
 
 
 class CallTracker:
-    """Follow the legs of all calls; say which calls must be held back.
+    """Follow the legs of all calls: which call each record belongs to, and which are open.
 
-    `settle` and `hold` are seconds. Everything is decided from the records and
-    from the `now` that is passed in.
+    Everything is decided from the records.
     """
 
-    def __init__(self, *, settle: float, hold: float) -> None:
-        self._settle = settle
-        self._hold = hold
+    def __init__(self) -> None:
         self._legs: dict[bytes, list[_Leg]] = {}  # open ones, oldest first
         self._last: dict[bytes, bytes] = {}  # the time of each call's last record, in digits
         self._entered: set[bytes] = set()
@@ -151,49 +146,33 @@ class CallTracker:
             own(callid)
             last[callid] = time
 
-    def held(self, now: float) -> set[bytes]:
-        """Return the callids that must not leave yet at the time `now`."""
-        held = {callid for callid in self._legs if self._age(callid, now) < self._hold}
-        # Only what was last seen within `settle` of now can be unsettled; the
-        # comparison of whole digits spares most calls the conversion.
-        earliest, latest = b"%d" % (now - self._settle), b"%d" % (now + self._settle + 1)
-        same_length = len(earliest) == len(latest)
-        for callid, last in self._last.items():
-            if same_length and len(last) == len(latest) and not earliest <= last <= latest:
+    def open_calls(self) -> Iterator[tuple[bytes, int]]:
+        """Yield each open call, and when it entered its oldest open leg, in epoch seconds."""
+        return ((callid, int(legs[0][_ENTERED])) for callid, legs in self._legs.items())
+
+    def ended_calls(self, earliest: float, latest: float) -> Iterator[tuple[bytes, int]]:
+        """Yield the calls without an open leg whose last record is of this time, and that time.
+
+        Some that are a second off may be among them.
+        """
+        # The comparison of whole digits spares most calls the conversion.
+        first, last = b"%d" % earliest, b"%d" % (latest + 1)
+        same_length = len(first) == len(last)
+        for callid, digits in self._last.items():
+            if same_length and len(digits) == len(last) and not first <= digits <= last:
                 continue
-            if callid not in self._legs and self._is_unsettled(callid, now):
-                held.add(callid)
-        # Two calls that swapped their ids leave together.
-        grown = list(held) if self._partner else []
+            if callid not in self._legs:
+                yield callid, int(digits)
+
+    def with_partners(self, callids: set[bytes]) -> set[bytes]:
+        """Add the calls that swapped their ids with one of these: they leave together."""
+        grown = list(callids) if self._partner else []
         while grown:
             other = self._partner.get(grown.pop())
-            if other is not None and other not in held and other in self._last:
-                held.add(other)
+            if other is not None and other not in callids and other in self._last:
+                callids.add(other)
                 grown.append(other)
-        return held
-
-    def next_change(self, now: float) -> float | None:
-        """Return the seconds until mere silence lets a held call leave; None without one."""
-        waits = [wait for callid in self._legs if (wait := self._hold - self._age(callid, now)) > 0]
-        waits += [
-            self._settle - abs(now - int(last))
-            for callid, last in self._last.items()
-            if callid not in self._legs and self._is_unsettled(callid, now)
-        ]
-        return min(waits, default=None)
-
-    def unsettled(self, now: float) -> bool:
-        """Return whether a call has ended and only its silence is awaited."""
-        return any(
-            callid not in self._legs and self._is_unsettled(callid, now) for callid in self._last
-        )
-
-    def _is_unsettled(self, callid: bytes, now: float) -> bool:
-        return abs(now - int(self._last[callid])) < self._settle
-
-    def _age(self, callid: bytes, now: float) -> float:
-        """Return the seconds since a call entered the oldest leg that is open."""
-        return abs(now - int(self._legs[callid][0][_ENTERED]))
+        return callids
 
     def keep_only(self, callids: Collection[bytes]) -> None:
         """Forget every call but these: the others have left."""

@@ -13,7 +13,7 @@ from qlogship.archive.runs import decode_runs, overlap, records_in, without
 from qlogship.reconcile.census import Census, Counted, Place, Shipment
 from qlogship.reconcile.judging import held_calls
 from qlogship.reconcile.report import OUTAGE_SECONDS, Outage, Repeated, Standing
-from qlogship.shipping.ledger import Ledger
+from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.resync.rows import Resyncs
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _standing(
     connection: sqlite3.Connection, days: Days, progress: Callable[[int, int], None] | None
 ) -> Standing:
     archive = Archive(connection)
-    position = Ledger(connection).position()
+    position = ShippingPosition(connection).get()
     census = Census(days)
     end = archive.next_seq - 1
     census.note(Place.HELD, position.held)

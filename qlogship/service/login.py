@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlogship.dashboard.outcome import Verdict
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.errors import CredentialsRefused, DashboardUnreachable
 from qlogship.service import build
 

@@ -29,6 +29,7 @@ from qlogship.troubles.rows import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from qlogship.config import Settings
     from qlogship.service.restart_delay import Start
@@ -200,7 +201,7 @@ class Service:
                 self._log.info("state_recovered")
             while True:
                 self._metrics.follow(shipper, store)
-                self._systemd.status(_status_line(shipper))
+                self._systemd.status(_status_line(shipper, settings.source.path))
                 wakeups.follow()
                 word = self._next_word(wait)
                 if word is Word.STOP:
@@ -350,11 +351,11 @@ def signals(service: Service) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _status_line(shipper: Shipper) -> str:
+def _status_line(shipper: Shipper, path: Path) -> str:
     """Say in one line how things stand, for `systemctl status`."""
     trouble = next(iter(shipper.troubles.values()), None)
     if trouble is not None:
         return f"trouble: {trouble}"
     if shipper.waiting:
         return f"shipping: {len(shipper.waiting)} uploads waiting"
-    return f"following {shipper.path}: everything that may go is shipped"
+    return f"following {path}: everything that may go is shipped"

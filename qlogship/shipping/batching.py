@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from qlogship.archive.runs import extend, runs_of
 from qlogship.queue_log.calls import NOBODY, CallTracker
 from qlogship.queue_log.records import entered_calls, times_from_the_end, times_in
-from qlogship.shipping.record_clock import RecordClock
+from qlogship.shipping.record_time import RecordClock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from qlogship.archive.runs import Run
+    from qlogship.shipping.waiting import WaitingCalls
 
 HELD_LIMIT = 8 * 1024 * 1024
 """Bytes of held records at most; beyond it the calls that wait longest are let go.
@@ -91,20 +92,20 @@ class _Parted(NamedTuple):
 class Window:
     """Collect records from the archive; cut them into batches of whole calls.
 
-    `max_bytes` is the size of one body, `hold` that of the tracker. Feed it
+    `max_bytes` is the size of one body, `hold` that of the calls. Feed it
     while `room` is positive. `clock` and `odd` go on from what was written down.
     """
 
     def __init__(
         self,
-        tracker: CallTracker,
+        calls: WaitingCalls,
         *,
         max_bytes: int,
         hold: float,
         clock: int | None = None,
         odd: int = 0,
     ) -> None:
-        self._tracker = tracker
+        self._calls = calls
         self._max_bytes = max_bytes
         self._clock = RecordClock(clock, hold=hold)
         self._odd_before = odd
@@ -144,7 +145,7 @@ class Window:
     @property
     def odd(self) -> int:
         """How many lines that are no record were taken in, over all restarts."""
-        return self._odd_before + self._tracker.odd
+        return self._odd_before + self._calls.odd
 
     @property
     def held_runs(self) -> list[Run]:
@@ -158,7 +159,7 @@ class Window:
 
         `silence` and `written` are for the clock; see `RecordClock.observe`.
         """
-        block = _Block(first_seq, text, self._tracker.observe(text))
+        block = _Block(first_seq, text, self._calls.observe(text))
         self._blocks.append(block)
         self._new_bytes += len(text)
         self._clock.observe(text, silence=silence, written=written)
@@ -170,20 +171,20 @@ class Window:
         for seq, line in records:
             seqs.append(seq)
             lines.append(line)
-        owners = self._tracker.observe(_text(lines))
+        owners = self._calls.observe(_text(lines))
         self._keep([Entry(*entry) for entry in zip(seqs, lines, owners, strict=True)])
 
     def next_change(self, now: float) -> float | None:
         """Return the seconds until silence alone lets something go, or None."""
-        return self._tracker.next_change(now)
+        return self._calls.next_change(now)
 
     def unsettled(self, now: float) -> bool:
         """Return whether a call has ended and only its silence is awaited."""
-        return self._tracker.unsettled(now)
+        return self._calls.unsettled(now)
 
     def counts(self, now: float) -> tuple[int, int]:
         """Return how many calls and how many records are held at the time `now`."""
-        kept = self._tracker.held(now)
+        kept = self._calls.held(now)
         if not kept:
             return 0, 0
         owners = [entry.owner for entry in self._held]
@@ -194,7 +195,7 @@ class Window:
 
     def ready(self, now: float) -> bool:
         """Return whether a cut at the time `now` would let anything go."""
-        kept = self._tracker.held(now)
+        kept = self._calls.held(now)
         return any(entry.owner not in kept for entry in self._held) or any(
             owner not in kept for block in self._blocks for owner in block.owners
         )
@@ -204,10 +205,10 @@ class Window:
 
         The records that stay begin the next window.
         """
-        kept: set[bytes] = set() if flush else self._tracker.held(now)
+        kept: set[bytes] = set() if flush else self._calls.held(now)
         parts = self._parts(kept)
         while _size(held := self._staying(parts, kept)) > HELD_LIMIT:
-            kept -= set(self._tracker.oldest_first(kept)[: max(1, len(kept) // 4)])
+            kept -= set(self._calls.oldest_first(kept)[: max(1, len(kept) // 4)])
             parts = self._parts(kept)
         batches = self._batches(parts, kept)
         self._keep(held)
@@ -217,7 +218,7 @@ class Window:
     def _keep(self, held: list[Entry]) -> None:
         """Go on with these records, and forget the calls of all others."""
         self._held, self._held_bytes = held, _size(held)
-        self._tracker.keep_only({entry.owner for entry in held})
+        self._calls.keep_only({entry.owner for entry in held})
 
     def _parts(self, kept: Collection[bytes]) -> list[_Parted]:
         """Tell, for each block, the records that stay from those that leave."""
@@ -245,7 +246,7 @@ class Window:
         if not body:
             return []
         if len(body) <= self._max_bytes:
-            return [_batch(runs, body, len(self._tracker.entered - kept))]
+            return [_batch(runs, body, len(self._calls.entered - kept))]
         return self._divided(kept)
 
     def _divided(self, kept: set[bytes]) -> list[Batch]:
@@ -258,7 +259,7 @@ class Window:
                 if owner not in kept
             ]
         parts = divide(entries, max_bytes=self._max_bytes)
-        entered = self._tracker.entered
+        entered = self._calls.entered
         return [
             _batch(
                 runs_of(entry.seq for entry in part),
@@ -304,7 +305,7 @@ def parts_of(runs: Iterable[Run], body: bytes, *, max_bytes: int) -> list[Batch]
     """
     lines = body.split(b"\n")
     lines.pop()
-    owners = CallTracker(settle=0.0, hold=0.0).observe(body)
+    owners = CallTracker().observe(body)
     seqs = (seq for first, last in runs for seq in range(first, last + 1))
     entries = [Entry(*entry) for entry in zip(seqs, lines, owners, strict=True)]
     parts = []

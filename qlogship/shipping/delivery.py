@@ -6,42 +6,18 @@ about the batch; the meaning itself lives in `outcome`, the wait in `backoff`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, assert_never
 
-from qlogship.dashboard.outcome import Verdict
+from qlogship.dashboard.verdicts import Verdict, is_slow, trouble_of
+
+if TYPE_CHECKING:
+    from qlogship.dashboard.verdicts import DashboardTrouble
 
 State = Literal["accepted", "prepared", "unknown", "rejected", "split"]
 OnUnknown = Literal["resend", "hold", "resync"]
-Trouble = Literal[
-    "dashboard_unreachable",
-    "dashboard_refuses_credentials",
-    "dashboard_not_accepting",
-    "dashboard_redirects",
-    "dashboard_busy",
-    "dashboard_refuses_everything",
-]
 Refusal = Literal["single", "divisible", "everything"]
 """Whose a refusal may be: of the one call in the body, of one call among several, of all."""
-
-# What stands in the way of all batches, not only of this one. An unknown
-# outcome is among them: the far end answers with something, or with nothing,
-# but not with an acceptance.
-_TROUBLES: dict[Verdict, Trouble] = {
-    Verdict.UNREACHABLE: "dashboard_unreachable",
-    Verdict.UNKNOWN: "dashboard_not_accepting",
-    Verdict.LATER: "dashboard_busy",
-    Verdict.NOT_ACCEPTED: "dashboard_not_accepting",
-    Verdict.UNAUTHORIZED: "dashboard_refuses_credentials",
-    Verdict.REDIRECTED: "dashboard_redirects",
-    Verdict.NOT_THERE: "dashboard_refuses_everything",
-}
-
-REFUSALS = frozenset({Verdict.TOO_BIG, Verdict.REFUSED})
-"""The verdicts that concern one body."""
-
-# What ends only when a person does something.
-_SLOW = frozenset({Verdict.UNAUTHORIZED, Verdict.REDIRECTED, Verdict.NOT_THERE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +34,7 @@ class Decision:
     again: bool
     slow: bool
     possible_duplicate: bool
-    trouble: Trouble | None
+    trouble: DashboardTrouble | None
 
 
 def decide(
@@ -81,32 +57,39 @@ def decide(
     divisible one is split, a single call is quarantined; and when everything is
     refused, the fault is not looked for in the calls.
     """
-    trouble = _TROUBLES.get(verdict)
-    if verdict is Verdict.ACCEPTED:
+    about_one_body = refusal != "everything"
+    trouble = trouble_of(verdict, about_one_body=about_one_body)
+    slow = is_slow(verdict, about_one_body=about_one_body)
+
+    def again(state: State) -> Decision:
         return Decision(
-            "accepted", again=False, slow=False, trouble=None, possible_duplicate=possible_duplicate
+            state, again=True, slow=slow, possible_duplicate=possible_duplicate, trouble=trouble
         )
-    if verdict in REFUSALS and refusal != "everything":
+
+    def over(state: State) -> Decision:
         return Decision(
-            "split" if refusal == "divisible" else "rejected",
-            again=False,
-            slow=False,
-            trouble=None,
-            possible_duplicate=possible_duplicate,
+            state, again=False, slow=False, possible_duplicate=possible_duplicate, trouble=trouble
         )
-    if verdict is Verdict.UNKNOWN:
-        resend = on_unknown == "resend"
-        return Decision(
-            "unknown",
-            again=resend,
-            slow=False,
-            trouble=trouble,
-            possible_duplicate=possible_duplicate or resend,
-        )
-    return Decision(
-        "unknown" if state == "unknown" else "prepared",
-        again=True,
-        slow=verdict in _SLOW or verdict in REFUSALS,
-        trouble="dashboard_refuses_everything" if verdict in REFUSALS else trouble,
-        possible_duplicate=possible_duplicate,
-    )
+
+    match verdict:
+        case Verdict.ACCEPTED:
+            return over("accepted")
+        case Verdict.TOO_BIG | Verdict.REFUSED if about_one_body:
+            return over("split" if refusal == "divisible" else "rejected")
+        case Verdict.UNKNOWN if on_unknown == "resend":
+            return replace(again("unknown"), possible_duplicate=True)
+        case Verdict.UNKNOWN:
+            return over("unknown")
+        case (
+            Verdict.UNREACHABLE
+            | Verdict.LATER
+            | Verdict.NOT_ACCEPTED
+            | Verdict.UNAUTHORIZED
+            | Verdict.REDIRECTED
+            | Verdict.NOT_THERE
+            | Verdict.TOO_BIG
+            | Verdict.REFUSED
+        ):
+            return again("unknown" if state == "unknown" else "prepared")
+        case _:
+            assert_never(verdict)

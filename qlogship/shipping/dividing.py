@@ -30,9 +30,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from qlogship.dashboard.outcome import Verdict
+from qlogship.dashboard.verdicts import REFUSALS, Verdict
 from qlogship.shipping.batching import parts_of
-from qlogship.shipping.delivery import REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

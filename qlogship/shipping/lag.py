@@ -7,8 +7,6 @@ record is two hours old; and one that is still open does not wait, it is held.
 
 from __future__ import annotations
 
-from math import inf
-
 from qlogship.queue_log.calls import NOBODY, CallTracker
 from qlogship.queue_log.records import time_of
 
@@ -19,10 +17,10 @@ def waiting_since(text: bytes, *, held: bytes = b"") -> int | None:
     `text` is what is to leave next, in archive order, `held` what was kept back
     before it; both are whole lines. None when nothing in it with a time may leave.
     """
-    tracker = CallTracker(settle=0.0, hold=inf)
+    tracker = CallTracker()
     tracker.observe(held)
     owners = tracker.observe(text)
-    still_open = tracker.held(0.0)
+    still_open = tracker.with_partners({callid for callid, _ in tracker.open_calls()})
     free: list[int] = []
     over: dict[bytes, int] = {}
     for line, owner in zip(text.split(b"\n"), owners, strict=False):

@@ -1,4 +1,4 @@
-"""The ledger: one row per upload, decided before a byte is sent, and where shipping stands.
+"""The ledger: one row per upload, decided before a byte is sent.
 
 States: `prepared` (decided, not answered), `accepted` (final), `unknown` (it
 may or may not have arrived), `rejected` (the far end refuses it: quarantine),
@@ -8,7 +8,6 @@ took it out of quarantine, never to be sent).
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,23 +45,6 @@ class Upload:
     detail: str | None
     answer: str | None
     parent: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where shipping stands: what is taken from the archive next, and what was held back.
-
-    First the runs `ahead`, in their order, then everything from `frontier` on.
-    Each other record is in an upload or in `held`. `clock` is the records' own
-    time there; `odd` counts the lines taken in that are no record.
-    """
-
-    generation: int
-    ahead: tuple[Run, ...]
-    frontier: int
-    held: tuple[Run, ...]
-    clock: int | None
-    odd: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,46 +87,10 @@ class Ledger:
         cursor.row_factory = sqlite3.Row
         return [_upload(row) for row in cursor.execute(query, values)]
 
-    def position(self) -> Position:
-        """Return where shipping stands."""
-        generation, ahead, frontier, held, clock, odd = self._db.execute(
-            "SELECT generation, ahead, frontier, held, clock, odd FROM shipping"
-        ).fetchone()
-        runs = tuple((first, last) for first, last in json.loads(ahead))
-        return Position(generation, runs, frontier, tuple(decode_runs(held)), clock, odd)
-
-    def save_position(
-        self,
-        *,
-        ahead: Sequence[Run],
-        frontier: int,
-        held: Sequence[Run],
-        clock: int | None,
-        odd: int,
-    ) -> None:
-        """Write how far the archive has been put into uploads, and what was held back."""
-        self._db.execute(
-            "UPDATE shipping SET ahead = ?, frontier = ?, held = ?, clock = ?, odd = ?",
-            (json.dumps(ahead), frontier, encode_runs(held), clock, odd),
-        )
-
-    def begin_generation(self, *, ahead: Sequence[Run], frontier: int) -> int:
-        """Begin to ship anew: first these runs, then all from `frontier` on; return the generation.
-
-        The uploads of the generation before are superseded from then on.
-        """
-        self._db.execute(
-            "UPDATE shipping SET generation = generation + 1, ahead = ?, frontier = ?, held = x'',"
-            " held_calls = 0, held_lines = 0, clock = NULL, odd = 0, suspects = '[]',"
-            " accused = '[]'",
-            (json.dumps(ahead), frontier),
-        )
+    def generation(self) -> int:
+        """Return the present generation: the uploads of earlier ones are superseded."""
         generation: int = self._db.execute("SELECT generation FROM shipping").fetchone()[0]
         return generation
-
-    def save_held(self, *, calls: int, lines: int) -> None:
-        """Write how much is held back, for `status` to show."""
-        self._db.execute("UPDATE shipping SET held_calls = ?, held_lines = ?", (calls, lines))
 
     def prepare(
         self, batch: Batch, *, generation: int, at: float, parent: Upload | None = None
@@ -311,21 +257,6 @@ class Ledger:
         for part in parts:
             self.prepare(part, generation=upload.generation, at=at, parent=upload)
 
-    def suspects(self) -> tuple[list[int], list[int]]:
-        """Return the uploads refused since one was accepted, and those refused before that.
-
-        The latter are to be sent once more.
-        """
-        suspects, accused = self._db.execute("SELECT suspects, accused FROM shipping").fetchone()
-        return json.loads(suspects), json.loads(accused)
-
-    def save_suspects(self, suspects: Sequence[int], accused: Sequence[int]) -> None:
-        """Write what `suspects` returns."""
-        self._db.execute(
-            "UPDATE shipping SET suspects = ?, accused = ?",
-            (json.dumps(suspects), json.dumps(accused)),
-        )
-
     def take_back(self, suspects: Iterable[int]) -> list[int]:
         """Make those of these uploads `prepared` again that are quarantined; return their ids."""
         taken = []
@@ -338,21 +269,6 @@ class Ledger:
             if cursor.rowcount:
                 taken.append(number)
         return taken
-
-    def body_limit(self, wanted: int) -> int | None:
-        """Return the size of a body that was learnt, in bytes; None when there is none to heed.
-
-        `wanted` is batch.max_bytes. Raised above what it was when the limit was
-        learnt, it is tried anew.
-        """
-        learnt, under = self._db.execute("SELECT max_bytes, learnt_at FROM shipping").fetchone()
-        if learnt is None or (under is not None and wanted > under):
-            return None
-        return min(int(learnt), wanted)
-
-    def learn_limit(self, limit: int, *, wanted: int) -> None:
-        """Remember that the far end takes no larger body, as batch.max_bytes is `wanted`."""
-        self._db.execute("UPDATE shipping SET max_bytes = ?, learnt_at = ?", (limit, wanted))
 
     def quarantined(self) -> list[Upload]:
         """Return the quarantined uploads of this generation, oldest first."""

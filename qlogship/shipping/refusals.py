@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qlogship.dashboard.outcome import Verdict
+from qlogship.dashboard.verdicts import REFUSALS, Verdict
 from qlogship.shipping.batching import parts_of
-from qlogship.shipping.delivery import REFUSALS
 from qlogship.shipping.dividing import IN_A_ROW, NOTHING, examine
 
 if TYPE_CHECKING:
@@ -19,18 +18,28 @@ if TYPE_CHECKING:
     from qlogship.clocks import Clocks
     from qlogship.shipping.dividing import Finding
     from qlogship.shipping.ledger import Ledger, Upload
+    from qlogship.shipping.position import ShippingPosition
 
 
 class Refusals:
     """Keep the suspects and the learnt limit; `wanted` is batch.max_bytes."""
 
-    def __init__(self, ledger: Ledger, clocks: Clocks, log: Any, *, wanted: int) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        ledger: Ledger,
+        position: ShippingPosition,
+        clocks: Clocks,
+        log: Any,  # noqa: ANN401
+        *,
+        wanted: int,
+    ) -> None:
         self._ledger = ledger
+        self._position = position
         self._clocks = clocks
         self._log = log
         self._wanted = wanted
-        self._learnt = ledger.body_limit(wanted)
-        self._suspects, self._accused = ledger.suspects()
+        self._learnt = position.body_limit(wanted)
+        self._suspects, self._once_more = position.suspects()
 
     @property
     def max_bytes(self) -> int:
@@ -43,7 +52,7 @@ class Refusals:
             return NOTHING
         others = [number for number in self._suspects if number != upload.id]
         # A second refusal, after others were accepted, says nothing about the far end.
-        count = 0 if upload.id in self._accused else len(others)
+        count = 0 if upload.id in self._once_more else len(others)
         return examine(verdict, runs=upload.runs, body=body(), suspects=count)
 
     def follow_up(self, upload: Upload, verdict: Verdict, finding: Finding) -> bool:
@@ -57,14 +66,14 @@ class Refusals:
             return bool(self._take_back())
         if finding.limit is not None and finding.limit < self.max_bytes:
             self._learnt = finding.limit
-            self._ledger.learn_limit(finding.limit, wanted=self._wanted)
+            self._position.learn_limit(finding.limit, wanted=self._wanted)
             self._log.warning("body_limit_learnt", max_bytes=finding.limit)
         if finding.parts:
             self._ledger.divide(upload, finding.parts, at=self._clocks.wall())
         return bool(finding.parts)
 
     def fit(self, upload: Upload, body: Callable[[], bytes]) -> bool:
-        """Divide an upload that was never sent and is above the learnt limit; return whether it was.
+        """Divide an upload that was never sent and is above the learnt limit; return if it was.
 
         A single call is sent as it is: that it is too big is for the dashboard to say.
         """
@@ -79,25 +88,25 @@ class Refusals:
 
     def _suspect(self, upload: Upload) -> None:
         """Note a refusal: the first one as a suspicion, the second one as settled."""
-        if upload.id in self._accused:
-            self._accused.remove(upload.id)
+        if upload.id in self._once_more:
+            self._once_more.remove(upload.id)
         elif upload.id not in self._suspects and len(self._suspects) < IN_A_ROW:
             self._suspects.append(upload.id)
-        self._ledger.save_suspects(self._suspects, self._accused)
+        self._position.save_suspects(self._suspects, self._once_more)
 
     def _accepted(self, upload: Upload) -> bool:
-        """Let the suspects go once more, for not everything is refused; return whether any waits."""
-        if not self._suspects and upload.id not in self._accused:
+        """Let the suspects go once more, for not everything is refused; return if any waits."""
+        if not self._suspects and upload.id not in self._once_more:
             return False
         taken = self._take_back()
         waiting = {one.id for one in self._ledger.waiting(unknown_too=True)}
-        self._accused = [
+        self._once_more = [
             number
-            for number in (*self._accused, *self._suspects)
+            for number in (*self._once_more, *self._suspects)
             if number in waiting and number != upload.id
         ]
         self._suspects = []
-        self._ledger.save_suspects(self._suspects, self._accused)
+        self._position.save_suspects(self._suspects, self._once_more)
         return bool(taken)
 
     def _take_back(self) -> list[int]:

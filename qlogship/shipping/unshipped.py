@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from qlogship.archive.archive import Archive
     from qlogship.archive.runs import Run
-    from qlogship.shipping.ledger import Position
+    from qlogship.shipping.position import Position
 
 _LOOK: Final = 4096
 """Records that are looked at to tell since when something waits."""

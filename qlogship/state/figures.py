@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.archive.archive import Archive
-from qlogship.shipping.ledger import Ledger
+from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.unshipped import waiting
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figure
         ).fetchone()
         archive = Archive(connection)
         calls += archive.uncounted_calls() if count_all else 0
-        position = Ledger(connection).position()
+        position = ShippingPosition(connection).get()
         generation = position.generation
         held_calls, held_lines = connection.execute(
             "SELECT held_calls, held_lines FROM shipping"

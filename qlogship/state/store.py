@@ -10,6 +10,7 @@ from qlogship.archive.archive import Archive
 from qlogship.archive.spans import Timeline
 from qlogship.errors import StateError
 from qlogship.shipping.ledger import Ledger
+from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.resync.rows import Resyncs
 from qlogship.source.cursor import Cursor
 from qlogship.state.database import FILE_NAME, connect, reported, transaction, user_name
@@ -56,6 +57,7 @@ class Store:
                 self.archive = Archive(self._db)
                 self.cursor = Cursor(self._db)
                 self.ledger = Ledger(self._db)
+                self.position = ShippingPosition(self._db)
                 self.requests = Requests(self._db)
                 self.resyncs = Resyncs(self._db)
                 self.troubles = Troubles(self._db)

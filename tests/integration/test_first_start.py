@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from qlogship.dashboard.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome
+from qlogship.dashboard.verdicts import Verdict
 from tests.support.arrivals import calls_in, lines_of
 from tests.support.calls import call
 from tests.support.stepped import Clock, SteppedService

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qlogship.dashboard.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.errors import SourceUnreadable
 from qlogship.import_export.importing import Importer
 from qlogship.source.files import OpenFile

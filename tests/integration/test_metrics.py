@@ -15,7 +15,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from qlogship import __version__
-from qlogship.dashboard.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.metrics.file import EVERY, Metrics
 from qlogship.metrics.text import COMMON_LABEL, METRICS
 from qlogship.service.shipper import POLL

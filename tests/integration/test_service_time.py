@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from qlogship.dashboard.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome
+from qlogship.dashboard.verdicts import Verdict
 from tests.fixtures.queue_log import TREES
 from tests.support.arrivals import calls_in, lines_of
 from tests.support.calls import call

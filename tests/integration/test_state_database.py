@@ -663,7 +663,7 @@ WRITE_BLOCKS = """
         with store.transaction():
             store.cursor.save(Stream(1, b"", b"", offset + len(data), 1, 2, "/log/q"))
             store.archive.append(data, stream=1, offset=offset)
-            store.ledger.save_held(calls=number + 1, lines=offset + len(data))
+            store.position.save_held(calls=number + 1, lines=offset + len(data))
         offset += len(data)
     store.close()
 """

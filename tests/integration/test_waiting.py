@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.dashboard.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.import_export.importing import Importer
 from qlogship.source.files import OpenFile
 from tests.support.arrivals import calls_in, lines_of
@@ -128,7 +129,7 @@ def test_what_was_held_before_a_backlog(tmp_path: Path) -> None:
         centre.write(b"".join(rest) + backlog, then=60.0)
         now = service.figures()
         assert now.pending == 2
-        held = sum(last - first + 1 for first, last in service.store.ledger.position().held)
+        held = sum(last - first + 1 for first, last in service.store.position.get().held)
         assert centre.waits()[0] == 3 + 600 - held
         assert now.held_lines == held
 
@@ -165,10 +166,10 @@ def test_a_resync_waits_since_the_clear(tmp_path: Path) -> None:
         centre.write(text, then=60.0)
         assert centre.waits() == (0, None)
         with service.store.transaction():
-            resyncs, ledger = service.store.resyncs, service.store.ledger
+            resyncs, position = service.store.resyncs, service.store.position
             resyncs.ask(reason="asked", accepted_loss=(), at=centre.clock.wall_now)
             end = service.store.archive.next_seq
-            generation = ledger.begin_generation(ahead=[(1, end - 1)], frontier=end)
+            generation = position.begin_generation(ahead=[(1, end - 1)], frontier=end)
             resyncs.cleared(
                 generation=generation, lines=end - 1, size=len(text), at=centre.clock.wall_now
             )

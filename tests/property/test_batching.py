@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qlogship.archive.runs import runs_of
-from qlogship.queue_log.calls import NOBODY, CallTracker
+from qlogship.queue_log.calls import NOBODY
 from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import parse, time_of
 from qlogship.shipping.batching import Batch, Entry, Window, divide
+from qlogship.shipping.waiting import WaitingCalls
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import text_of
 
@@ -30,7 +31,7 @@ _SIZES = st.sampled_from((60, 150, 400, 900_000))
 
 def window(*, max_bytes: int, clock: int | None = None) -> Window:
     """Return an empty window."""
-    tracker = CallTracker(settle=SETTLE, hold=HOLD)
+    tracker = WaitingCalls(settle=SETTLE, hold=HOLD)
     return Window(tracker, max_bytes=max_bytes, hold=HOLD, clock=clock)
 
 

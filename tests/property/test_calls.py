@@ -8,9 +8,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from qlogship.queue_log.calls import NOBODY, CallTracker
+from qlogship.queue_log.calls import NOBODY
 from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import parse
+from qlogship.shipping.waiting import WaitingCalls
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import record, text_of, tree_lines
 from tests.support.clocks import advance_clock
@@ -44,9 +45,9 @@ _RECORDS = st.builds(
 )
 
 
-def tracker() -> CallTracker:
+def tracker() -> WaitingCalls:
     """Return a tracker that has seen nothing."""
-    return CallTracker(settle=SETTLE, hold=HOLD)
+    return WaitingCalls(settle=SETTLE, hold=HOLD)
 
 
 def pieces(items: list[bytes], borders: set[int]) -> list[list[bytes]]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from qlogship.config import Delivery
-from qlogship.dashboard.outcome import Verdict
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.shipping.resync.rules import BEFORE_CLEARED
 from tests.property.test_shipping import HOLD, LINGER, SETTLE, STILL, FarEnd, Shipping, _lines
 
@@ -125,7 +125,7 @@ class Resyncing(Shipping):
     def present(self) -> list[Upload]:
         """Return the uploads of the present generation."""
         assert self.store is not None
-        generation = self.store.ledger.position().generation
+        generation = self.store.ledger.generation()
         return [one for one in self.store.ledger.uploads() if one.generation == generation]
 
     def compare(self) -> None:

@@ -41,7 +41,8 @@ from pydantic import SecretStr
 from qlogship.clocks import Clocks
 from qlogship.config import Settings
 from qlogship.config.model import Batch, Dashboard, Delivery, Source, State
-from qlogship.dashboard.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.errors import StateError
 from qlogship.service.build import queue_log
 from qlogship.service.shipper import Shipper

@@ -94,9 +94,7 @@ class Books:
             sha256=sha256(text).hexdigest(),
         )
         with self.store.transaction():
-            upload = ledger.prepare(
-                batch, generation=generation or ledger.position().generation, at=at
-            )
+            upload = ledger.prepare(batch, generation=generation or ledger.generation(), at=at)
             duplicate = False
             for sent_at, verdict in failed:
                 duplicate = duplicate or verdict == "unknown"
@@ -126,7 +124,7 @@ class Books:
         """Write where shipping stands; without a frontier everything has been taken."""
         end = self.store.archive.next_seq
         with self.store.transaction():
-            self.store.ledger.save_position(
+            self.store.position.save(
                 ahead=ahead,
                 frontier=end if frontier is None else frontier,
                 held=held,

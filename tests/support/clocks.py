@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlogship.shipping.record_clock import RecordClock
+from qlogship.shipping.record_time import RecordClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from qlogship.state.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qlogship.shipping.ledger import Position
+    from qlogship.shipping.position import Position
     from qlogship.state.figures import Figures
 
 
@@ -69,6 +69,6 @@ class Importing:
         """Return where shipping stands."""
         store = Store(self.state)
         try:
-            return store.ledger.position()
+            return store.position.get()
         finally:
             store.close()

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.archive.runs import without
-from qlogship.dashboard.outcome import Verdict
+from qlogship.dashboard.verdicts import NOT_CLEARED, Verdict, is_slow
 from qlogship.shipping.backoff import next_delay
 from qlogship.shipping.resync.rules import (
     BEFORE_CLEARED,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from qlogship.dashboard.outcome import Outcome
     from qlogship.shipping.delivery import OnUnknown
     from qlogship.shipping.ledger import Ledger, Upload
+    from qlogship.shipping.position import ShippingPosition
     from qlogship.shipping.resync.rows import Resync, Resyncs
     from qlogship.troubles.notices import Notices
 
@@ -55,6 +56,7 @@ class Resyncing:
         *,
         rows: Resyncs,
         ledger: Ledger,
+        position: ShippingPosition,
         archive: Archive,
         transaction: Callable[[], AbstractContextManager[None]],
         notices: Notices,
@@ -63,6 +65,7 @@ class Resyncing:
     ) -> None:
         self._rows = rows
         self._ledger = ledger
+        self._position = position
         self._archive = archive
         self._transaction = transaction
         self._settings = settings
@@ -153,26 +156,19 @@ class Resyncing:
         if resync is None or not self._proved:
             return False  # what was found of the archive was forgotten: once more
         if outcome.verdict is not Verdict.ACCEPTED:
-            slow = outcome.verdict in {
-                Verdict.UNAUTHORIZED,
-                Verdict.REDIRECTED,
-                Verdict.REFUSED,
-                Verdict.TOO_BIG,
-            }
             delay = next_delay(
                 resync.clears,
                 random=self._clocks.chance(),
                 retry_after=outcome.retry_after,
-                slow=slow,
+                slow=is_slow(outcome.verdict),
             )
             self._rows.clear_failed(outcome.detail)
             self._due = self._clocks.monotonic() + delay
             self.failures += 1
             self._notices.begin(
-                "dashboard_not_cleared",
+                NOT_CLEARED.kind,
                 f"the dashboard did not acknowledge the clear: {outcome.detail}",
-                "Nothing is uploaded until it does. qlogship tries again by itself; look at"
-                " dashboard.url and the credentials if this lasts.",
+                NOT_CLEARED.hint,
                 grave=True,
             )
             self._resync = self._rows.open()
@@ -180,7 +176,7 @@ class Resyncing:
         self._notices.end_all("dashboard_")
         archive = self._archive
         order = without(archive.order(), self._lost)
-        generation = self._ledger.begin_generation(ahead=order, frontier=archive.next_seq)
+        generation = self._position.begin_generation(ahead=order, frontier=archive.next_seq)
         lines = sum(last - first + 1 for first, last in order)
         self._rows.cleared(
             generation=generation, lines=lines, size=archive.size(), at=self._clocks.wall()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from qlogship.queue_log.calls import NOBODY, CallTracker
+from qlogship.queue_log.calls import NOBODY
 from qlogship.queue_log.events import AGENT_EVENTS, NO_CALL, TERMINAL_EVENTS
 from qlogship.queue_log.records import parse
+from qlogship.shipping.waiting import WaitingCalls
 from tests.fixtures.queue_log import TREES, record, sample_lines, scenario, text_of, tree_lines
 from tests.support.clocks import advance_clock
 
@@ -23,7 +24,7 @@ class Log:
     """A tracker, and the queue_log it has seen; `T` is its first second."""
 
     def __init__(self, *lines: bytes, settle: float = SETTLE, hold: float = HOLD) -> None:
-        self.tracker = CallTracker(settle=settle, hold=hold)
+        self.tracker = WaitingCalls(settle=settle, hold=hold)
         self.time = T
         self.owners: list[bytes] = []
         self.write(*lines)

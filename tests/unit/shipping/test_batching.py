@@ -6,8 +6,9 @@ from hashlib import sha256
 
 import pytest
 
-from qlogship.queue_log.calls import NOBODY, CallTracker
+from qlogship.queue_log.calls import NOBODY
 from qlogship.shipping.batching import HELD_LIMIT, Batch, Entry, Window, divide
+from qlogship.shipping.waiting import WaitingCalls
 from tests.fixtures.queue_log import record, sample_lines, text_of
 
 T = 1_795_411_401
@@ -17,7 +18,7 @@ HOLD = 43_200.0
 
 def window(*, max_bytes: int = 900_000, hold: float = HOLD, clock: int | None = None) -> Window:
     """Return an empty window."""
-    tracker = CallTracker(settle=SETTLE, hold=hold)
+    tracker = WaitingCalls(settle=SETTLE, hold=hold)
     return Window(tracker, max_bytes=max_bytes, hold=hold, clock=clock)
 
 
@@ -136,12 +137,12 @@ def test_an_empty_window_gives_nothing() -> None:
     assert calls.cut(T) == []
     assert calls.counts(T) == (0, 0)
     assert calls.next_change(T) is None
-    assert Window(CallTracker(settle=5, hold=60), max_bytes=100, hold=60).clock is None
+    assert Window(WaitingCalls(settle=5, hold=60), max_bytes=100, hold=60).clock is None
 
 
 def test_odd_lines_are_counted_on() -> None:
     """Lines that are no record are counted, starting from what was counted before."""
-    calls = Window(CallTracker(settle=5, hold=HOLD), max_bytes=900, hold=HOLD, odd=3)
+    calls = Window(WaitingCalls(settle=5, hold=HOLD), max_bytes=900, hold=HOLD, odd=3)
     calls.add(1, text_of([b"y", pause(1), b""]))
     assert calls.odd == 5
 

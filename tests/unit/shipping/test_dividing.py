@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.dashboard.outcome import Verdict
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import entered_calls, parse
 from qlogship.shipping.batching import parts_of

@@ -10,7 +10,8 @@ from importlib.resources import files
 import pytest
 
 from qlogship.shipping.batching import Batch
-from qlogship.shipping.ledger import Attempt, Ledger, Position, Result, Upload
+from qlogship.shipping.ledger import Attempt, Ledger, Result, Upload
+from qlogship.shipping.position import ShippingPosition
 from qlogship.source.cursor import Cursor
 from qlogship.source.streams import Stream
 from qlogship.state.figures import NOTHING, figures
@@ -248,14 +249,6 @@ def test_split_and_dropped_uploads_count_for_nothing(
     assert ledger.waiting(unknown_too=True) == ledger.quarantined() == []
 
 
-def test_suspects(ledger: Ledger) -> None:
-    """Who is suspected, and who was, is read as it was written."""
-    assert ledger.suspects() == ([], [])
-    ledger.save_suspects([3, 1], [2])
-
-    assert ledger.suspects() == ([3, 1], [2])
-
-
 def test_quarantined_uploads_are_taken_back(db: sqlite3.Connection, ledger: Ledger) -> None:
     """Only what is quarantined, in this generation, and asked for."""
     states = ["rejected", "accepted", "rejected", "split", "dropped", "rejected"]
@@ -288,41 +281,6 @@ def test_what_a_person_decides(ledger: Ledger) -> None:
     assert ledger.attempts(one)[1] == Attempt(2, 20.0, None, None, None, None)
 
 
-def test_the_limit_that_was_learnt(ledger: Ledger) -> None:
-    """It holds for the batch.max_bytes it was learnt under and below, and no longer above."""
-    assert ledger.body_limit(900_000) is None
-    ledger.learn_limit(450_000, wanted=900_000)
-
-    assert ledger.body_limit(900_000) == 450_000
-    assert ledger.body_limit(600_000) == 450_000
-    assert ledger.body_limit(100_000) == 100_000
-    assert ledger.body_limit(900_001) is None
-
-
-# Where shipping stands
-
-
-def test_position(ledger: Ledger) -> None:
-    """The position is read as it was written, runs, clock and all."""
-    assert ledger.position() == Position(
-        generation=1, ahead=(), frontier=1, held=(), clock=None, odd=0
-    )
-    held = ((3, 3), (7, 900), (1_000_000, 5_000_000_000))
-    ahead = ((9_000, 9_001), (20, 30))
-    ledger.save_position(
-        ahead=ahead, frontier=5_000_000_001, held=held, clock=1_795_411_800, odd=12
-    )
-
-    assert ledger.position() == Position(
-        generation=1,
-        ahead=ahead,
-        frontier=5_000_000_001,
-        held=held,
-        clock=1_795_411_800,
-        odd=12,
-    )
-
-
 def test_figures(db: sqlite3.Connection, ledger: Ledger) -> None:
     """The figures count each state of this generation, and what was accepted in it."""
     assert figures(db) == NOTHING
@@ -343,8 +301,9 @@ def test_figures(db: sqlite3.Connection, ledger: Ledger) -> None:
                 ),
                 at=20.0 + number,
             )
-    ledger.save_held(calls=5, lines=17)
-    ledger.save_position(ahead=(), frontier=1, held=(), clock=None, odd=6)
+    position = ShippingPosition(db)
+    position.save_held(calls=5, lines=17)
+    position.save(ahead=(), frontier=1, held=(), clock=None, odd=6)
     now = figures(db)
 
     assert (now.accepted, now.unknown, now.quarantined, now.pending) == (3, 1, 1, 2)

@@ -1,8 +1,9 @@
 """The time of a queue_log: what its records say, read with some distrust.
 
 Calls are measured by the times in the records, so a wrong time must neither
-hold nor release calls for ever. Only when a clock is believed is decided here;
-what it is used for is the business of `calls` and `batching`.
+hold nor release calls for ever. When a time is believed, `RecordClock` decides; how
+it goes on while no record comes, `RunningTime`. What it is used for is the business
+of `waiting` and `batching`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from qlogship.queue_log.records import times_from_the_end
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _SAMPLE = 32
 
@@ -69,3 +70,55 @@ class RecordClock:
 def _two_agree(times: Sequence[int], within: float) -> bool:
     ordered = sorted(times)
     return any(later - earlier <= within for earlier, later in pairwise(ordered))
+
+
+class RunningTime:
+    """The time calls are measured by, from one look at the queue_log to the next.
+
+    It is that of the records while there are more to take in, and runs on with the
+    `monotonic` clock when all are in; so a backlog is cut the same way however fast
+    it is shipped. `wall` returns epoch seconds; `last` is the records' time so far.
+    """
+
+    def __init__(
+        self, *, monotonic: Callable[[], float], wall: Callable[[], float], last: int | None
+    ) -> None:
+        self._monotonic = monotonic
+        self._wall = wall
+        self._still_since = monotonic()
+        # How far the records may be ahead; afterwards it is measured.
+        self._silence = max(0.0, wall() - (last or 0))
+        self._first_look = True
+        self.caught_up_once = False
+        """Whether all that stood in the queue_log at the start was taken in."""
+
+    def look(self, *, read_something: bool, quiet_for: float | None) -> None:
+        """Note whether a record came in; at the first look, for how long none did."""
+        now = self._monotonic()
+        if read_something:
+            self._silence += now - self._still_since
+            self._still_since = now
+        elif self._first_look:
+            self._still_since = now - (quiet_for or 0.0)
+        self._first_look = False
+
+    def caught_up(self, last: int | None) -> None:
+        """Note that all is taken in.
+
+        The first time, expect the next record now, not when the `last` one came: nobody
+        looked meanwhile. It only lets that record be believed; what is held stays held.
+        """
+        if not self.caught_up_once and last is not None:
+            quiet = self._wall() - last - (self._monotonic() - self._still_since)
+            self._silence = max(self._silence, quiet)
+        self.caught_up_once = True
+
+    def take_silence(self) -> float:
+        """Return the seconds before the records that are taken in now, once."""
+        silence, self._silence = self._silence, 0.0
+        return silence
+
+    def now(self, last: int | None, *, all_taken: bool) -> float:
+        """Return the time, in epoch seconds, when the records' time is `last`."""
+        clock = float(last or 0)
+        return clock + self._monotonic() - self._still_since if all_taken else clock

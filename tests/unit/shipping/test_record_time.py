@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qlogship.shipping.record_clock import RecordClock
+from qlogship.shipping.record_time import RecordClock
 
 HOLD = 12 * 3_600
 NOON = 1_795_411_800

@@ -1,0 +1,74 @@
+"""From the source to the archive: what is read is archived with the cursor behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from qlogship.archive.archive import Archive
+    from qlogship.clocks import Clocks
+    from qlogship.source.cursor import Cursor
+    from qlogship.source.follower import QueueLog
+    from qlogship.troubles.notices import Notices
+
+READ_BYTES: Final = 1024 * 1024
+
+SOON: Final = 1.0
+"""Seconds until the next look while a path is empty, or a renamed file may still grow."""
+
+
+class Archiver:
+    """Archive what a source has, piece by piece; the caller holds the transaction."""
+
+    def __init__(
+        self,
+        source: QueueLog,
+        archive: Archive,
+        cursor: Cursor,
+        notices: Notices,
+        clocks: Clocks,
+    ) -> None:
+        self._source = source
+        self._archive = archive
+        self._cursor = cursor
+        self._notices = notices
+        self._clocks = clocks
+        self._looked = False
+        self._failed_at: float | None = None
+
+    def step(self, *, read: bool) -> bool:
+        """Archive the next piece if it is to be `read`; return whether there was one."""
+        piece = self._source.read(READ_BYTES) if read else None
+        changes = self._source.take_changes()
+        for stream in changes.streams.values():
+            self._cursor.save(stream)
+        if piece is not None:
+            self._archive.append(piece.data, stream=piece.stream.id, offset=piece.offset)
+        if changes.seen or changes.gone:
+            self._cursor.save_sightings(changes.seen, changes.gone)
+        if changes.history is not None:
+            self._cursor.save_history(changes.history)
+        self._note_trouble()
+        self._looked = True
+        return piece is not None
+
+    def wait(self) -> float | None:
+        """Return the seconds until the source is to be looked at again; None for a poll."""
+        doubtful = self._failed_at is not None and "source" not in self._notices.kinds
+        return SOON if self._source.restless or doubtful else None
+
+    def _note_trouble(self) -> None:
+        """Note what is wrong with the source; a path that is empty for a moment is nothing."""
+        trouble = self._source.trouble
+        now = self._clocks.monotonic()
+        if trouble is None:
+            self._notices.end("source")
+            self._failed_at = None
+        else:
+            self._failed_at = now if self._failed_at is None else self._failed_at
+            if not self._looked or now - self._failed_at >= SOON:
+                self._notices.begin("source", trouble.message, trouble.hint, grave=True)
+        damaged = {f"file {path}": error for path, error in self._source.damaged.items()}
+        for kind, error in damaged.items():
+            self._notices.begin(kind, error.message, error.hint)
+        self._notices.end_all("file ", but=set(damaged))

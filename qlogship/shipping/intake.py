@@ -1,0 +1,188 @@
+"""From the archive to batches: which records are taken in next, and when a batch is cut.
+
+One intake per source. Archived records are taken into a window (`batching`), in which
+calls that must wait are held (`waiting`). A batch is cut when the window is full, or
+when what may go has lingered. Where the intake stands is written with each cut; memory
+runs ahead of it in between.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlogship.shipping.batching import Window
+from qlogship.shipping.waiting import Lingering, WaitingCalls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qlogship.archive.archive import Archive, Block
+    from qlogship.config.model import Batch as BatchSettings
+    from qlogship.shipping.batching import Batch
+    from qlogship.shipping.position import ShippingPosition
+    from qlogship.shipping.record_time import RunningTime
+
+
+class Intake:
+    """Take archived records in and cut them into batches of whole calls.
+
+    `begin_time` makes the records' running time, given their time so far. The caller
+    holds the transaction. `max_bytes` is the size of one body.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        position: ShippingPosition,
+        settings: BatchSettings,
+        *,
+        begin_time: Callable[[int | None], RunningTime],
+        max_bytes: int,
+    ) -> None:
+        self._archive = archive
+        self._position = position
+        self._settings = settings
+        self.rewind(max_bytes)
+        self._time = begin_time(self._window.clock)
+
+    def rewind(self, max_bytes: int) -> None:
+        """Go on where shipping stands by the position."""
+        at = self._position.get()
+        self._ahead = list(at.ahead)
+        self._frontier = at.frontier
+        self._window = Window(
+            WaitingCalls(settle=self._settings.settle, hold=self._settings.hold),
+            max_bytes=max_bytes,
+            hold=self._settings.hold,
+            clock=at.clock,
+            odd=at.odd,
+        )
+        self._window.restore(self._archive.records(at.held))
+        self._block: Block | None = None
+        self._held: tuple[int, int] | None = None
+        self._lingering = Lingering(self._settings.linger)
+
+    @property
+    def time(self) -> RunningTime:
+        """The time by which calls are measured."""
+        return self._time
+
+    @property
+    def all_taken(self) -> bool:
+        """Whether every archived record was taken into the window."""
+        return not self._ahead and self._frontier == self._archive.next_seq
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in the window."""
+        return self._window.empty
+
+    @property
+    def fills_a_batch(self) -> bool:
+        """Whether what was read last fills a batch: then it need not be read back later."""
+        return self._block is not None and len(self._block.data) >= self._window.room
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a call has ended and only its silence is awaited."""
+        return self._window.unsettled(self._now())
+
+    @property
+    def ready(self) -> bool:
+        """Whether something may go now."""
+        return self._window.ready(self._now())
+
+    def shrink(self, max_bytes: int) -> None:
+        """Make smaller batches from now on: the far end takes no larger ones."""
+        self._window.shrink(max_bytes)
+
+    def fill(self, *, written: float | None) -> bool:
+        """Take archived records in; return whether the window is full.
+
+        `written` is when their file was last written to, in epoch seconds, where that
+        is known. It counts for what stood there before the start, which nobody waited
+        for: nothing but the file tells whether there were days of silence before it.
+        """
+        while (room := self._window.room) > 0:
+            if self._block is None:
+                self._block = self._next_block()
+                if self._block is None:
+                    return False
+            block, data = self._block, self._block.data
+            if len(data) > room:
+                data = data[: data.rfind(b"\n", 0, room) + 1 or data.index(b"\n") + 1]
+            taken = self._window.add(
+                block.first_seq,
+                data,
+                silence=self._time.take_silence(),
+                written=None if self._time.caught_up_once else written,
+            )
+            self._block = block.after(taken, len(data)) if taken < block.lines else None
+            self._move_on(taken)
+        return True
+
+    def caught_up(self) -> None:
+        """Note that all there is was read and taken in."""
+        self._time.caught_up(self._window.clock)
+
+    def cut(
+        self, *, full: bool, caught_up: bool, hurry: bool, flush: bool, now: float
+    ) -> list[Batch]:
+        """Cut the window if it is full, due or flushed; `now` is of the monotonic clock."""
+        if self._window.empty:
+            return []
+        if not full:
+            if not caught_up:
+                return []
+            if not flush:
+                ready = self.ready
+                lingered = self._lingering.over(ready=ready, now=now)
+                if not ready or not (hurry or lingered):
+                    return []
+        self._lingering.end()
+        batches = self._window.cut(self._now(), flush=flush and caught_up)
+        # Only now is each record that was taken in an upload or held.
+        self._position.save(
+            ahead=self._ahead,
+            frontier=self._frontier,
+            held=self._window.held_runs,
+            clock=self._window.clock,
+            odd=self._window.odd,
+        )
+        return batches
+
+    def write_held(self) -> None:
+        """Write how much is held back, if that has changed, for `status` to show."""
+        held = self._window.counts(self._now())
+        if held != self._held:
+            self._position.save_held(calls=held[0], lines=held[1])
+            self._held = held
+
+    def waits(self, now: float) -> list[float]:
+        """Return the seconds until something may be cut by the clock alone."""
+        if self._window.empty:
+            return []
+        waits = [self._lingering.rest(now), self._window.next_change(self._now())]
+        return [wait for wait in waits if wait is not None]
+
+    def _now(self) -> float:
+        return self._time.now(self._window.clock, all_taken=self.all_taken)
+
+    def _next_block(self) -> Block | None:
+        """Return the records that are taken next."""
+        if not self._ahead:
+            return self._archive.block_at(self._frontier)
+        first, last = self._ahead[0]
+        block = self._archive.block_at(first)
+        return block.up_to(last) if block is not None else None
+
+    def _move_on(self, taken: int) -> None:
+        """Note that so many records more were taken."""
+        if not self._ahead:
+            self._frontier += taken
+            return
+        first, last = self._ahead[0]
+        if first + taken > last:
+            del self._ahead[0]
+        else:
+            self._ahead[0] = first + taken, last

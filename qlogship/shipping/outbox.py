@@ -1,0 +1,291 @@
+"""From batches to answers: what waits to be sent, and what becomes of it.
+
+One outbox per dashboard. Uploads go out in the order they were decided; the oldest
+one's backoff holds all others. At most `AHEAD` are decided before they can be sent;
+what arrives meanwhile stays in the archive and makes fuller batches later.
+
+An attempt is begun in the ledger, committed, and only then handed to the worker:
+what the ledger does not know was never sent. Memory runs ahead of the database
+within a transaction; when it fails, make a new outbox from what was committed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from qlogship.dashboard.outcome import Outcome
+from qlogship.dashboard.verdicts import REFUSES_EVERYTHING, Verdict
+from qlogship.errors import StateError
+from qlogship.shipping.backoff import RETRY_AFTER_MAX, next_delay
+from qlogship.shipping.delivery import decide
+from qlogship.shipping.dividing import NOTHING
+from qlogship.shipping.ledger import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from qlogship.archive.archive import Archive
+    from qlogship.clocks import Clocks
+    from qlogship.config import Settings
+    from qlogship.shipping.batching import Batch
+    from qlogship.shipping.delivery import Decision
+    from qlogship.shipping.dividing import Finding
+    from qlogship.shipping.ledger import Ledger, Upload
+    from qlogship.shipping.refusals import Refusals
+    from qlogship.shipping.resync.resyncing import Resyncing
+    from qlogship.shipping.upload_log import UploadLog
+    from qlogship.shipping.worker import Uploads
+
+AHEAD: Final = 2
+
+_CUT_OFF = Outcome(
+    verdict=Verdict.UNKNOWN,
+    reported_calls=None,
+    retry_after=None,
+    http_status=None,
+    detail="qlogship ended before an answer was recorded",
+    answer="",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that is begun in the ledger: an upload with its body, or a clear."""
+
+    upload: Upload | None = None
+    body: bytes = b""
+
+
+class Outbox:
+    """Send what was decided, and write down what came back; the caller holds the transaction.
+
+    `refusals` makes the memory of what the dashboard refuses, anew after a clear.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ledger: Ledger,
+        archive: Archive,
+        worker: Uploads,
+        resyncing: Resyncing,
+        refusals: Callable[[], Refusals],
+        tell: UploadLog,
+        clocks: Clocks,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._archive = archive
+        self._worker = worker
+        self._resyncing = resyncing
+        self._new_refusals = refusals
+        self._tell = tell
+        self._clocks = clocks
+        self._under_way: tuple[Upload, float] | None = None
+        self.begin_again()
+        self._recover()
+        self._look_who_waits()
+        self._due = self._remembered_delay()
+
+    def begin_again(self) -> None:
+        """Begin with nothing that waits: the dashboard was cleared."""
+        self._refusals = self._new_refusals()
+        self._waiting: list[Upload] = []
+        self._bodies: dict[int, bytes] = {}
+        self._due = self._clocks.monotonic()
+
+    @property
+    def waiting(self) -> list[Upload]:
+        """The uploads that are decided and to be sent, oldest first."""
+        return self._waiting
+
+    @property
+    def sending(self) -> bool:
+        """Whether a request is under way."""
+        return self._worker.busy
+
+    @property
+    def max_bytes(self) -> int:
+        """How large a batch may be, in bytes, by the settings and by what was learnt."""
+        return self._refusals.max_bytes
+
+    @property
+    def full(self) -> bool:
+        """Whether no further upload is decided before others are answered, or a clear is.
+
+        While all that was tried is refused, one more may prove that not everything is.
+        """
+        if self._resyncing.stops_uploads:
+            return True
+        if REFUSES_EVERYTHING.kind in self._tell.troubles:
+            return any(not upload.attempts for upload in self._waiting)
+        return len(self._waiting) >= AHEAD
+
+    def add(self, batches: Iterable[Batch]) -> None:
+        """Write down what was decided, to be sent in its turn."""
+        for batch in batches:
+            upload = self._ledger.prepare(
+                batch, generation=self._ledger.generation(), at=self._clocks.wall()
+            )
+            if not self._waiting:
+                self._due = max(self._due, self._clocks.monotonic())
+            self._waiting.append(upload)
+            if len(self._waiting) <= AHEAD:
+                self._bodies[upload.id] = batch.body
+
+    def outcome(self) -> Outcome | None:
+        """Return the outcome of the request under way when it is there."""
+        return self._worker.outcome()
+
+    def request_is_due(self) -> bool:
+        """Return whether a clear or an upload is to be sent now."""
+        return self._resyncing.clear_is_due() or self._upload_is_due()
+
+    def wait(self, now: float) -> float | None:
+        """Return the seconds until a request is due by the clock alone; None without one."""
+        if self._worker.busy:
+            return None
+        if self._resyncing.stops_uploads:
+            return self._resyncing.wait()
+        return self._due - now if self._waiting else None
+
+    def ended(self, outcome: Outcome) -> bool:
+        """Write down what came back of the request that was sent; return if it was cleared."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is None:
+            return self._resyncing.cleared(outcome)
+        upload, sent_at = under_way
+        self._answered(upload, outcome, seconds=self._clocks.monotonic() - sent_at)
+        return False
+
+    def begin(self) -> Attempt | None:
+        """Begin the attempt that is due, if one is."""
+        if self._resyncing.clear_is_due():
+            self._resyncing.begin_clear()
+            return Attempt()
+        if not self._upload_is_due():
+            return None
+        while self._refusals.fit(self._waiting[0], lambda: self._body(self._waiting[0])):
+            self._look_who_waits()
+        body = self._body(self._waiting[0])
+        upload = self._ledger.begin_attempt(self._waiting[0], at=self._clocks.wall())
+        return Attempt(upload, body)
+
+    def hand_over(self, attempt: Attempt | None, *, answered: bool) -> None:
+        """Give an attempt to the worker once it is committed; `answered`: the last outcome is."""
+        if answered:
+            self._worker.forget()
+        if attempt is None:
+            return
+        if attempt.upload is None:
+            self._worker.submit_clear()
+            return
+        self._waiting[0] = attempt.upload
+        self._bodies[attempt.upload.id] = attempt.body
+        self._under_way = attempt.upload, self._clocks.monotonic()
+        self._worker.submit(self._settings.source.path.name, attempt.body)
+
+    @property
+    def _resend(self) -> bool:
+        return self._settings.delivery.on_unknown == "resend" and not self._resyncing.going_on
+
+    def _recover(self) -> None:
+        """Settle the attempts without an outcome: one may be under way, a crash cut off others."""
+        for cut_off in self._ledger.cut_off():
+            if self._worker.busy and self._under_way is None:
+                self._under_way = cut_off, self._clocks.monotonic()
+                continue
+            self._tell.cut_off(cut_off)
+            decision = self._decide(cut_off, _CUT_OFF)
+            upload = self._record(cut_off, _CUT_OFF, decision, delay=0.0)
+            self._resyncing.upload_is_unknown(upload, 0.0)
+
+    def _remembered_delay(self) -> float:
+        """Return when the oldest waiting upload is due, on the monotonic clock.
+
+        Only a wait that the dashboard asked for is kept over a restart: whoever
+        restarts the service has perhaps mended what was wrong.
+        """
+        not_before = self._waiting[0].not_before if self._waiting else None
+        if not_before is None or "dashboard_busy" not in self._tell.troubles:
+            return self._clocks.monotonic()
+        wait = min(max(0.0, not_before - self._clocks.wall()), RETRY_AFTER_MAX)
+        return self._clocks.monotonic() + wait
+
+    def _upload_is_due(self) -> bool:
+        if self._resyncing.stops_uploads:
+            return False
+        return bool(self._waiting) and self._due <= self._clocks.monotonic()
+
+    def _answered(self, sent: Upload, outcome: Outcome, *, seconds: float) -> None:
+        """Write down what came back of an upload, and what follows from it."""
+        finding = self._refusals.examine(sent, outcome.verdict, lambda: self._body(sent))
+        decision = self._decide(sent, outcome, finding)
+        delay = next_delay(
+            sent.attempts,
+            random=self._clocks.chance(),
+            retry_after=outcome.retry_after,
+            slow=decision.slow,
+        )
+        upload = self._record(sent, outcome, decision, delay=delay)
+        others = self._refusals.follow_up(upload, outcome.verdict, finding)
+        if decision.again:
+            self._waiting = [upload if one.id == upload.id else one for one in self._waiting]
+            self._due = self._clocks.monotonic() + delay
+        else:
+            self._waiting = [one for one in self._waiting if one.id != upload.id]
+            self._bodies.pop(upload.id, None)
+            # After an unknown answer the far end is not itself: leave it some time.
+            self._due = self._clocks.monotonic() + (delay if decision.state == "unknown" else 0.0)
+        if others:
+            self._look_who_waits()
+        if decision.trouble is REFUSES_EVERYTHING:
+            # Each in its turn: one that is taken proves that not everything is refused.
+            self._waiting = [one for one in self._waiting if one.id != upload.id] + [upload]
+            self._bodies.pop(upload.id, None)
+        self._tell.answered(upload, outcome, decision, delay=delay, seconds=seconds)
+        if decision.state == "unknown":
+            self._resyncing.upload_is_unknown(upload, delay)
+
+    def _look_who_waits(self) -> None:
+        self._waiting = self._ledger.waiting(unknown_too=self._resend)
+
+    def _decide(self, upload: Upload, outcome: Outcome, finding: Finding = NOTHING) -> Decision:
+        return decide(
+            outcome.verdict,
+            on_unknown=self._resyncing.on_unknown(upload),
+            state=upload.state,  # type: ignore[arg-type]  # checked by the schema
+            possible_duplicate=upload.possible_duplicate,
+            refusal=finding.refusal,
+        )
+
+    def _record(
+        self, upload: Upload, outcome: Outcome, decision: Decision, *, delay: float
+    ) -> Upload:
+        now = self._clocks.wall()
+        result = Result(
+            state=decision.state,
+            verdict=str(outcome.verdict),
+            possible_duplicate=decision.possible_duplicate,
+            reported_calls=outcome.reported_calls,
+            http_status=outcome.http_status,
+            detail=outcome.detail,
+            answer=outcome.answer,
+            not_before=now + delay if decision.again else None,
+        )
+        return self._ledger.end_attempt(upload, result, at=now)
+
+    def _body(self, upload: Upload) -> bytes:
+        """Return the bytes of an upload, the same at every attempt."""
+        body = self._bodies.get(upload.id)
+        if body is None:
+            body = self._archive.text(upload.runs)
+            if len(body) != upload.bytes or sha256(body).hexdigest() != upload.sha256:
+                raise StateError(
+                    f"the archive no longer gives the bytes of upload {upload.id}",
+                    hint="Restore the state directory from a backup.",
+                )
+        return body
