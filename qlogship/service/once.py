@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.clocks import Clocks
+from qlogship.dashboard.verdicts import NOT_CLEARED, TROUBLES
 from qlogship.errors import (
     CredentialsRefused,
     DashboardUnreachable,
@@ -34,14 +35,6 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = 3
 _LONGEST_WAIT: Final = 5.0
 _GRACE: Final = 3.0
-_DASHBOARD_TROUBLES: Final = frozenset(
-    {
-        "dashboard_unreachable",
-        "dashboard_busy",
-        "dashboard_not_accepting",
-        "dashboard_refuses_everything",
-    }
-)
 
 
 def run_once(settings: Settings, *, flush: bool, log: Any) -> ExitCode:  # noqa: ANN401
@@ -149,7 +142,7 @@ def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None
         if shipper.clear_failures >= _ATTEMPTS and not shipper.sending:
             _raise_hopeless(shipper)
             raise DashboardUnreachable(
-                shipper.troubles.get("dashboard_not_cleared", "the dashboard was not cleared"),
+                shipper.troubles.get(NOT_CLEARED.kind, "the dashboard was not cleared"),
                 hint="Run this again later; a resync is under way, and nothing is lost.",
             )
         head = shipper.waiting[0] if shipper.waiting else None
@@ -167,20 +160,15 @@ def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None
 def _raise_hopeless(shipper: Shipper) -> None:
     """Raise for what no further attempt will mend."""
     for kind, message in shipper.troubles.items():
-        if kind == "dashboard_refuses_credentials":
-            raise CredentialsRefused(
-                message, hint="Check dashboard.email and the password, then run this again."
-            )
-        if kind == "dashboard_redirects":
-            raise SettingsError(
-                [
-                    Fault(
-                        "dashboard.url",
-                        message,
-                        "Set it to the address that the dashboard redirects to.",
-                    )
-                ]
-            )
+        trouble = TROUBLES.get(kind)
+        if trouble is None:
+            continue
+        if trouble.exit_code is ExitCode.CREDENTIALS:
+            hint = f"{trouble.hint.removesuffix('.')}, then run this again."
+            raise CredentialsRefused(message, hint=hint)
+        if trouble.exit_code is ExitCode.SETTINGS:
+            remedy = "Set it to the address that the dashboard redirects to."
+            raise SettingsError([Fault("dashboard.url", message, remedy)])
 
 
 def _raise_trouble(shipper: Shipper) -> None:
@@ -189,7 +177,7 @@ def _raise_trouble(shipper: Shipper) -> None:
     for kind, message in shipper.troubles.items():
         if kind == "source":
             raise SourceUnreadable(message, hint="Check source.path and who may read it.")
-        if shipper.waiting and kind in _DASHBOARD_TROUBLES:
+        if shipper.waiting and kind in TROUBLES and kind != NOT_CLEARED.kind:
             raise DashboardUnreachable(
                 message, hint="Run this again later; nothing is lost meanwhile."
             )

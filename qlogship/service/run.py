@@ -1,7 +1,7 @@
 """The loop that waits: signals, hints, the watchdog, and what to do when a step fails.
 
 Nothing is decided here that the shipper could decide. Signal handlers and other
-threads only put a word into the mailbox; the main thread does all the rest.
+threads only put an event into the mailbox; the main thread does all the rest.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _LENT_LOOK: Final = 0.1
 _SWITCH_INTERVAL: Final = 0.0005
 
 
-class Word(Enum):
+class Event(Enum):
     """What may lie in the mailbox."""
 
     GROWN = auto()
@@ -64,7 +64,7 @@ class Word(Enum):
     ASKED = auto()
 
 
-_URGENT: Final = (Word.STOP, Word.RELOAD, Word.ASKED, Word.CHANGED, Word.ANSWERED)
+_URGENT: Final = (Event.STOP, Event.RELOAD, Event.ASKED, Event.CHANGED, Event.ANSWERED)
 
 
 class Service:
@@ -87,15 +87,15 @@ class Service:
         self._log = log
         self._systemd = systemd or Systemd()
         self._clocks = clocks or Clocks()
-        self._mailbox: SimpleQueue[Word] = SimpleQueue()
+        self._mailbox: SimpleQueue[Event] = SimpleQueue()
         self._settings = settings
         self._pinged_at = self._clocks.monotonic()
         self._state_failed_at: float | None = None
         self._reload_asked = False
 
-    def tell(self, word: Word) -> None:
-        """Put a word into the mailbox; from any thread, or a signal handler."""
-        self._mailbox.put(word)
+    def tell(self, event: Event) -> None:
+        """Put an event into the mailbox; from any thread, or a signal handler."""
+        self._mailbox.put(event)
 
     def hold_off(self, start: Start) -> bool:
         """Wait as a start after failures must, before anything is opened; False when told to stop.
@@ -115,7 +115,7 @@ class Service:
         # may take longer than it allows.
         while (rest := until - self._clocks.monotonic()) > 0:
             with suppress(Empty):
-                if self._mailbox.get(timeout=rest) is Word.STOP:
+                if self._mailbox.get(timeout=rest) is Event.STOP:
                     self._systemd.stopping()
                     return False
         self._settings = self._load()
@@ -140,7 +140,7 @@ class Service:
         while store is not None:
             dashboard, goes_on = self._dashboard, False
             worker = UploadThread(
-                dashboard.upload, dashboard.clear, lambda: self.tell(Word.ANSWERED)
+                dashboard.upload, dashboard.clear, lambda: self.tell(Event.ANSWERED)
             )
             try:
                 store = self._ship_with(store, worker)
@@ -156,31 +156,31 @@ class Service:
         current: Store | None = store
         while current is not None:
             try:
-                word = self._ship(current, worker)
+                event = self._ship(current, worker)
             except StateError as error:
                 # The upload under way goes on: its outcome is waited for by the next shipper.
                 if not self._reopened(current, error):
                     current.close()
                     current = None
             else:
-                if word is Word.RELOAD:
+                if event is Event.RELOAD:
                     return self._reloaded(current)
-                if word is Word.ASKED:
+                if event is Event.ASKED:
                     current = self._lend(current)
                 else:
                     current.close()
                     current = None
         return None
 
-    def _ship(self, store: Store, worker: UploadThread) -> Word:
+    def _ship(self, store: Store, worker: UploadThread) -> Event:
         """Ship until it is time to stop, or to change the settings."""
         settings = self._settings
         source = build.queue_log(settings, store, self._clocks)
         wakeups = Wakeups(
             settings.source.path,
             settings.source.archives,
-            grown=lambda: self.tell(Word.GROWN),
-            changed=lambda: self.tell(Word.CHANGED),
+            grown=lambda: self.tell(Event.GROWN),
+            changed=lambda: self.tell(Event.CHANGED),
         )
         try:
             shipper = Shipper(
@@ -203,8 +203,8 @@ class Service:
                 self._metrics.follow(shipper, store)
                 self._systemd.status(_status_line(shipper, settings.source.path))
                 wakeups.follow()
-                word = self._next_word(wait)
-                if word is Word.STOP:
+                event = self._next_event(wait)
+                if event is Event.STOP:
                     self._systemd.stopping()
                     if worker.wait(_GRACE):
                         # What cannot be written is unknown at the next start.
@@ -212,31 +212,31 @@ class Service:
                             shipper.settle_answer()
                     with suppress(StateError):
                         self._metrics.look(shipper, store)
-                    return word
-                if word is Word.CHANGED:
+                    return event
+                if event is Event.CHANGED:
                     shipper.scan()
-                self._reload_asked = self._reload_asked or word is Word.RELOAD
+                self._reload_asked = self._reload_asked or event is Event.RELOAD
                 if store.requests.any():
-                    return Word.ASKED
+                    return Event.ASKED
                 wait = shipper.step(send=not self._reload_asked)
                 if self._reload_asked and not shipper.sending:
                     self._reload_asked = False
-                    return Word.RELOAD
+                    return Event.RELOAD
         finally:
             wakeups.close()
             source.close()
 
-    def _next_word(self, wait: float) -> Word | None:
-        """Wait for a word, for `wait` seconds at most; keep the watchdog fed meanwhile."""
+    def _next_event(self, wait: float) -> Event | None:
+        """Wait for an event, for `wait` seconds at most; keep the watchdog fed meanwhile."""
         until = self._clocks.monotonic() + wait
         while True:
             self._feed_watchdog()
-            found = self._words()
-            for word in _URGENT:
-                if word in found:
-                    return word
+            found = self._events()
+            for event in _URGENT:
+                if event in found:
+                    return event
             now = self._clocks.monotonic()
-            if Word.GROWN in found:
+            if Event.GROWN in found:
                 until = min(until, now + _CALM)
             if until <= now:
                 return None
@@ -246,15 +246,15 @@ class Service:
             with suppress(Empty):
                 self._mailbox.put(self._mailbox.get(timeout=max(rest, 0.0)))
 
-    def _words(self) -> set[Word]:
+    def _events(self) -> set[Event]:
         """Empty the mailbox; what is not the most urgent goes back, but for GROWN."""
-        found: set[Word] = set()
+        found: set[Event] = set()
         with suppress(Empty):
             while True:
                 found.add(self._mailbox.get_nowait())
-        urgent = [word for word in _URGENT if word in found]
-        for word in urgent[1:]:
-            self._mailbox.put(word)
+        urgent = [event for event in _URGENT if event in found]
+        for event in urgent[1:]:
+            self._mailbox.put(event)
         return found
 
     def _feed_watchdog(self) -> None:
@@ -294,10 +294,10 @@ class Service:
         self._systemd.status("a command works on the state directory")
         lent, until = False, self._clocks.monotonic() + _TAKEN_WITHIN
         while True:
-            word = self._next_word(_LENT_LOOK)
+            event = self._next_event(_LENT_LOOK)
             self._metrics.repeat()
-            self._reload_asked = self._reload_asked or word is Word.RELOAD
-            if word is Word.STOP:
+            self._reload_asked = self._reload_asked or event is Event.RELOAD
+            if event is Event.STOP:
                 self._systemd.stopping()
                 return None
             with suppress(StateError, LockedError):
@@ -321,9 +321,9 @@ class Service:
             until = self._clocks.monotonic() + _STATE_RETRY
             while (rest := until - self._clocks.monotonic()) > 0:
                 self._metrics.repeat(store)
-                word = self._next_word(rest)
-                self._reload_asked = self._reload_asked or word is Word.RELOAD
-                if word is Word.STOP:
+                event = self._next_event(rest)
+                self._reload_asked = self._reload_asked or event is Event.RELOAD
+                if event is Event.STOP:
                     self._systemd.stopping()
                     return False
             with suppress(StateError):
@@ -334,15 +334,15 @@ class Service:
 @contextmanager
 def signals(service: Service) -> Iterator[None]:
     """Hand SIGTERM, SIGINT, SIGHUP and SIGUSR1 to the service's mailbox while the block runs."""
-    words = {
-        signal.SIGTERM: Word.STOP,
-        signal.SIGINT: Word.STOP,
-        signal.SIGHUP: Word.RELOAD,
-        HINT: Word.ASKED,
+    events = {
+        signal.SIGTERM: Event.STOP,
+        signal.SIGINT: Event.STOP,
+        signal.SIGHUP: Event.RELOAD,
+        HINT: Event.ASKED,
     }
     before = {
-        number: signal.signal(number, lambda *_, word=word: service.tell(word))
-        for number, word in words.items()
+        number: signal.signal(number, lambda *_, event=event: service.tell(event))
+        for number, event in events.items()
     }
     try:
         yield

@@ -301,6 +301,26 @@ def test_a_fault_that_lasts(row: Row, on_unknown: str, tmp_path: Path, sandbox: 
         assert service.attempts <= 40
 
 
+@pytest.mark.parametrize("code", [400, 401, 404, 405, 409, 410, 413, 415])
+def test_a_clear_that_a_person_must_mend_is_tried_slowly(
+    code: int, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """An answer about the address, the account or the form waits a minute, as for an upload."""
+    sandbox.script([{"on": "clear", "times": None, **status(code)}])
+    with SteppedService(tmp_path, Clock(EPOCH), url=sandbox.url, batch=BATCH) as service:
+        Centre(service).call()
+        service.live(20.0)
+        with service.store.transaction():
+            service.store.resyncs.ask(reason="asked", accepted_loss=(), at=EPOCH)
+        service.live(55.0)
+        assert service.shipper.clear_failures == 1
+        assert "dashboard_not_cleared" in service.shipper.troubles
+        sandbox.script([])
+        service.live(30.0)
+        assert service.store.resyncs.open() is None
+        assert service.store.troubles.all() == []
+
+
 def lines_to_bodies(text: bytes) -> list[bytes]:
     """Return the uploads of calls that each had one of their own."""
     lines = lines_of(text)

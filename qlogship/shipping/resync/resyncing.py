@@ -1,31 +1,28 @@
 """The part of the shipper that resyncs: check the archive, clear, ship again, to the end.
 
 Theory of operation. The row in the store says where a resync stands, so it goes
-on after any crash. What was found when the archive was checked is only in
-memory: before each clear it is checked anew, so that no clear is sent that was
-not proved. Once a clear was sent there is no way back, and what is damaged then
-is left out and named.
+on after any crash. Before each clear the archive is checked anew (`proof`). Once a
+clear was sent there is no way back, and what is damaged then is left out and named.
 
-`shipping/resync/rules.py` has the rules, `shipping/resync/rows.py` the rows. The methods that
-write are called within the shipper's transaction, except `look` and `end_if`,
-which have their own.
+`rules` has the rules, `rows` what is written down. The methods that write are called
+within the shipper's transaction, except `look` and `end_if`, which have their own.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from qlogship.archive.runs import without
 from qlogship.dashboard.verdicts import NOT_CLEARED, Verdict, is_slow
 from qlogship.shipping.backoff import next_delay
+from qlogship.shipping.resync.proof import Proof
 from qlogship.shipping.resync.rules import (
     BEFORE_CLEARED,
     RESTARTS_MAX,
     Phase,
     may_begin,
     may_clear,
-    not_restorable,
 )
 from qlogship.wording import count, named
 
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from qlogship.archive.archive import Archive
-    from qlogship.archive.runs import Run
     from qlogship.clocks import Clocks
     from qlogship.config.model import Delivery
     from qlogship.dashboard.outcome import Outcome
@@ -43,8 +39,6 @@ if TYPE_CHECKING:
     from qlogship.shipping.position import ShippingPosition
     from qlogship.shipping.resync.rows import Resync, Resyncs
     from qlogship.troubles.notices import Notices
-
-_CHUNKS_AT_ONCE: Final = 8
 
 
 class Resyncing:
@@ -73,10 +67,7 @@ class Resyncing:
         self._clocks = clocks
         self._log = log
         self._resync: Resync | None = rows.open()
-        self._any_unknown = ledger.is_any_unknown()
-        self._checked = 1
-        self._lost: list[Run] = []
-        self._proved = False
+        self._proof = Proof(archive)
         # Not as it was written down: whoever starts anew has perhaps mended what was wrong.
         self._due = clocks.monotonic()
         self.failures = 0
@@ -107,7 +98,7 @@ class Resyncing:
                     )
             if self._resync is not None:
                 self._log.warning("resync_asked", reason=self._resync.reason)
-        if self._resync is None or not self.stops_uploads or self._proved or busy:
+        if self._resync is None or not self.stops_uploads or self._proof.accepted or busy:
             return False
         self._check_some(self._resync)
         return True
@@ -120,7 +111,6 @@ class Resyncing:
 
     def upload_is_unknown(self, upload: Upload, delay: float) -> None:
         """Note an upload whose answer was lost: in a resync the dashboard is cleared again."""
-        self._any_unknown = True
         resync = self._resync
         if resync is None or resync.phase is not Phase.SHIPPING:
             return
@@ -129,18 +119,18 @@ class Resyncing:
         self._log.warning("resync_begins_again", upload=upload.id, detail=upload.detail)
         self._rows.restart(f"the answer to upload {upload.id} was lost")
         self._due = self._clocks.monotonic() + delay
-        self._forget_the_proof()
+        self._proof = Proof(self._archive)
         self._resync = self._rows.open()
 
     # --- clearing ---
 
     def clear_is_due(self) -> bool:
         """Return whether a clear is to be sent now; never one that was not proved."""
-        return self.stops_uploads and self._proved and self.wait() <= 0.0
+        return self.stops_uploads and self._proof.accepted and self.wait() <= 0.0
 
     def wait(self) -> float:
         """Return the seconds until there is something to do before uploads go on."""
-        if self._resync is None or not self._proved:
+        if self._resync is None or not self._proof.accepted:
             return 0.0
         return self._due - self._clocks.monotonic()
 
@@ -153,7 +143,7 @@ class Resyncing:
     def cleared(self, outcome: Outcome) -> bool:
         """Write down what came back of a clear; return whether the dashboard is empty now."""
         resync = self._resync
-        if resync is None or not self._proved:
+        if resync is None or not self._proof.accepted:
             return False  # what was found of the archive was forgotten: once more
         if outcome.verdict is not Verdict.ACCEPTED:
             delay = next_delay(
@@ -175,13 +165,12 @@ class Resyncing:
             return False
         self._notices.end_all("dashboard_")
         archive = self._archive
-        order = without(archive.order(), self._lost)
+        order = without(archive.order(), self._proof.lost)
         generation = self._position.begin_generation(ahead=order, frontier=archive.next_seq)
         lines = sum(last - first + 1 for first, last in order)
         self._rows.cleared(
             generation=generation, lines=lines, size=archive.size(), at=self._clocks.wall()
         )
-        self._any_unknown = False
         self._resync = self._rows.open()
         self._log.info("dashboard_cleared", generation=generation, lines=lines)
         return True
@@ -201,28 +190,17 @@ class Resyncing:
     # --- proof ---
 
     def _check_some(self, resync: Resync) -> None:
-        """Read some chunks of the archive; at its end, decide whether to clear the dashboard."""
+        """Read some of the archive; at its end, decide whether to clear the dashboard."""
         with self._transaction():
             if resync.phase is Phase.ASKED:
                 self._rows.to(Phase.CHECKING)
-            for _ in range(_CHUNKS_AT_ONCE):
-                found = self._archive.check(self._checked)
-                if found is None:
-                    self._decide(resync)
-                    break
-                behind, whole = found
-                if not whole:
-                    self._lost.append((self._checked, behind - 1))
-                self._checked = behind
+            if self._proof.read_on():
+                self._decide(resync)
             self._notices.write()
         self._resync = self._rows.open()
 
     def _decide(self, resync: Resync) -> None:
-        end = self._archive.next_seq
-        uploads = list(self._ledger.on_the_dashboard())
-        most = max((last for _, runs in uploads for _, last in runs), default=0)
-        lost = [*self._lost, (end, most)] if most >= end else self._lost
-        missing, lines = not_restorable(uploads, lost)
+        missing, lines, lost = self._proof.missing(self._ledger)
         accepted = may_clear(missing, resync.accepted_loss)
         if resync.clears == 0 and not accepted:
             verb = "is" if lines == 1 else "are"
@@ -236,7 +214,7 @@ class Resyncing:
                 "Look at `qlogship resync --dry-run`.",
                 grave=True,
             )
-            self._forget_the_proof()
+            self._proof = Proof(self._archive)
             return
         if missing:
             self._log.warning("resync_loses", uploads=missing, lines=lines)
@@ -244,14 +222,11 @@ class Resyncing:
                 self._rows.give_up(lost)
         self._notices.end("resync_refused")
         self._rows.to(Phase.CLEARING)
-        self._proved = True
-
-    def _forget_the_proof(self) -> None:
-        self._checked, self._lost, self._proved = 1, [], False
+        self._proof.accepted = True
 
     def _wants_one(self) -> bool:
         """Return whether qlogship itself wants a resync, and may begin it now."""
-        if self._settings.on_unknown != "resync" or not self._any_unknown:
+        if self._settings.on_unknown != "resync" or not self._ledger.is_any_unknown():
             return False
         now = self._clocks.wall()
         last = self._rows.last(reason="unknown")

@@ -1,0 +1,49 @@
+"""The proof that the archive can be shipped again: all of it is read, a piece at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from qlogship.shipping.resync.rules import not_restorable
+
+if TYPE_CHECKING:
+    from qlogship.archive.archive import Archive
+    from qlogship.archive.runs import Run
+    from qlogship.shipping.ledger import Ledger
+
+_CHUNKS_AT_ONCE: Final = 8
+
+
+class Proof:
+    """Read the archive to its end; `lost` are the runs that cannot be read.
+
+    It is only in memory: after a crash the archive is read anew, so that no clear is
+    sent that was not proved.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._seq = 1
+        self.lost: list[Run] = []
+        self.accepted = False
+        """Whether all was read, and a clear may be sent."""
+
+    def read_on(self) -> bool:
+        """Read some chunks; return whether the end was reached."""
+        for _ in range(_CHUNKS_AT_ONCE):
+            found = self._archive.check(self._seq)
+            if found is None:
+                return True
+            behind, whole = found
+            if not whole:
+                self.lost.append((self._seq, behind - 1))
+            self._seq = behind
+        return False
+
+    def missing(self, ledger: Ledger) -> tuple[list[int], int, list[Run]]:
+        """Return which uploads the archive cannot give back, how many records of theirs, which."""
+        end = self._archive.next_seq
+        uploads = list(ledger.on_the_dashboard())
+        most = max((last for _, runs in uploads for _, last in runs), default=0)
+        lost = [*self.lost, (end, most)] if most >= end else self.lost
+        return *not_restorable(uploads, lost), lost
