@@ -10,12 +10,12 @@ from qlogship.archive.runs import merged, overlap, without
 from qlogship.queue_log.counting import CallCounter
 from qlogship.queue_log.records import entered_calls, time_span
 from qlogship.shipping.ledger import Ledger
+from qlogship.shipping.resync.proof import Proof
 from qlogship.shipping.resync.rows import Resyncs
 from qlogship.shipping.resync.rules import (
     Plan,
     Restorable,
     estimate,
-    not_restorable,
     uploads_needed,
 )
 
@@ -56,23 +56,15 @@ def plan(
     `say` hears how many records were read, and of how many.
     """
     archive, ledger = Archive(connection), Ledger(connection)
-    end = archive.next_seq
     survey = _Survey(
         merged(run for _, runs in ledger.on_the_dashboard(unknown_too=False) for run in runs)
     )
-    seq = 1
-    while (found := archive.check(seq)) is not None:
-        behind, whole = found
-        if whole:
-            survey.take(archive.chunk_at(seq))
-        else:
-            survey.lost.append((seq, behind - 1))
-        seq = behind
-        say(seq - 1, end - 1)
-    uploads = list(ledger.on_the_dashboard())
-    most = max((last for _, runs in uploads for _, last in runs), default=0)
-    beyond = [(end, most)] if most >= end else []
-    missing, missing_lines = not_restorable(uploads, [*survey.lost, *beyond])
+    proof = Proof(archive)
+    done = False
+    while not done:
+        done = proof.read_on(survey.take)
+        say(proof.read, archive.next_seq - 1)
+    missing, missing_lines, _ = proof.missing(ledger)
     holding = ledger.holding()
     held_calls, held_lines = connection.execute(
         "SELECT held_calls, held_lines FROM shipping"
@@ -84,7 +76,7 @@ def plan(
             last_time=_latest(holding.last_time, survey.held_to),
         ),
         restorable=Restorable(
-            sum(last - first + 1 for first, last in without(archive.order(), survey.lost)),
+            sum(last - first + 1 for first, last in without(archive.order(), proof.lost)),
             survey.calls,
             survey.bytes,
             survey.first_time,
@@ -107,7 +99,6 @@ class _Survey:
     """
 
     def __init__(self, held: Sequence[Run]) -> None:
-        self.lost: list[Run] = []
         self.calls = 0
         self.bytes = 0
         self.first_time: int | None = None

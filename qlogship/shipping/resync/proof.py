@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 from qlogship.shipping.resync.rules import not_restorable
 
 if TYPE_CHECKING:
-    from qlogship.archive.archive import Archive
+    from collections.abc import Callable
+
+    from qlogship.archive.archive import Archive, Block
     from qlogship.archive.runs import Run
     from qlogship.shipping.ledger import Ledger
 
@@ -28,13 +30,20 @@ class Proof:
         self.accepted = False
         """Whether all was read, and a clear may be sent."""
 
-    def read_on(self) -> bool:
-        """Read some chunks; return whether the end was reached."""
+    @property
+    def read(self) -> int:
+        """How many records were read, or found missing."""
+        return self._seq - 1
+
+    def read_on(self, take: Callable[[Block], None] | None = None) -> bool:
+        """Read some chunks and hand each to `take`; return whether the end was reached."""
         for _ in range(_CHUNKS_AT_ONCE):
             found = self._archive.check(self._seq)
             if found is None:
                 return True
             behind, whole = found
+            if whole and take is not None:
+                take(self._archive.chunk_at(self._seq))
             if not whole:
                 self.lost.append((self._seq, behind - 1))
             self._seq = behind
