@@ -7,7 +7,7 @@ import resource
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,7 +16,7 @@ from qlogship.errors import ExitCode, SourceUnreadable
 from qlogship.import_export.importing import Importer
 from qlogship.installation.identity import become_owner
 from qlogship.service.handover import borrowed
-from qlogship.source.compression import DamagedError
+from qlogship.source.compression import SUFFIXES, DamagedError
 from qlogship.source.files import OpenFile
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
@@ -38,7 +38,23 @@ class ShipWhen(StrEnum):
     RESYNC = "resync"
 
 
-@app.command("import")
+_HELP: Final = f"""Take older queue_log files into the archive, each record once.
+
+Plain files and {", ".join(SUFFIXES)}; rotated, cut out of others, overlapping with
+each other or with what is archived: runs of the same lines are recognised. A file
+is imported as a whole or, when it cannot be read, not at all; the others are
+imported all the same, and the exit code is 14.
+
+With --ship resync, which is the default, the new records wait for the next
+`qlogship resync`: it puts everything on the dashboard in the order of time. With
+--ship now they are uploaded next, behind what the dashboard has already.
+
+An unfinished last line is archived with a newline; when another file has the whole
+of it, that takes its place. In JSON, times are epoch seconds.
+"""
+
+
+@app.command("import", help=_HELP)
 def import_(
     files: Annotated[
         list[Path],
@@ -61,20 +77,7 @@ def import_(
         ),
     ] = False,
 ) -> ExitCode:
-    """Take older queue_log files into the archive, each record once.
-
-    Plain files and .gz, .bz2, .xz, .zst; rotated, cut out of others, overlapping with
-    each other or with what is archived: runs of the same lines are recognised. A file
-    is imported as a whole or, when it cannot be read, not at all; the others are
-    imported all the same, and the exit code is 14.
-
-    With --ship resync, which is the default, the new records wait for the next
-    `qlogship resync`: it puts everything on the dashboard in the order of time. With
-    --ship now they are uploaded next, behind what the dashboard has already.
-
-    An unfinished last line is archived with a newline; when another file has the whole
-    of it, that takes its place. In JSON, times are epoch seconds.
-    """
+    """Import each file that can be read; see `_HELP`."""
     settings = load(config, environ=os.environ, secrets=False).settings
     _allow_many_files()
     with ExitStack() as stack:

@@ -1,5 +1,9 @@
 """Reading a file that may be compressed, and telling a whole one from a cut one.
 
+Here is the one table of the compressions that are read. Whoever adds a row adds
+the compression: what rotated files may be called (source/rotated_names.py) and
+what messages name as readable follow from it.
+
 logrotate writes `queue_log.1.gz` while `queue_log.1` still stands, so a
 compressed file may be met half-written. The decompressors of the libraries are
 driven here by hand because only they say where a stream really ended.
@@ -10,6 +14,8 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import zstandard
@@ -17,14 +23,42 @@ import zstandard
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MAGIC: Final = {
-    b"\x1f\x8b": "gz",
-    b"BZh": "bz2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zst",
+
+@dataclass(frozen=True, slots=True)
+class _Compression:
+    """How a compressed file begins, and what decompresses it.
+
+    An engine is used like `bz2.BZ2Decompressor`. One that is not `bounded` cannot
+    be told how much to return at most, and is fed little at a time instead.
+    """
+
+    magic: bytes
+    engine: Callable[[], Any]
+    bounded: bool = True
+
+    @property
+    def input_bytes(self) -> int:
+        """How much of the file is decompressed at once."""
+        return 65536 if self.bounded else 4096
+
+
+_COMPRESSIONS: Final = {
+    "gz": _Compression(b"\x1f\x8b", partial(zlib.decompressobj, wbits=31)),
+    "bz2": _Compression(b"BZh", bz2.BZ2Decompressor),
+    "xz": _Compression(b"\xfd7zXZ\x00", lzma.LZMADecompressor),
+    "zst": _Compression(
+        b"\x28\xb5\x2f\xfd",
+        lambda: zstandard.ZstdDecompressor().decompressobj(),
+        bounded=False,
+    ),
 }
-# zstandard's incremental decompressor has no limit on what one call returns.
-_INPUT_BYTES: Final = {"gz": 65536, "bz2": 65536, "xz": 65536, "zst": 4096}
+
+SUFFIXES: Final = tuple(f".{kind}" for kind in _COMPRESSIONS)
+"""What the names of compressed files end in."""
+
+MAGIC_BYTES: Final = max(len(known.magic) for known in _COMPRESSIONS.values())
+"""How many first bytes of a file `compression` wants to see."""
+
 # bz2 says OSError; ValueError is what lzma says of bad properties.
 _DAMAGE = (zlib.error, OSError, lzma.LZMAError, zstandard.ZstdError, EOFError, ValueError)
 
@@ -39,8 +73,8 @@ def compression(start: bytes, *, suffix: str) -> str | None:
     While those are not all written yet, or are neither, the suffix of its name
     decides: only a file that begins with a time is taken for text then.
     """
-    for magic, kind in _MAGIC.items():
-        if start.startswith(magic):
+    for kind, known in _COMPRESSIONS.items():
+        if start.startswith(known.magic):
             return kind
         if suffix == f".{kind}" and start and not start[:1].isdigit():
             return kind
@@ -58,7 +92,7 @@ class Decompressing:
 
     def __init__(self, read_raw: Callable[[int], bytes], kind: str) -> None:
         self._read_raw = read_raw
-        self._kind = kind
+        self._compression = _COMPRESSIONS[kind]
         self._engine: Any = None
         self._input = b""
         self._damage: DamagedError | None = None
@@ -89,13 +123,13 @@ class Decompressing:
         while True:
             if self._engine is None or self._engine.eof:
                 self._input = (self._engine.unused_data if self._engine else b"") or self._input
-                self._input = self._input or self._read_raw(_INPUT_BYTES[self._kind])
+                self._input = self._input or self._read_raw(self._compression.input_bytes)
                 if not self._input.strip(b"\0"):  # padding at the end is allowed
                     self.whole = self._engine is not None
                     return b""
-                self._engine = self._new_engine()
-            elif not self._input and self._wants_input():
-                self._input = self._read_raw(_INPUT_BYTES[self._kind])
+                self._engine = self._compression.engine()
+            elif not self._input and getattr(self._engine, "needs_input", True):
+                self._input = self._read_raw(self._compression.input_bytes)
                 if not self._input:
                     return b""
             piece = self._advance(limit)
@@ -104,26 +138,11 @@ class Decompressing:
 
     def _advance(self, limit: int) -> bytes:
         data, self._input = self._input, b""
+        bound = (limit,) if self._compression.bounded else ()
         try:
-            if self._kind == "zst":
-                return bytes(self._engine.decompress(data))
-            piece = bytes(self._engine.decompress(data, limit))
+            piece = bytes(self._engine.decompress(data, *bound))
         except _DAMAGE as error:
             raise DamagedError(str(error)) from error
-        if self._kind == "gz":
-            self._input = self._engine.unconsumed_tail
+        # zlib hands back what it did not get to; the others keep it.
+        self._input = getattr(self._engine, "unconsumed_tail", b"")
         return piece
-
-    def _wants_input(self) -> bool:
-        return self._kind in {"gz", "zst"} or self._engine.needs_input
-
-    def _new_engine(self) -> object:
-        match self._kind:
-            case "gz":
-                return zlib.decompressobj(wbits=31)
-            case "bz2":
-                return bz2.BZ2Decompressor()
-            case "xz":
-                return lzma.LZMADecompressor()
-            case _:
-                return zstandard.ZstdDecompressor().decompressobj()

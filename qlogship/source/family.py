@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qlogship.source.streams import is_related_name, is_rotated_name
+from qlogship.source.rotated_names import is_related_name, is_rotated_name
 
 if TYPE_CHECKING:
     import os

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qlogship.errors import SourceUnreadable
-from qlogship.source.compression import DamagedError, Decompressing, compression
+from qlogship.source.compression import MAGIC_BYTES, DamagedError, Decompressing, compression
 from qlogship.source.streams import HEAD_BYTES
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ class OpenFile:
                 self.status = os.fstat(self._handle)
                 _check_regular(path, self.status.st_mode)
                 self.compression = (
-                    None if plain else compression(os.pread(self._handle, 6, 0), suffix=path.suffix)
+                    None
+                    if plain
+                    else compression(os.pread(self._handle, MAGIC_BYTES, 0), suffix=path.suffix)
                 )
             except BaseException:
                 os.close(self._handle)

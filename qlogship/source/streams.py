@@ -17,7 +17,6 @@ lost its end in a power cut and was written on.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
-
-# What rotation appends: Asterisk's .N and .<epoch>, logrotate's .N, -YYYYMMDD and
-# other date forms, each perhaps compressed.
-_ROTATED = re.compile(r"(?:[.-][0-9][0-9T:_-]*)+(?:\.(?:gz|bz2|xz|zst))?")
-_RELATED = re.compile(r"[._-].+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +157,3 @@ def look(stream: Stream | None, *, size: int, start: bytes) -> Look:
     if size < stream.offset or start != stream.head:
         return Look.RESTARTED
     return Look.GROWN if size > stream.offset else Look.SAME
-
-
-def is_rotated_name(name: str, base: str) -> bool:
-    """Return whether `name` is what rotation makes of `base` (queue_log.3.gz of queue_log)."""
-    return name.startswith(base) and _ROTATED.fullmatch(name[len(base) :]) is not None
-
-
-def is_related_name(name: str, base: str) -> bool:
-    """Return whether `name` may be a renamed `base`: queue_log.old, but not supervisor_queue_log."""
-    return name.startswith(base) and _RELATED.fullmatch(name[len(base) :]) is not None

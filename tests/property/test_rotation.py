@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qlogship.source.rotated_names import is_related_name, is_rotated_name
 from qlogship.source.streams import (
     HEAD_BYTES,
     TAIL_BYTES,
@@ -13,8 +14,6 @@ from qlogship.source.streams import (
     Stream,
     compare,
     identify,
-    is_related_name,
-    is_rotated_name,
     look,
 )
 from tests.fixtures.queue_log import TREES, sample

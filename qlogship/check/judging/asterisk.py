@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.check.words import listed
-from qlogship.source.streams import is_related_name
+from qlogship.source.rotated_names import is_related_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

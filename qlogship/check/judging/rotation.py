@@ -15,7 +15,8 @@ from qlogship.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.check.stanza import makes_asterisk_reopen, matches, rotated_paths
 from qlogship.check.words import listed
 from qlogship.installation.identity import Account, Step, lacks
-from qlogship.source.streams import is_rotated_name
+from qlogship.source.compression import SUFFIXES
+from qlogship.source.rotated_names import is_rotated_name
 from qlogship.terminal.output import size
 
 if TYPE_CHECKING:
@@ -268,8 +269,9 @@ def _archives(facts: RotationFacts, stanza: Stanza) -> Iterator[Finding]:
             stanza.place,
             f"a rotated file is called {_name(strange[0])}, which the service does not take for"
             f" one: what it had not read by then is not shipped",
-            "Use names such as queue_log.1, queue_log-20261123 and .gz, .bz2, .xz or .zst behind"
-            " them: change dateformat, addextension or compresscmd.",
+            "Use names such as queue_log.1, queue_log-20261123 and"
+            f" {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} behind them: change dateformat,"
+            " addextension or compresscmd.",
         )
 
 
