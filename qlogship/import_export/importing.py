@@ -28,6 +28,8 @@ from qlogship.errors import SourceUnreadable
 from qlogship.import_export.alignment import Loose, align, ends
 from qlogship.import_export.pieces import Found, FoundLines, Pieces, time_range
 from qlogship.queue_log.records import parse, time_of
+from qlogship.source.files import LONGEST_RECORD
+from qlogship.source.identity import tail_agrees
 from qlogship.source.streams import Kin, Stream, identify
 
 if TYPE_CHECKING:
@@ -43,7 +45,6 @@ Ship = Literal["now", "resync"]
 _BLOCK_BYTES: Final = 1024 * 1024
 _LOOKAHEAD: Final = 512
 _SAMPLE_BYTES: Final = 256 * 1024
-_LONGEST_RECORD: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,9 +344,9 @@ def _blocks(file: OpenFile, *, until: int | None = None) -> Iterator[_Block]:
             whole = data.rfind(b"\n") + 1
             if ended or whole:
                 break
-            if size >= _LONGEST_RECORD:
+            if size >= LONGEST_RECORD:
                 raise SourceUnreadable(
-                    f"{file.path} has a line of more than {_LONGEST_RECORD >> 20} MiB",
+                    f"{file.path} has a line of more than {LONGEST_RECORD >> 20} MiB",
                     hint="Import a queue_log; this is none.",
                 )
             size *= 2
@@ -383,11 +384,7 @@ def _refuse_foreign(file: OpenFile, start: bytes) -> None:
 
 def _agrees(file: OpenFile, stream: Stream) -> bool:
     """Return whether a file begins with all that is archived of a stream."""
-    tail = stream.tail
-    return (
-        file.start(len(stream.head)) == stream.head
-        and file.read_at(stream.offset - len(tail), len(tail)) == tail
-    )
+    return file.start(len(stream.head)) == stream.head and tail_agrees(file, stream)
 
 
 def _size(lines: Sequence[bytes]) -> int:

@@ -39,15 +39,11 @@ def _credentials(wanted: Dashboard) -> Credentials:
 
 def queue_log(settings: Settings, store: Store, clocks: Clocks) -> QueueLog:
     """Make the follower of the queue_log that the settings name, where the store left off."""
-    cursor = store.cursor
     return QueueLog(
         settings.source.path,
         archives=settings.source.archives,
         wanted_history=settings.source.history,
-        history=cursor.applied_history(),
-        streams=cursor.streams(),
-        seen=cursor.sightings(),
+        cursor=store.cursor,
         last_text_of=store.archive.last_text_of,
-        monotonic=clocks.monotonic,
-        wall_clock=clocks.wall,
+        clocks=clocks,
     )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from qlogship.config import Settings
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.worker import Uploads
-    from qlogship.source.follower import QueueLog
+    from qlogship.source.interface import Source
     from qlogship.state.store import Store
 
 POLL: Final = 10.0
@@ -52,7 +52,7 @@ class Shipper:
         *,
         settings: Settings,
         store: Store,
-        source: QueueLog,
+        source: Source,
         uploads: Uploads,
         clocks: Clocks,
         log: Any,  # noqa: ANN401  # structlog's loggers have no common type
@@ -195,9 +195,10 @@ class Shipper:
         with self._store.transaction():
             look = outbox.full or not intake.fills_a_batch
             read_something = self._archiver.step(read=look)
-            intake.time.look(read_something=read_something, quiet_for=self._source.quiet_for)
+            written = self._source.written_at
+            intake.time.look(read_something=read_something, written=written)
             room = not outbox.full
-            full = room and intake.fill(written=self._source.written_at)
+            full = room and intake.fill(written=written)
             caught_up = look and not read_something and intake.all_taken
             if caught_up:
                 intake.caught_up()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from qlogship.clocks import Clocks
 from qlogship.source.follower import QueueLog
 from qlogship.state.lock import complaint, holder
 from qlogship.state.reader import Reader
@@ -55,15 +56,13 @@ def report(settings: Settings) -> dict[str, Any]:
 
 def _look_at_source(settings: Settings, reader: Reader) -> tuple[int | None, str | None]:
     """Return the bytes that are not archived yet, and what is wrong with the file."""
-    cursor, archive = reader.cursor, reader.archive
     source = QueueLog(
         settings.source.path,
         archives=settings.source.archives,
         wanted_history=settings.source.history,
-        history=cursor.applied_history() if cursor else None,
-        streams=cursor.streams() if cursor else (),
-        seen=cursor.sightings() if cursor else {},
-        last_text_of=archive.last_text_of if archive else None,
+        cursor=reader.cursor,
+        last_text_of=reader.archive.last_text_of if reader.archive else None,
+        clocks=Clocks(),
     )
     try:
         lag = source.survey()

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from qlogship.archive.archive import Archive
     from qlogship.clocks import Clocks
     from qlogship.source.cursor import Cursor
-    from qlogship.source.follower import QueueLog
+    from qlogship.source.interface import Source
     from qlogship.troubles.notices import Notices
 
 READ_BYTES: Final = 1024 * 1024
@@ -22,7 +22,7 @@ class Archiver:
 
     def __init__(
         self,
-        source: QueueLog,
+        source: Source,
         archive: Archive,
         cursor: Cursor,
         notices: Notices,
@@ -39,15 +39,9 @@ class Archiver:
     def step(self, *, read: bool) -> bool:
         """Archive the next piece if it is to be `read`; return whether there was one."""
         piece = self._source.read(READ_BYTES) if read else None
-        changes = self._source.take_changes()
-        for stream in changes.streams.values():
-            self._cursor.save(stream)
+        self._source.save_changes(self._cursor)
         if piece is not None:
-            self._archive.append(piece.data, stream=piece.stream.id, offset=piece.offset)
-        if changes.seen or changes.gone:
-            self._cursor.save_sightings(changes.seen, changes.gone)
-        if changes.history is not None:
-            self._cursor.save_history(changes.history)
+            self._archive.append(piece.data, stream=piece.stream, offset=piece.offset)
         self._note_trouble()
         self._looked = True
         return piece is not None

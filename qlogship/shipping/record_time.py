@@ -92,14 +92,18 @@ class RunningTime:
         self.caught_up_once = False
         """Whether all that stood in the queue_log at the start was taken in."""
 
-    def look(self, *, read_something: bool, quiet_for: float | None) -> None:
-        """Note whether a record came in; at the first look, for how long none did."""
+    def look(self, *, read_something: bool, written: float | None) -> None:
+        """Note whether a record came in; at the first look, for how long none did.
+
+        `written` is when the last one came, in epoch seconds; None when that is not known.
+        """
         now = self._monotonic()
         if read_something:
             self._silence += now - self._still_since
             self._still_since = now
         elif self._first_look:
-            self._still_since = now - (quiet_for or 0.0)
+            quiet = self._wall() - written if written is not None else 0.0
+            self._still_since = now - max(0.0, quiet)
         self._first_look = False
 
     def caught_up(self, last: int | None) -> None:

@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 from qlogship.source.streams import Stream
 
 if TYPE_CHECKING:
+    import os
     import sqlite3
     from collections.abc import Iterable, Mapping
 
+Sighting = tuple[int, int, int, int]
+"""How a file looked: device, inode, size, mtime in nanoseconds. One that looks the same is."""
 
-Status = tuple[int, int, int, int]
-"""How a file looked, by stat(2): device, inode, size, mtime in nanoseconds."""
+
+def sighting_of(status: os.stat_result) -> Sighting:
+    """Return how a file looks by what stat(2) says."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class Cursor:
@@ -54,12 +59,12 @@ class Cursor:
             ),
         )
 
-    def sightings(self) -> dict[str, Status]:
+    def sightings(self) -> dict[str, Sighting]:
         """Return how each file looked when it had been read to its end, by path."""
         rows = self._db.execute("SELECT path, device, inode, size, mtime_ns FROM sighting")
         return {path: (device, inode, size, mtime) for path, device, inode, size, mtime in rows}
 
-    def save_sightings(self, seen: Mapping[str, Status], gone: Iterable[str]) -> None:
+    def save_sightings(self, seen: Mapping[str, Sighting], gone: Iterable[str]) -> None:
         """Write what was seen, by path, and forget the paths that are gone."""
         self._db.executemany(
             "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?, ?)",

@@ -9,6 +9,7 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qlogship.queue_log.records import time_of
 from qlogship.source.rotated_names import is_related_name, is_rotated_name
 
 if TYPE_CHECKING:
@@ -53,6 +54,12 @@ def members(path: Path, archives: Iterable[str]) -> Iterator[Member]:
             continue
         if stat.S_ISREG(status.st_mode):
             yield Member(candidate, status, is_rotated_name(candidate.name, path.name))
+
+
+def began(start: bytes, status: os.stat_result) -> int:
+    """Return the first time in the beginning of a file, in epoch seconds; its mtime without one."""
+    times = (time for line in start.split(b"\n") if (time := time_of(line)) is not None)
+    return next(times, int(status.st_mtime))
 
 
 def _candidates(path: Path, archives: Iterable[str]) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
 from qlogship.source.compression import MAGIC_BYTES, DamagedError, Decompressing, compression
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Self
+
+LONGEST_RECORD: Final = 8 * 1024 * 1024
 
 
 class OpenFile:
@@ -95,6 +97,19 @@ class OpenFile:
                     if not self._kept:
                         raise
             return self._kept[:size]
+
+    def read_lines(self, offset: int, limit: int) -> bytes:
+        """Return whole lines at `offset`, about `limit` bytes, but at least one line."""
+        if limit <= 0:
+            return b""
+        data = self.read_at(offset, limit)
+        end = data.rfind(b"\n") + 1
+        while end == 0 and len(data) >= limit and limit < LONGEST_RECORD:
+            limit *= 8
+            data = self.read_at(offset, limit)
+            end = data.rfind(b"\n") + 1
+        # No newline in megabytes: this is no text, and waiting would stop everything.
+        return data[:end] if end or len(data) < LONGEST_RECORD else data
 
     def end_of_lines(self) -> int:
         """Return the offset behind the last whole line of a plain file, as of its `status`."""

@@ -308,7 +308,7 @@ def test_stale_handle(asterisk: Asterisk, path: Path, follower: Following) -> No
     """A handle that fails, as on a stale mount, is a trouble and no exception; it recovers."""
     written = asterisk.calls(3)
     follower.read()
-    live = follower.log._live
+    live = follower.log._open.live
     assert live is not None
     directory = os.open(path.parent, os.O_RDONLY)
     os.dup2(directory, live.file._handle)  # reading it says EISDIR
@@ -339,28 +339,33 @@ def test_lag(asterisk: Asterisk, follower: Following) -> None:
     assert follower.log.survey() == 13
 
 
-def test_quiet(asterisk: Asterisk, follower: Following) -> None:
-    """How long the file has been quiet is told by its own time."""
+def test_when_it_was_written_to(asterisk: Asterisk, path: Path, follower: Following) -> None:
+    """When the file was written to is told by its own time, unless that is still to come."""
+    seen = [follower.log.written_at]
     asterisk.calls(1)
+    os.utime(path, (1_795_400_000, 1_795_400_000))
+    follower.clock.advance(1_795_400_100 - follower.clock.wall())
     follower.read()
-    before = follower.log.quiet_for
-    assert before is not None
-    follower.clock.advance(100.0)
+    seen.append(follower.log.written_at)
+    follower.clock.advance(-200.0)
+    seen.append(follower.log.written_at)
 
-    assert follower.log.quiet_for == pytest.approx(before + 100.0, abs=1.0)
+    assert seen == [None, 1_795_400_000, None]
 
 
 def test_changes_are_told_once(asterisk: Asterisk, follower: Following) -> None:
-    """What is to be written down is told with the piece it belongs to, and once."""
+    """What changed is written down with the piece it belongs to, and once."""
     asterisk.calls(1)
+    follower.read()
+    before = follower.rows_written
     follower.step()
-    follower.step()
+    assert follower.rows_written == before
 
-    assert not follower.log.take_changes()
     asterisk.calls(1)
-    piece = follower.log.read(1_000)
-    changes = follower.log.take_changes()
+    piece = follower.step()
     assert piece is not None
-    assert changes.streams == {piece.stream.id: piece.stream}
-    assert piece.stream.offset == piece.offset + len(piece.data)
-    assert not follower.log.take_changes()
+    (stream,) = follower.streams()
+    assert (stream.id, stream.offset) == (piece.stream, piece.offset + len(piece.data))
+    before = follower.rows_written
+    follower.step()
+    assert follower.rows_written == before

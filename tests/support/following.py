@@ -14,13 +14,15 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
+from qlogship.clocks import Clocks
 from qlogship.source.cursor import Cursor
-from qlogship.source.follower import Piece, QueueLog
+from qlogship.source.follower import QueueLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from qlogship.source.interface import Piece
     from qlogship.source.streams import Stream
 
 EPOCH: Final = 1_795_411_800
@@ -84,17 +86,13 @@ class Following:
         self.log = self._begin()
 
     def _begin(self) -> QueueLog:
-        cursor = self._cursor
         return QueueLog(
             self.path,
             archives=self._archives,
             wanted_history=self._wanted_history,
-            history=cursor.applied_history(),
-            streams=cursor.streams(),
-            seen=cursor.sightings(),
+            cursor=self._cursor,
             last_text_of=self._archive.last_text_of,
-            monotonic=self.clock.monotonic,
-            wall_clock=self.clock.wall,
+            clocks=Clocks(self.clock.monotonic, self.clock.wall),
         )
 
     def close(self) -> None:
@@ -106,15 +104,10 @@ class Following:
         """Read one piece, and write it down with all that changed; None at the end."""
         self._db.execute("BEGIN")
         piece = self.log.read(limit)
-        changes = self.log.take_changes()
-        for stream in changes.streams.values():
-            self._cursor.save(stream)
+        self.log.save_changes(self._cursor)
         if piece is not None:
-            self._archive.append(piece.data, stream=piece.stream.id, offset=piece.offset)
+            self._archive.append(piece.data, stream=piece.stream, offset=piece.offset)
         self._archive.finish()
-        self._cursor.save_sightings(changes.seen, changes.gone)
-        if changes.history is not None:
-            self._cursor.save_history(changes.history)
         self._db.execute("COMMIT")
         if piece is not None:
             self.pieces.append(piece)
@@ -168,6 +161,11 @@ class Following:
         """How many records the archive had to end with a newline of its own."""
         row = self._db.execute("SELECT coalesce(sum(torn), 0) FROM chunk").fetchone()
         return int(row[0])
+
+    @property
+    def rows_written(self) -> int:
+        """How many rows of the database were written so far."""
+        return self._db.total_changes
 
     def streams(self) -> list[Stream]:
         """Return the streams that were written down."""
