@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qlogship.source.streams import HEAD_BYTES, TAIL_BYTES
+from qlogship.source.streams import HEAD_BYTES
 
 if TYPE_CHECKING:
     from qlogship.errors import SourceUnreadable
@@ -50,6 +50,5 @@ def _skip_live(live: Followed, streams: Streams) -> None:
     live.file.refresh()
     end = live.file.end_of_lines()
     if end > 0:
-        tail = live.file.read_at(max(0, end - TAIL_BYTES), min(end, TAIL_BYTES))
         head = live.file.start(min(end, HEAD_BYTES))
-        live.stream = streams.begin(live.file, head=head, tail=tail, offset=end)
+        live.stream = streams.begin(live.file, head=head, offset=end)

@@ -225,7 +225,7 @@ class Streams:
     def read_on(self, file: OpenFile, stream: Stream | None, data: bytes) -> Stream:
         """Move the cursor of a stream behind `data`; begin the stream if it is new."""
         if stream is None:
-            stream = self.begin(file, head=b"")
+            stream = self.begin(file)
         elif stream.id == NEW:
             stream = replace(stream, id=max(self._known) + 1)
         advanced = _moved(stream.advanced(data), file)
@@ -233,16 +233,11 @@ class Streams:
         return advanced
 
     def begin(
-        self,
-        file: OpenFile,
-        *,
-        head: bytes,
-        tail: bytes = b"",
-        offset: int = 0,
-        skipped: bool = False,
+        self, file: OpenFile, *, head: bytes = b"", offset: int = 0, skipped: bool = False
     ) -> Stream:
         """Begin a stream with the text of a file; what stands before `offset` is not wanted."""
         number = max(self._known, default=0) + 1
+        tail = _before(file, offset) if offset else b""
         device, inode = file.key
         stream = Stream(number, head, tail, offset, device, inode, str(file.path), skipped)
         self._keep(stream)
@@ -277,13 +272,14 @@ def _split(stream: Stream, file: OpenFile, copy: OpenFile) -> Stream:
 
 def _cut(stream: Stream, file: OpenFile, offset: int) -> Stream:
     """Return the stream with its cursor at an offset of this file."""
-    tail_at = max(0, offset - TAIL_BYTES)
-    return replace(
-        stream,
-        head=file.start(min(offset, HEAD_BYTES)),
-        tail=file.read_at(tail_at, offset - tail_at),
-        offset=offset,
-    )
+    head = file.start(min(offset, HEAD_BYTES))
+    return replace(stream, head=head, tail=_before(file, offset), offset=offset)
+
+
+def _before(file: OpenFile, offset: int) -> bytes:
+    """Return what is the tail of a stream whose cursor stands at this offset."""
+    start = max(0, offset - TAIL_BYTES)
+    return file.read_at(start, offset - start)
 
 
 def _moved(stream: Stream, file: OpenFile) -> Stream:

@@ -26,7 +26,7 @@ from qlogship.source.cursor import sighting_of
 from qlogship.source.family import began
 from qlogship.source.files import LONGEST_RECORD, OpenFile
 from qlogship.source.interface import Piece
-from qlogship.source.streams import TAIL_BYTES, Kin
+from qlogship.source.streams import Kin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -174,8 +174,7 @@ class RotatedFiles:
                 start = file.start()
                 plain = file.compression is None
                 offset = file.end_of_lines() if plain else 0
-                tail = file.read_at(max(0, offset - TAIL_BYTES), TAIL_BYTES) if plain else b""
-                self._streams.begin(file, head=start, tail=tail, offset=offset, skipped=not plain)
+                self._streams.begin(file, head=start, offset=offset, skipped=not plain)
                 self._see(str(unread.member.path), sighting_of(file.status))
         self.unread = []
 

@@ -277,3 +277,19 @@ def test_skipped_file_without_calls(asterisk: Asterisk, follow: Follow, history:
     follower.wait()
 
     assert follower.text == (live if history == "current" else b"")
+
+
+@pytest.mark.parametrize("old", [b"1795411801|NONE|NON", b"1795411801|NONE|NONE|NONE|X|\n17954"])
+def test_a_short_rotated_file_with_a_torn_end(
+    asterisk: Asterisk, path: Path, follow: Follow, old: bytes
+) -> None:
+    """A rotated file of a line or less that was not wanted can be looked at again."""
+    rotated = path.with_name("queue_log.1")
+    rotated.write_bytes(old)
+    live = asterisk.calls(2)
+    follower = follow("current")
+    assert follower.read() == live
+
+    rotated.rename(path.with_name("queue_log.2"))
+    assert follower.look_around() == b""
+    assert follower.log.damaged == {}
