@@ -39,7 +39,7 @@ from qlogship.source.first_start import FirstStart
 from qlogship.source.identity import Followed, OpenFiles, Streams
 from qlogship.source.interface import Piece
 from qlogship.source.rotated_files import STILL, RotatedFiles
-from qlogship.source.streams import Look, look
+from qlogship.source.streams import is_restarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -221,9 +221,10 @@ class QueueLog:
 
     def _look_at(self, opened: Followed) -> None:
         """See whether an open file was begun anew."""
-        size = opened.file.refresh().st_size
-        head = opened.file.start(len(opened.stream.head)) if opened.stream is not None else b""
-        if look(opened.stream, size=size, start=head) is Look.RESTARTED:
+        size, stream = opened.file.refresh().st_size, opened.stream
+        if stream is None:
+            return
+        if is_restarted(stream, size=size, start=opened.file.start(len(stream.head))):
             self._rotated.scan_due = True  # a copytruncate leaves the rest in a copy
             self._streams.attach(opened)
 

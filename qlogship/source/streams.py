@@ -1,4 +1,4 @@
-"""Which file is which: identity by content, and what a look at the path means.
+"""What a stream is, and by what a file is known as one.
 
 Theory of operation
 -------------------
@@ -138,22 +138,9 @@ def _is_weak(head: bytes) -> bool:
     )
 
 
-class Look(Enum):
-    """What a look at an open file says about the stream that was read from it."""
+def is_restarted(stream: Stream, *, size: int, start: bytes) -> bool:
+    """Return whether an open file was truncated, and perhaps written again beyond the cursor.
 
-    SAME = auto()
-    GROWN = auto()
-    RESTARTED = auto()
-
-
-def look(stream: Stream | None, *, size: int, start: bytes) -> Look:
-    """Decide from size and beginning of the file what became of its stream.
-
-    `start` is as many bytes as the stream's head has. RESTARTED: it was
-    truncated, and perhaps written again beyond the cursor.
+    `start` is as many of its bytes as the stream's head has.
     """
-    if stream is None:
-        return Look.GROWN if size else Look.SAME
-    if size < stream.offset or start != stream.head:
-        return Look.RESTARTED
-    return Look.GROWN if size > stream.offset else Look.SAME
+    return size < stream.offset or start != stream.head

@@ -10,11 +10,10 @@ from qlogship.source.streams import (
     HEAD_BYTES,
     TAIL_BYTES,
     Kin,
-    Look,
     Stream,
     compare,
     identify,
-    look,
+    is_restarted,
 )
 from tests.fixtures.queue_log import TREES, sample
 
@@ -75,13 +74,8 @@ def test_a_look_at_a_file_that_only_grows(text: bytes, borders: list[int], size:
     """A file that lost nothing is never taken for one that was begun anew; one that did, always."""
     stream = read(text, borders)
     now = text[:size]
-    result = look(stream, size=len(now), start=now[: len(stream.head)])
-    if len(now) > stream.offset:
-        assert result is Look.GROWN
-    elif len(now) == stream.offset:
-        assert result is Look.SAME
-    else:
-        assert result is Look.RESTARTED
+    restarted = is_restarted(stream, size=len(now), start=now[: len(stream.head)])
+    assert restarted == (len(now) < stream.offset)
 
 
 @given(st.text(max_size=12), st.text(min_size=1, max_size=6))

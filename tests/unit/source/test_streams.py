@@ -8,11 +8,10 @@ from qlogship.source.streams import (
     HEAD_BYTES,
     TAIL_BYTES,
     Kin,
-    Look,
     Stream,
     compare,
     identify,
-    look,
+    is_restarted,
 )
 from tests.fixtures.queue_log import TREES, sample
 
@@ -176,45 +175,44 @@ def test_a_head_that_says_nothing(head: bytes) -> None:
 # --- looks ---
 
 
-@pytest.mark.parametrize(("size", "result"), [(0, Look.SAME), (1, Look.GROWN), (40, Look.GROWN)])
-def test_a_look_before_anything_was_read(size: int, result: Look) -> None:
-    """Of an unread file there is something to read as soon as it has a byte."""
-    assert look(None, size=size, start=b"") is result
+@pytest.mark.parametrize("more", [b"", LATER, b"1"])
+def test_a_look_at_a_file_that_grew(more: bytes) -> None:
+    """A file that has what was read of it, and perhaps more, goes on."""
+    known = stream(RELOAD + CALL)
+    text = RELOAD + CALL + more
+    assert not is_restarted(known, size=len(text), start=text[: len(known.head)])
 
 
 @pytest.mark.parametrize(
-    ("text", "look_means"),
+    "text",
     [
-        (RELOAD + CALL, Look.SAME),
-        (RELOAD + CALL + LATER, Look.GROWN),
-        (RELOAD + CALL + b"1", Look.GROWN),
-        (RELOAD, Look.RESTARTED),
-        (b"", Look.RESTARTED),
-        (RELOAD + LATER * 2, Look.RESTARTED),
-        (CALL + LATER, Look.RESTARTED),
-        (CALL + LATER * 9, Look.RESTARTED),
-        (b"\0" * len(RELOAD + CALL), Look.RESTARTED),
+        RELOAD,
+        b"",
+        RELOAD + LATER * 2,
+        CALL + LATER,
+        CALL + LATER * 9,
+        b"\0" * len(RELOAD + CALL),
     ],
 )
-def test_look(text: bytes, look_means: Look) -> None:
+def test_a_look_at_a_file_that_was_begun_anew(text: bytes) -> None:
     """A file that shrank, or begins otherwise than what was read, was begun anew."""
     known = stream(RELOAD + CALL)
-    assert look(known, size=len(text), start=text[: len(known.head)]) is look_means
+    assert is_restarted(known, size=len(text), start=text[: len(known.head)])
 
 
 def test_a_file_that_outgrew_what_was_read() -> None:
     """A file that was truncated and grew beyond the cursor is seen by its first line."""
     known = stream(LONG)
     again = LATER + LONG
-    assert look(known, size=len(again), start=again[: len(known.head)]) is Look.RESTARTED
+    assert is_restarted(known, size=len(again), start=again[: len(known.head)])
 
 
 def test_a_short_head_is_compared_as_far_as_it_goes() -> None:
     """Of a file of which one line was read, that line tells whether it goes on."""
     known = stream(RELOAD)
-    assert look(known, size=len(RELOAD + CALL), start=RELOAD) is Look.GROWN
+    assert not is_restarted(known, size=len(RELOAD + CALL), start=RELOAD)
     other = RELOAD.replace(b"924", b"925")
-    assert look(known, size=len(other + CALL), start=other) is Look.RESTARTED
+    assert is_restarted(known, size=len(other + CALL), start=other)
 
 
 # --- the cursor ---
