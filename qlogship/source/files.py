@@ -159,7 +159,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def unreadable(path: Path, error: OSError) -> SourceUnreadable:
-    """Say in words why a file cannot be read, and what to do; `error` is its cause."""
+    """Return in words why a file cannot be read, and what to do; `error` is its cause."""
     said = _said(path, error)
     said.__cause__ = error
     return said

@@ -181,7 +181,7 @@ class Streams:
             offset, _ = self._parting(opened.file, stream)
         if offset is None:
             return None
-        resumed = _cut(_moved(stream, opened.file), opened.file, offset)
+        resumed = _cut(stream, opened.file, offset)
         if opened is not self._open.live:
             return replace(resumed, id=NEW)  # a copy of it may hold more
         self._keep(resumed)
@@ -198,7 +198,7 @@ class Streams:
         offset, differs = self._parting(file, stream)
         if offset is None or not differs:
             return None
-        return _cut(replace(_moved(stream, file), id=NEW), file, offset)
+        return replace(_cut(stream, file, offset), id=NEW)
 
     def _parting(self, file: OpenFile, stream: Stream) -> tuple[int | None, bool]:
         """Find where a file and what was archived of its stream part.
@@ -267,13 +267,13 @@ def _split(stream: Stream, file: OpenFile, copy: OpenFile) -> Stream:
         end = one.rfind(b"\n", 0, common) + 1
         offset += end
         if common < _COMPARED or not end:
-            return _cut(replace(stream, id=NEW), file, offset)
+            return replace(_cut(stream, file, offset), id=NEW)
 
 
 def _cut(stream: Stream, file: OpenFile, offset: int) -> Stream:
-    """Return the stream with its cursor at an offset of this file."""
+    """Return the stream as it is met in this file, with its cursor at an offset of it."""
     head = file.start(min(offset, HEAD_BYTES))
-    return replace(stream, head=head, tail=_before(file, offset), offset=offset)
+    return replace(_moved(stream, file), head=head, tail=_before(file, offset), offset=offset)
 
 
 def _before(file: OpenFile, offset: int) -> bytes:
