@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qlogship.check.logrotate import Included, Logrotate
+from qlogship.check.logrotate.configuration import Included, Logrotate
 from tests.fixtures import logrotate as real
 from tests.support.sound import ME, MY_GROUP
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from qlogship.check.stanza import Options
+    from qlogship.check.logrotate.stanza import Options
 
 CASES = {
     "freepbx-17": real.FREEPBX_17,

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qlogship.check.logrotate import Included, Logrotate
+from qlogship.check.logrotate.configuration import Included, Logrotate
 from qlogship.check.machine import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qlogship.check.logrotate.stanza import Ownership, Stanza
     from qlogship.check.machine import Machine
-    from qlogship.check.stanza import Ownership, Stanza
     from qlogship.config import Settings
     from qlogship.installation.identity import Account
 

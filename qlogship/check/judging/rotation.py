@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.check.facts.rotation import Place
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
-from qlogship.check.stanza import makes_asterisk_reopen, matches, rotated_paths
+from qlogship.check.logrotate.stanza import makes_asterisk_reopen, matches, rotated_paths
 from qlogship.check.words import listed
 from qlogship.installation.identity import Account, Step, lacks
 from qlogship.source.compression import SUFFIXES
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qlogship.check.facts.rotation import RotationFacts
-    from qlogship.check.stanza import Options, Stanza
+    from qlogship.check.logrotate.stanza import Options, Stanza
 
 _READ, _WRITE, _SEARCH = 4, 2, 1
 

@@ -18,7 +18,7 @@ from qlogship.check.facts.state import DiskFacts, StateFacts
 from qlogship.check.facts.unit import UnitFacts, unit_of
 from qlogship.check.findings import GROUPS, IDS, Finding, Level, exit_code, in_order
 from qlogship.check.judging import access, asterisk, network, rotation, settings, state, unit
-from qlogship.check.stanza import Options, Ownership, Stanza
+from qlogship.check.logrotate.stanza import Options, Ownership, Stanza
 from qlogship.config import Settings
 from qlogship.dashboard.certificate import Certificate
 from qlogship.dashboard.outcome import Outcome, Verdict

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.check.logrotate import Included, Logrotate
-from qlogship.check.stanza import (
+from qlogship.check.logrotate.configuration import Included, Logrotate
+from qlogship.check.logrotate.stanza import (
     Options,
     Ownership,
     extension_of,

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from qlogship.check.stanza import Options, Ownership, Stanza, matches
+from qlogship.check.logrotate.stanza import Options, Ownership, Stanza, matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

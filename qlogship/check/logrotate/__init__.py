@@ -1,0 +1,1 @@
+"""logrotate's configuration: how it is written, what it comes to for one file. Pure."""
