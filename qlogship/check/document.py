@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from qlogship.check.findings import Finding, Level, exit_code
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from qlogship.check.facts import Facts
     from qlogship.check.facts.asterisk import AsteriskFacts
     from qlogship.check.facts.state import DiskFacts, StateFacts
-    from qlogship.check.facts.unit import UnitFacts
     from qlogship.dashboard.reach import Reach
 
 
@@ -25,123 +25,80 @@ def document(facts: Facts, findings: Sequence[Finding]) -> dict[str, Any]:
         "problems": levels.count(Level.PROBLEM),
         "warnings": levels.count(Level.WARNING),
         "unknown": levels.count(Level.UNKNOWN),
-        "findings": [
-            {
-                "id": finding.id,
-                "level": finding.level.value,
-                "about": finding.about,
-                "message": finding.message,
-                "hint": finding.hint,
-            }
-            for finding in findings
-        ],
+        "findings": [asdict(finding) for finding in findings],
         "facts": _facts(facts),
     }
 
 
 def _facts(facts: Facts) -> dict[str, Any]:
     """Return what was found out, without secrets; times are epoch seconds, sizes bytes."""
-    source, rotation = facts.source, facts.rotation
     return {
         "settings": facts.settings.path,
         "now": facts.now,
-        "user": {"name": facts.user.name, "groups": facts.user.groups},
-        "queue_log": None
-        if source is None
-        else {
-            "path": source.path,
-            "exists": source.exists,
-            "bytes": source.size,
-            "readable": source.readable,
-            "rotated": source.rotated,
-        },
-        "asterisk": _asterisk(facts.asterisk),
-        "rotation": None
-        if rotation is None
-        else {"stanzas": [stanza.place for stanza in rotation.stanzas]},
-        "state": _state(facts.state),
+        "user": _picked(facts.user, "name groups"),
+        "queue_log": _picked(facts.source, "path exists readable rotated", bytes="size"),
+        "asterisk": facts.asterisk and _asterisk(facts.asterisk),
+        "rotation": facts.rotation and {"stanzas": [one.place for one in facts.rotation.stanzas]},
+        "state": facts.state and _state(facts.state),
         "disk": {"state": _disk(facts.state_disk), "source": _disk(facts.source_disk)},
         "dashboard": _reach(facts.network.reach if facts.network else None, facts.url),
         "clock": {"synchronised": facts.synchronised},
-        "unit": _unit(facts.unit),
+        "unit": {
+            "load": facts.unit.load or None,
+            "active": facts.unit.active or None,
+            "enabled": facts.unit.enabled or None,
+        }
+        | (_picked(facts.unit, "name fragment drop_ins pid") or {}),
     }
 
 
-def _asterisk(facts: AsteriskFacts | None) -> dict[str, Any] | None:
-    if facts is None:
-        return None
+def _asterisk(facts: AsteriskFacts) -> dict[str, Any]:
     return {
         "configuration": facts.etc,
         "processes": [
             {
                 "pid": one.pid,
-                "user": one.account.name if one.account else None,
+                "user": one.account and one.account.name,
                 "container": one.elsewhere,
                 "files": None if one.files is None else [file.path for file in one.files],
             }
             for one in facts.processes
         ],
-        "queue_log": facts.logger.queue_log if facts.logger else None,
-        "queue_log_to_file": facts.logger.to_file if facts.logger else None,
-        "queue_log_name": facts.logger.name if facts.logger else None,
-        "rotatestrategy": facts.logger.rotate if facts.logger else None,
+        "queue_log": facts.logger and facts.logger.queue_log,
+        "queue_log_to_file": facts.logger and facts.logger.to_file,
+        "queue_log_name": facts.logger and facts.logger.name,
+        "rotatestrategy": facts.logger and facts.logger.rotate,
         "realtime": facts.realtime,
     }
 
 
-def _state(facts: StateFacts | None) -> dict[str, Any] | None:
-    if facts is None:
-        return None
+def _state(facts: StateFacts) -> dict[str, Any]:
     return {
         "directory": facts.directory,
         "exists": facts.exists,
         "held_by": facts.holder,
-        "oldest_record": facts.span[0] if facts.span else None,
-        "newest_record": facts.span[1] if facts.span else None,
+        "oldest_record": facts.span and facts.span[0],
+        "newest_record": facts.span and facts.span[1],
         "bytes_per_day": facts.growth,
         "troubles": [trouble.kind for trouble in facts.troubles],
     }
 
 
 def _disk(facts: DiskFacts | None) -> dict[str, Any] | None:
-    if facts is None:
-        return None
-    return {
-        "path": facts.path,
-        "bytes": facts.total,
-        "free_bytes": facts.free,
-        "inodes": facts.inodes,
-        "free_inodes": facts.free_inodes,
-    }
+    return _picked(facts, "path inodes free_inodes", bytes="total", free_bytes="free")
 
 
 def _reach(reach: Reach | None, url: str) -> dict[str, Any] | None:
-    if reach is None:
+    shown = _picked(reach, "addresses status clock_ahead certificate")
+    if shown is not None:
+        shown["url"] = url
+        shown["certificate"] = _picked(shown["certificate"], "subject issuer not_before not_after")
+    return shown
+
+
+def _picked(of: object | None, names: str, **renamed: str) -> dict[str, Any] | None:
+    """Return attributes under their own names, and some under another one; None of nothing."""
+    if of is None:
         return None
-    shown = reach.certificate
-    return {
-        "url": url,
-        "addresses": reach.addresses,
-        "status": reach.status,
-        "clock_ahead": reach.clock_ahead,
-        "certificate": None
-        if shown is None
-        else {
-            "subject": shown.subject,
-            "issuer": shown.issuer,
-            "not_before": shown.not_before,
-            "not_after": shown.not_after,
-        },
-    }
-
-
-def _unit(facts: UnitFacts) -> dict[str, Any]:
-    return {
-        "name": facts.name,
-        "load": facts.load or None,
-        "active": facts.active or None,
-        "enabled": facts.enabled or None,
-        "fragment": facts.fragment,
-        "drop_ins": facts.drop_ins,
-        "pid": facts.pid,
-    }
+    keys = {name: name for name in names.split()} | renamed
+    return {key: getattr(of, name) for key, name in keys.items()}

@@ -178,7 +178,7 @@ def _steps(path: Path) -> list[Step] | Barrier:
             need |= _READ  # it is listed for rotated files
         if one == real and not stat.S_ISREG(status.st_mode):
             return Barrier(one, f"{one} is no regular file")
-        group = _group(status.st_gid)
+        group = group_name(status.st_gid)
         steps.append(Step(one, need, status.st_uid, status.st_gid, status.st_mode, group))
     return steps
 
@@ -236,7 +236,8 @@ def _user(uid: int) -> str:
         return str(uid)
 
 
-def _group(gid: int) -> str:
+def group_name(gid: int) -> str:
+    """Return the name of a group, its number when it has none."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

@@ -6,14 +6,15 @@ cannot be found out is None, or said to be unseen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlogship.check.facts import access, asterisk, network, rotation, settings, state, unit
-from qlogship.check.machine import exists
+from qlogship.check.files import look_at
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qlogship.check.facts.access import SourceFacts, UserFacts
     from qlogship.check.facts.asterisk import AsteriskFacts
     from qlogship.check.facts.network import NetworkFacts
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from qlogship.check.facts.state import DiskFacts, StateFacts
     from qlogship.check.facts.unit import UnitFacts
     from qlogship.check.machine import Machine
-    from qlogship.installation.identity import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +55,24 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
     file = settings.chosen_path(path, machine.environ).absolute()
     of_unit = unit.gather(machine, file)
     user = access.gather_user(machine, of_unit)
-    said = settings.gather(machine, file, of_unit, user=user.known)
+    said = settings.gather(machine, file, of_unit, user.account)
     if user.account is None and not of_unit.load and said.settings is not None:
         # Without systemd and without the package's user, whoever owns the state is meant.
-        owner = _owner(said.settings.state.directory, root_too=True)
+        owner = access.owner_of(said.settings.state.directory)
         if owner is not None:
-            user = access.UserFacts(owner.name, owner, access.groups_of(owner))
-            said = settings.gather(machine, file, of_unit, user=user.known)
-    now, program = machine.wall_clock(), machine.program
+            user = access.user_of(owner)
+            said = settings.gather(machine, file, of_unit, owner)
+    found = Facts(machine.wall_clock(), machine.program, of_unit, user, said)
     wanted = said.settings
     if wanted is None:
-        return Facts(now, program, of_unit, user, said)
+        return found
     of_asterisk = asterisk.gather(machine, wanted)
-    return Facts(
-        now,
-        program,
-        of_unit,
-        user,
-        said,
+    return replace(
+        found,
         url=wanted.dashboard.url,
         source=access.gather_source(wanted, user),
         asterisk=of_asterisk,
-        rotation=rotation.gather(
-            machine,
-            wanted,
-            asterisk=of_asterisk.account or _writer(wanted.source.path),
-            service=user.account,
-        ),
+        rotation=rotation.gather(machine, wanted, of_asterisk.account, user.account),
         state=state.gather(wanted, user.account),
         state_disk=state.gather_disk(wanted.state.directory),
         source_disk=state.gather_disk(wanted.source.path.parent),
@@ -90,27 +81,9 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
     )
 
 
-def _writer(path: Path) -> Account | None:
-    """Return who writes the queue_log where neither a process nor asterisk.conf tells.
-
-    The directory's owner first: the file may have been made by a rotation that
-    gives it to the wrong one.
-    """
-    return _owner(path.parent) or _owner(path)
-
-
-def _owner(path: Path, *, root_too: bool = False) -> Account | None:
-    """Return whose a file or directory is; what is root's tells nothing, unless `root_too`."""
-    try:
-        name = path.owner()
-    except (OSError, KeyError):
-        return None
-    return access.account_of(name) if root_too or name != "root" else None
-
-
 def _synchronised(machine: Machine) -> bool | None:
     """Ask whether a time service keeps the clock right; in a container the host does."""
-    if exists(machine.container_mark):
+    if look_at(machine.container_mark):
         return None
     said = machine.ask(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
-    return None if said is None or not said.strip() else said.strip() == "yes"
+    return said.strip() == "yes" if said and said.strip() else None

@@ -1,16 +1,16 @@
-"""The service's user, and what it may read: tried as that user where root asks."""
+"""What the service's user may read: tried as that user where root asks."""
 
 from __future__ import annotations
 
-import grp
 import os
 import pwd
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.installation.identity import Account, Barrier, Step, can_read_as, lacks
+from qlogship.check.files import look_at, read_text
+from qlogship.installation.identity import Account, Barrier, can_read_as, group_name, lacks
 from qlogship.source.family import members
 
 if TYPE_CHECKING:
@@ -37,11 +37,6 @@ class UserFacts:
     groups: tuple[str, ...] = ()
     missing_groups: tuple[str, ...] = ()
 
-    @property
-    def known(self) -> str | None:
-        """The name, None when there is no such user."""
-        return self.name if self.account is not None else None
-
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
@@ -63,13 +58,28 @@ class SourceFacts:
     closed_directories: tuple[Path, ...] = ()
 
 
-def account_of(name: str) -> Account | None:
+def account_of(name: str | None) -> Account | None:
     """Return a user with all groups; None when there is none."""
     try:
-        entry = pwd.getpwnam(name)
+        entry = pwd.getpwnam(name or "")
     except KeyError:
         return None
-    return Account(name, entry.pw_uid, frozenset(os.getgrouplist(name, entry.pw_gid)))
+    gids = frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid))
+    return Account(entry.pw_name, entry.pw_uid, gids)
+
+
+def identity_of(home: Path) -> tuple[int, frozenset[int]] | None:
+    """Return user and groups, as numbers, that the process acts as whose directory in /proc it is.
+
+    None when the process is gone.
+    """
+    text = read_text(home / "status") or ""
+    values = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    try:
+        uid, gid = int(values["Uid"].split()[1]), int(values["Gid"].split()[1])
+        return uid, frozenset({gid, *map(int, values.get("Groups", "").split())})
+    except (KeyError, IndexError, ValueError):
+        return None
 
 
 def gather_user(machine: Machine, unit: UnitFacts) -> UserFacts:
@@ -78,86 +88,52 @@ def gather_user(machine: Machine, unit: UnitFacts) -> UserFacts:
     account = account_of(name)
     if account is None:
         return UserFacts(name, None)
-    missing: tuple[str, ...] = ()
-    running = _groups_of(machine.proc, unit.pid)
-    if running is not None:
-        missing = tuple(sorted(map(_group, account.gids - running)))
-    return UserFacts(name, account, groups_of(account), missing)
+    runs_as = identity_of(machine.proc / str(unit.pid)) if unit.pid is not None else None
+    return user_of(account, missing=account.gids - runs_as[1] if runs_as else frozenset())
 
 
-def groups_of(account: Account) -> tuple[str, ...]:
-    """Return the names of the groups that a user is in."""
-    return tuple(sorted(map(_group, account.gids)))
+def user_of(account: Account, *, missing: frozenset[int] = frozenset()) -> UserFacts:
+    """Return a user, with the groups by their names."""
+    groups, missing_groups = (
+        tuple(sorted(map(group_name, gids))) for gids in (account.gids, missing)
+    )
+    return UserFacts(account.name, account, groups, missing_groups)
+
+
+def owner_of(path: Path) -> Account | None:
+    """Return whose a file or a directory is."""
+    try:
+        return account_of(path.owner())
+    except (OSError, KeyError):
+        return None
 
 
 def gather_source(settings: Settings, user: UserFacts) -> SourceFacts:
     """Try to read the queue_log, its directory, and the files that rotation made of it."""
     path, archives = settings.source.path, settings.source.archives
-    real = Path(os.path.realpath(path))
+    facts = SourceFacts(path, Path(os.path.realpath(path)), exists=True)
     try:
         status = path.stat()
     except FileNotFoundError:
-        return SourceFacts(path, real, exists=False)
+        return replace(facts, exists=False)
     except OSError:  # whoever asks may not look
-        return SourceFacts(path, real, exists=True)
-    facts = SourceFacts(
-        path, real, exists=True, key=(status.st_dev, status.st_ino), size=status.st_size
-    )
+        return facts
+    facts = replace(facts, key=(status.st_dev, status.st_ino), size=status.st_size)
     if user.account is None:
         return facts
     rotated = [member.path for member in members(path, archives) if member.rotated]
     barriers = [can_read_as(user.name, one) for one in rotated[-_TRIED_MAX:]]
     barrier = can_read_as(user.name, path)
-    return SourceFacts(
-        path,
-        real,
-        exists=True,
-        key=facts.key,
-        size=facts.size,
+    # glob takes an absolute pattern, Path.glob does not.
+    named = {found for one in archives for found in glob(one.rpartition("/")[0] or "/")}  # noqa: PTH207
+    directories = [found for name in sorted(named) if (found := look_at(Path(name)))]
+    return replace(
+        facts,
         readable=barrier is None,
         barrier=barrier,
         rotated=len(rotated),
         barred=tuple(one for one in barriers if one is not None),
-        closed_directories=_closed(archives, user.account),
+        closed_directories=tuple(
+            one.path for one in directories if lacks(user.account, one.step(_LIST))
+        ),
     )
-
-
-def _closed(archives: tuple[str, ...], account: Account) -> tuple[Path, ...]:
-    """Return the directories that the patterns name and that owner and mode close to the user."""
-    closed = []
-    # glob takes an absolute pattern, Path.glob does not.
-    named = {found for pattern in archives for found in glob(_parent(pattern))}  # noqa: PTH207
-    for directory in map(Path, sorted(named)):
-        try:
-            status = directory.stat()
-        except OSError:
-            continue
-        step = Step(directory, _LIST, status.st_uid, status.st_gid, status.st_mode, "")
-        if lacks(account, step):
-            closed.append(directory)
-    return tuple(closed)
-
-
-def _parent(pattern: str) -> str:
-    return pattern.rpartition("/")[0] or "/"
-
-
-def _groups_of(proc: Path, pid: int | None) -> frozenset[int] | None:
-    """Return the groups a process has; None when it is gone."""
-    if pid is None:
-        return None
-    try:
-        text = Path(proc, str(pid), "status").read_text(errors="replace")
-    except OSError:
-        return None
-    values = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return frozenset(
-        int(word) for name in ("Gid", "Groups") for word in values.get(name, "").split()
-    )
-
-
-def _group(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)

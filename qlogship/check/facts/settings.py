@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import grp
 import os
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qlogship.check.facts.unit import credential_files
-from qlogship.check.machine import exists
+from qlogship.check.facts.unit import credential_files, instance_of
+from qlogship.check.files import File, look_at
 from qlogship.config import examine, secret
 from qlogship.config.load import STATE_VARIABLE
 from qlogship.config.model import DEFAULT_PATH, PATH_VARIABLE, SECRETS
-from qlogship.installation.identity import Barrier, can_read_as
+from qlogship.installation.identity import Account, Barrier, can_read_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,26 +26,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class FileFacts:
-    """A file: whether it exists, its mode, and who owns it."""
-
-    path: Path
-    exists: bool = False
-    mode: int = 0
-    uid: int = 0
-    gid: int = 0
-    group: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class SecretFile:
     """A file that holds a secret; systemd hands its content over when `by_unit`.
 
-    `barrier` is what keeps the service's user from reading it.
+    `file` is None when there is none. `barrier` is what keeps the service's user from
+    reading it.
     """
 
     key: str
-    file: FileFacts
+    path: Path
+    file: File | None
     by_unit: bool
     barrier: Barrier | None = None
 
@@ -61,8 +50,8 @@ class SettingsFacts:
     """
 
     path: Path
-    file: FileFacts
-    directory: FileFacts
+    file: File | None
+    directory: File | None
     readable: bool = True
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
@@ -78,21 +67,20 @@ def chosen_path(path: Path | None, environ: Mapping[str, str]) -> Path:
     return path or Path(environ.get(PATH_VARIABLE) or DEFAULT_PATH)
 
 
-def gather(machine: Machine, path: Path, unit: UnitFacts, *, user: str | None) -> SettingsFacts:
+def gather(machine: Machine, path: Path, unit: UnitFacts, user: Account | None) -> SettingsFacts:
     """Read the settings with the eyes of the service, whose unit may hand it secrets."""
     file, directory = look_at(path), look_at(path.parent)
-    if file.exists and not os.access(path, os.R_OK):
+    if file is not None and not os.access(path, os.R_OK):
         return SettingsFacts(path, file, directory, readable=False)
     files = credential_files(unit, path)
     environ = dict(machine.environ)
-    if unit.name is not None and "@" in unit.name:
-        instance = unit.name.partition("@")[2].removesuffix(".service")
+    if instance := instance_of(unit.name or ""):
         environ.setdefault(STATE_VARIABLE, f"/var/lib/qlogship/{instance}")
     with _credentials(files, environ) as whole:
         plain = examine(path, environ=whole, secrets=False)
         loaded = plain.loaded
         secrets = _secret_files(loaded.settings, files, whole, user) if loaded else ()
-        seen = all(not one.file.exists or os.access(one.file.path, os.R_OK) for one in secrets)
+        seen = all(one.file is None or os.access(one.path, os.R_OK) for one in secrets)
         found = examine(path, environ=whole) if seen else plain
     usable = found.loaded or plain.loaded
     return SettingsFacts(
@@ -106,26 +94,6 @@ def gather(machine: Machine, path: Path, unit: UnitFacts, *, user: str | None) -
         secrets_seen=seen and found.loaded is not None,
         credential=files.get(secret.credential("password")),
         settings=usable.settings if usable else None,
-    )
-
-
-def look_at(path: Path) -> FileFacts:
-    """Return what stat(2) says of a file."""
-    try:
-        status = path.stat()
-    except OSError:
-        return FileFacts(path)
-    try:
-        group = grp.getgrgid(status.st_gid).gr_name
-    except KeyError:
-        group = str(status.st_gid)
-    return FileFacts(
-        path,
-        exists=True,
-        mode=status.st_mode,
-        uid=status.st_uid,
-        gid=status.st_gid,
-        group=group,
     )
 
 
@@ -148,7 +116,7 @@ def _credentials(files: Mapping[str, Path], environ: dict[str, str]) -> Iterator
 
 
 def _secret_files(
-    settings: Settings, files: Mapping[str, Path], environ: Mapping[str, str], user: str | None
+    settings: Settings, files: Mapping[str, Path], environ: Mapping[str, str], user: Account | None
 ) -> tuple[SecretFile, ...]:
     """Return the files of the secrets that count, each once."""
     found = []
@@ -157,21 +125,12 @@ def _secret_files(
         one = secret.find(key, environ=environ, named=named, named_place=file_key)
         if one is None or one.path is None:
             continue
-        if one.trusted:
-            path = files.get(secret.credential(key))
-            if path is not None:
-                found.append(SecretFile(key, look_at(path), by_unit=True))
+        path = files.get(secret.credential(key)) if one.trusted else one.path
+        if path is None:
             continue
-        barrier = _barrier(user, one.path)
-        found.append(SecretFile(key, look_at(one.path), by_unit=False, barrier=barrier))
+        file, barrier = look_at(path), None
+        if file is not None and user is not None and not one.trusted:
+            with suppress(KeyError):  # a user who was removed a moment ago
+                barrier = can_read_as(user.name, path)
+        found.append(SecretFile(key, path, file, by_unit=one.trusted, barrier=barrier))
     return tuple(found)
-
-
-def _barrier(user: str | None, path: Path) -> Barrier | None:
-    """Return what keeps the user from reading the file."""
-    if user is None or not exists(path):
-        return None
-    try:
-        return can_read_as(user, path)
-    except KeyError:
-        return None

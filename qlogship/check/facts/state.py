@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.machine import exists
+from qlogship.check.files import look_at
 from qlogship.errors import StateError
 from qlogship.state.database import FILE_NAME
 from qlogship.state.lock import holder
@@ -24,18 +24,11 @@ _DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
-    """A file in the state directory that is not the service's own."""
-
-    path: Path
-    uid: int
-
-
-@dataclass(frozen=True, slots=True)
 class StateFacts:
     """The state directory and its contents; `error` says why it could not be read.
 
-    `holder` is the pid of the running service. `span` are the times of the oldest
+    `foreign` are the files in it that are not the service's own, `holder` is the pid of the
+    running service. `span` are the times of the oldest
     and of the newest record, `growth` the bytes on disk per day of records.
     """
 
@@ -46,7 +39,7 @@ class StateFacts:
     uid: int = 0
     mode: int = 0
     read_only: bool = False
-    foreign: tuple[Foreign, ...] = ()
+    foreign: tuple[Path, ...] = ()
     holder: int | None = None
     figures: Figures | None = None
     troubles: tuple[Trouble, ...] = ()
@@ -86,37 +79,26 @@ def gather(settings: Settings, account: Account | None) -> StateFacts:
     except OSError:
         return replace(facts, seen=False)
     owner = account.uid if account is not None else status.st_uid
-    return _read(facts, _foreign(entries, owner), read_only=read_only)
-
-
-def _read(facts: StateFacts, foreign: tuple[Foreign, ...], *, read_only: bool) -> StateFacts:
-    """Return the facts with what lock, archive and ledger say."""
-    pid = figures = span = growth = error = None
-    troubles: tuple[Trouble, ...] = ()
-    try:
-        pid = holder(facts.directory)
-        with Reader(facts.directory) as reader:
-            figures, span = reader.figures(), reader.times()
-            troubles = tuple(reader.troubles())
-        growth = _growth(facts.directory, span)
-    except StateError as failure:
-        error = failure
-    return replace(
-        facts,
-        read_only=read_only,
-        foreign=foreign,
-        holder=pid,
-        figures=figures,
-        troubles=troubles,
-        span=span,
-        growth=growth,
-        error=error,
+    foreign = tuple(
+        one.path
+        for one in (look_at(entry, follow=False) for entry in entries)
+        # A directory in it is another instance's.
+        if one is not None and one.uid != owner and not stat.S_ISDIR(one.mode)
     )
+    facts = replace(facts, read_only=read_only, foreign=foreign)
+    try:
+        facts = replace(facts, holder=holder(directory))
+        with Reader(directory) as reader:
+            figures, span, troubles = reader.figures(), reader.times(), tuple(reader.troubles())
+    except StateError as error:
+        return replace(facts, error=error)
+    growth = _growth(directory, span)
+    return replace(facts, figures=figures, span=span, troubles=troubles, growth=growth)
 
 
 def gather_disk(path: Path) -> DiskFacts | None:
     """Look at the file system of `path`, or of the directory that it will be made in."""
-    while not exists(path) and path != path.parent:
+    while not look_at(path) and path != path.parent:
         path = path.parent
     try:
         found, status = os.statvfs(path), path.stat()
@@ -132,25 +114,9 @@ def gather_disk(path: Path) -> DiskFacts | None:
     )
 
 
-def _foreign(entries: list[Path], owner: int) -> tuple[Foreign, ...]:
-    """Return the files that are somebody else's; the directories of other instances are."""
-    found = []
-    for entry in entries:
-        try:
-            status = entry.lstat()
-        except OSError:
-            continue
-        if status.st_uid != owner and not stat.S_ISDIR(status.st_mode):
-            found.append(Foreign(entry, status.st_uid))
-    return tuple(found)
-
-
 def _growth(directory: Path, span: tuple[int, int] | None) -> float | None:
     """Return the bytes per day that the database has grown by; None before a day is full."""
-    if span is None or span[1] - span[0] < _DAY:
+    database = look_at(directory / FILE_NAME)
+    if database is None or span is None or span[1] - span[0] < _DAY:
         return None
-    try:
-        size = Path(directory, FILE_NAME).stat().st_size
-    except OSError:
-        return None
-    return size / ((span[1] - span[0]) / _DAY)
+    return database.size / ((span[1] - span[0]) / _DAY)

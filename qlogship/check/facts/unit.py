@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.machine import exists
+from qlogship.check.files import look_at
 from qlogship.config.model import DEFAULT_PATH
 from qlogship.terminal.options import PROGRAM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from qlogship.check.machine import Machine
 
@@ -61,28 +62,32 @@ def gather(machine: Machine, settings: Path) -> UnitFacts:
     said = machine.ask(["systemctl", "show", name, f"--property={','.join(_PROPERTIES)}"])
     if not said:
         return UnitFacts(name)
-    values = _values(said)
-    command = _command(values.get("ExecStart", ""))
-    fragment = values.get("FragmentPath", "")
-    pid = values.get("MainPID", "")
+    values: dict[str, str] = defaultdict(str)
+    for line in said.splitlines():
+        key, _, value = line.partition("=")
+        values[key] = f"{values[key]} {value}".strip()  # some are said more than once
+    started = _COMMAND.search(values["ExecStart"])
+    command = tuple(started[1].split()) if started is not None else ()
     named = _OTHER_SETTINGS.search(" ".join(command[1:]))
+    fragment, pid = values["FragmentPath"], values["MainPID"]
+    file = f"{name.partition('@')[0]}@.service" if "@" in name else name
     return UnitFacts(
         name,
-        load=values.get("LoadState", ""),
-        active=values.get("ActiveState", ""),
-        sub=values.get("SubState", ""),
-        result=values.get("Result", ""),
-        enabled=values.get("UnitFileState", ""),
+        load=values["LoadState"],
+        active=values["ActiveState"],
+        sub=values["SubState"],
+        result=values["Result"],
+        enabled=values["UnitFileState"],
         fragment=Path(fragment) if fragment else None,
-        drop_ins=tuple(map(Path, values.get("DropInPaths", "").split())),
-        needs_reload=values.get("NeedDaemonReload") == "yes",
+        drop_ins=tuple(map(Path, values["DropInPaths"].split())),
+        needs_reload=values["NeedDaemonReload"] == "yes",
         command=command,
-        user=values.get("User", ""),
+        user=values["User"],
         pid=int(pid) if pid.isdecimal() and pid != "0" else None,
-        credentials=_credentials(machine.ask(["systemctl", "cat", name]) or "", name),
-        packaged=_packaged(machine, name),
+        credentials=_credentials(machine.ask(["systemctl", "cat", name]) or "", instance_of(name)),
+        packaged=_first(directory / file for directory in machine.unit_directories),
         same_program=_is_same(machine.program, command),
-        program_exists=not command or exists(Path(command[0])),
+        program_exists=not command or look_at(Path(command[0])) is not None,
         settings=Path(named[1]) if named else None,
     )
 
@@ -96,6 +101,11 @@ def unit_of(settings: Path, directory: Path) -> str | None:
     return f"qlogship@{settings.stem}.service"
 
 
+def instance_of(unit: str) -> str:
+    """Return the instance that a unit of a template is; empty for any other unit."""
+    return unit.partition("@")[2].removesuffix(".service")
+
+
 def credential_files(facts: UnitFacts, settings: Path) -> dict[str, Path]:
     """Return the files that the unit takes secrets from, by the names of the credentials.
 
@@ -105,32 +115,17 @@ def credential_files(facts: UnitFacts, settings: Path) -> dict[str, Path]:
         return {}
     if facts.load:
         return dict(facts.credentials)
-    instance = facts.name.partition("@")[2].removesuffix(".service")
+    instance = instance_of(facts.name)
     name = f"{instance}.password" if instance else "password"
     return {"qlogship-password": settings.parent / name}
 
 
-def _values(said: str) -> dict[str, str]:
-    """Return the properties; one that is said more than once is joined by blanks."""
-    values: dict[str, str] = {}
-    for line in said.splitlines():
-        name, _, value = line.partition("=")
-        values[name] = f"{values[name]} {value}" if name in values else value
-    return values
-
-
-def _command(exec_start: str) -> tuple[str, ...]:
-    match = _COMMAND.search(exec_start)
-    return tuple(match[1].split()) if match else ()
-
-
-def _credentials(text: str, unit: str) -> dict[str, Path]:
+def _credentials(text: str, instance: str) -> dict[str, Path]:
     """Return the files of the credentials, from the unit and its drop-ins as they are written.
 
     What systemd has loaded of them, `systemctl show` cannot print (252). Of two
     for one credential the last counts, and an empty assignment forgets all before it.
     """
-    instance = unit.partition("@")[2].removesuffix(".service")
     found: dict[str, Path] = {}
     for line in text.splitlines():
         name, is_set, value = line.strip().partition("=")
@@ -140,22 +135,16 @@ def _credentials(text: str, unit: str) -> dict[str, Path]:
         if not credential:
             found.clear()
         elif not path:
-            found[credential] = _in_store(credential)
+            places = [Path(store, credential) for store in _STORES]
+            found[credential] = _first(places) or places[0]
         elif path.startswith("/"):
             found[credential] = Path(path.replace("%i", instance).replace("%%", "%"))
     return found
 
 
-def _in_store(credential: str) -> Path:
-    """Return where systemd looks for a credential without a path."""
-    found = (Path(store, credential) for store in _STORES)
-    return next((path for path in found if exists(path)), Path(_STORES[0], credential))
-
-
-def _packaged(machine: Machine, name: str) -> Path | None:
-    file = f"{name.partition('@')[0]}@.service" if "@" in name else name
-    found = (directory / file for directory in machine.unit_directories)
-    return next((path for path in found if exists(path)), None)
+def _first(paths: Iterable[Path]) -> Path | None:
+    """Return the first that there is."""
+    return next(filter(look_at, paths), None)
 
 
 def _is_same(program: Path, command: tuple[str, ...]) -> bool | None:

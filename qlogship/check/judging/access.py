@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
-from qlogship.check.words import commands, listed
+from qlogship.check.words import listed
 from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qlogship.check.facts.access import SourceFacts, UserFacts
+    from qlogship.installation.identity import Barrier
 
 
 def judge_user(facts: UserFacts, *, unit: str | None) -> Iterator[Finding]:
@@ -40,56 +42,62 @@ def judge_user(facts: UserFacts, *, unit: str | None) -> Iterator[Finding]:
 def judge_source(facts: SourceFacts, *, explained: bool) -> Iterator[Finding]:
     """Judge whether the service can read the queue_log; `explained`: why it is missing is known."""
     path = facts.path
+    if not facts.exists and explained:
+        return
     if not facts.exists:
-        if not explained:
-            yield problem(
-                "source.missing",
-                path,
-                "it does not exist: Asterisk writes another file, or none yet",
-                "Compare source.path with `astlogdir` in asterisk.conf; `asterisk -rx 'logger"
-                " reload'` makes the file when there is none.",
-            )
-        return
-    if facts.barrier is not None:
-        yield _unreadable(facts)
-        return
-    if facts.key is None:
-        yield unknown("source.unseen", path, "you may not look at it", "Run this as root.")
-        return
-    if facts.readable is None:
-        return  # without a user nobody can try, and that was said
-    barred = False
+        yield problem(
+            "source.missing",
+            path,
+            "it does not exist: Asterisk writes another file, or none yet",
+            "Compare source.path with `astlogdir` in asterisk.conf; `asterisk -rx 'logger reload'`"
+            " makes the file when there is none.",
+        )
+    elif facts.barrier is not None:
+        yield _unreadable(facts, facts.barrier)
+    elif facts.key is None:
+        yield unknown("source.unseen", path, "you may not look at it")
+    elif facts.readable:  # without a user nobody can try, and that was said
+        yield from _readable(facts)
+
+
+def _unreadable(facts: SourceFacts, barrier: Barrier) -> Finding:
+    if barrier.path in {facts.path, facts.real}:
+        return problem("source.unreadable", facts.path, barrier.problem, _commands(barrier))
+    return problem(
+        "source.directory-unreadable",
+        barrier.path,
+        f"{barrier.problem}; the queue_log or what it is rotated to is in it",
+        _commands(barrier),
+    )
+
+
+def _readable(facts: SourceFacts) -> Iterator[Finding]:
+    """Judge the files beside the queue_log, which itself can be read."""
     if facts.barred:
-        barred = True
         first = facts.barred[0]
         yield warning(
             "source.rotated-unreadable",
             first.path,
             f"of {count(facts.rotated, 'rotated file')} {len(facts.barred)} cannot be read by the"
             f" service: {first.problem}",
-            commands(first),
+            _commands(first),
         )
     if facts.closed_directories:
-        barred = True
         yield warning(
             "source.archives-unreadable",
             listed(facts.closed_directories),
             "source.archives names it, and the service cannot list it",
             "Let the service's user enter and read it.",
         )
-    if not barred:
+    if not facts.barred and not facts.closed_directories:
         also = f", and so can {count(facts.rotated, 'rotated file')}" if facts.rotated else ""
-        yield ok("source.readable", path, f"the service can read it{also}")
+        yield ok("source.readable", facts.path, f"the service can read it{also}")
 
 
-def _unreadable(facts: SourceFacts) -> Finding:
-    barrier = facts.barrier
-    assert barrier is not None  # noqa: S101 -- for the type checker; the caller has looked
-    if barrier.path in {facts.path, facts.real}:
-        return problem("source.unreadable", facts.path, barrier.problem, commands(barrier))
-    return problem(
-        "source.directory-unreadable",
-        barrier.path,
-        f"{barrier.problem}; the queue_log or what it is rotated to is in it",
-        commands(barrier),
-    )
+def _commands(barrier: Barrier) -> str:
+    """Return the hint that removes what keeps the service from reading a file."""
+    if not barrier.commands:
+        return f"Look at {barrier.path}."
+    joined = " && ".join(map(shlex.join, barrier.commands))
+    restart = any(command[0] == "usermod" for command in barrier.commands)
+    return f"Run `{joined}`{', then restart the service' if restart else ''}."

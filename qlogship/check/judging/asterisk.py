@@ -7,7 +7,7 @@ first, and the configuration explains what was found.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.check.words import listed
@@ -19,37 +19,45 @@ if TYPE_CHECKING:
     from qlogship.check.facts.access import SourceFacts
     from qlogship.check.facts.asterisk import AsteriskFacts, OpenFile, Process
 
-_RELOAD = "Run `asterisk -rx 'logger reload'`"
+_RELOAD: Final = "run `asterisk -rx 'logger reload'`"
 
 
 def judge(facts: AsteriskFacts, source: SourceFacts) -> Iterator[Finding]:
     """Judge Asterisk's processes and its configuration."""
-    said = facts.logger
-    off = said is not None and not said.queue_log
-    realtime = facts.realtime is not None and not (said is not None and said.to_file)
-    writes = any(_writes(process, source) for process in facts.processes)
-    if off:
-        yield _off(facts, writes=writes)
-    elif realtime:
-        yield _realtime(facts, writes=writes)
-    elif writes:
-        pids = [str(one.pid) for one in facts.processes if _writes(one, source)]
-        yield ok("asterisk.writes", source.path, f"asterisk (pid {listed(pids)}) has it open")
+    said, logger_conf = facts.logger, facts.etc / "logger.conf"
+    writing = [str(one.pid) for one in facts.processes if one.writes(source.key)]
+    if said is not None and not said.queue_log:
+        when = "from the next reload on Asterisk writes" if writing else "Asterisk writes"
+        yield problem(
+            "asterisk.queue-log-off",
+            logger_conf,
+            f"queue_log = no in [general]: {when} no queue_log at all",
+            f"Set queue_log = yes in [general]; then {_RELOAD}.",
+        )
+    elif facts.realtime is not None and not (said is not None and said.to_file):
+        when = "from the next start on the" if writing else "the"
+        yield problem(
+            "asterisk.realtime-only",
+            facts.etc / "extconfig.conf",
+            f"queue_log goes to {facts.realtime}, and queue_log_to_file is not yes: {when} file"
+            " gets nothing",
+            f"Set queue_log_to_file = yes in [general] of {logger_conf}; then restart Asterisk"
+            " (`core restart when convenient`).",
+        )
+    elif writing:
+        yield ok("asterisk.writes", source.path, f"asterisk (pid {listed(writing)}) has it open")
     else:
-        yield from _not_written(facts, source)
+        yield _not_written(facts, source)
     if said is not None and said.exec_after_rotate:
         yield warning(
             "asterisk.rotate-hook",
-            facts.etc / "logger.conf",
+            logger_conf,
             f"exec_after_rotate runs {said.exec_after_rotate!r}; while it runs, Asterisk writes no"
             " queue events, and nothing can bring them back",
-            f"Take exec_after_rotate out and let logrotate compress; then {_RELOAD[0].lower()}"
-            f"{_RELOAD[1:]}.",
+            f"Take exec_after_rotate out and let logrotate compress; then {_RELOAD}.",
         )
     if facts.unread:
-        yield unknown(
-            "asterisk.conf-unread", listed(facts.unread), "you may not read it", "Run this as root."
-        )
+        yield unknown("asterisk.conf-unread", listed(facts.unread), "you may not read it")
 
 
 def explains_missing_file(facts: AsteriskFacts, source: SourceFacts) -> bool:
@@ -62,84 +70,42 @@ def explains_missing_file(facts: AsteriskFacts, source: SourceFacts) -> bool:
     return any(finding.id in causes for finding in judge(facts, source))
 
 
-def _writes(process: Process, source: SourceFacts) -> bool:
-    return any(
-        source.key is not None and one.key == source.key and not one.deleted
-        for one in process.files or ()
-    )
-
-
-def _off(facts: AsteriskFacts, *, writes: bool) -> Finding:
-    when = "from the next reload on Asterisk writes" if writes else "Asterisk writes"
-    return problem(
-        "asterisk.queue-log-off",
-        facts.etc / "logger.conf",
-        f"queue_log = no in [general]: {when} no queue_log at all",
-        f"Set queue_log = yes in [general]; then {_RELOAD[0].lower()}{_RELOAD[1:]}.",
-    )
-
-
-def _realtime(facts: AsteriskFacts, *, writes: bool) -> Finding:
-    when = "from the next start on the" if writes else "the"
-    return problem(
-        "asterisk.realtime-only",
-        facts.etc / "extconfig.conf",
-        f"queue_log goes to {facts.realtime}, and queue_log_to_file is not yes: {when} file gets"
-        " nothing",
-        f"Set queue_log_to_file = yes in [general] of {facts.etc / 'logger.conf'}; then restart"
-        " Asterisk (`core restart when convenient`).",
-    )
-
-
-def _not_written(facts: AsteriskFacts, source: SourceFacts) -> Iterator[Finding]:
-    """Say what is held instead of the file, of all processes the first that tells."""
+def _not_written(facts: AsteriskFacts, source: SourceFacts) -> Finding:
+    """Return what is held instead of the file, of all processes the first that tells."""
+    if not facts.processes and facts.processes_hidden:
+        return unknown("asterisk.unseen", "asterisk", "the processes of others are hidden from you")
     if not facts.processes:
-        if facts.processes_hidden:
-            yield unknown(
-                "asterisk.unseen",
-                "asterisk",
-                "the processes of others are hidden from you",
-                "Run this as root.",
-            )
-        else:
-            yield warning(
-                "asterisk.not-running",
-                "asterisk",
-                "no process of this name runs here: nothing new comes into the queue_log",
-                "Start Asterisk; if it runs on another machine, run qlogship there.",
-            )
-        return
+        return warning(
+            "asterisk.not-running",
+            "asterisk",
+            "no process of this name runs here: nothing new comes into the queue_log",
+            "Start Asterisk; if it runs on another machine, run qlogship there.",
+        )
     for process in facts.processes:
         for one in process.files or ():
             finding = _instead(process, one, source)
             if finding is not None:
-                yield finding
-                return
-    contained = next((one for one in facts.processes if one.elsewhere), None)
-    if contained is not None:
-        yield warning(
+                return finding
+    who = f"asterisk (pid {facts.processes[0].pid})"
+    contained = [one for one in facts.processes if one.elsewhere]
+    if contained:
+        return warning(
             "asterisk.in-container",
-            f"asterisk (pid {contained.pid})",
+            f"asterisk (pid {contained[0].pid})",
             f"it runs in a container, and its queue_log is not {source.path}",
             "Mount the container's log directory on this machine, and name its queue_log in"
             " source.path.",
         )
-    elif any(process.files is None for process in facts.processes):
-        yield unknown(
-            "asterisk.unseen",
-            f"asterisk (pid {facts.processes[0].pid})",
-            "you may not see which files it has open",
-            "Run this as root.",
-        )
-    else:
-        yield problem(
-            "asterisk.not-open",
-            f"asterisk (pid {facts.processes[0].pid})",
-            f"it runs and has no queue_log open: it could not write {source.path} after a"
-            " rotation, or was told to close it",
-            f"{_RELOAD} and look for `Unable to create queue log` in Asterisk's messages; its user"
-            " must be able to write the file.",
-        )
+    if any(process.files is None for process in facts.processes):
+        return unknown("asterisk.unseen", who, "you may not see which files it has open")
+    return problem(
+        "asterisk.not-open",
+        who,
+        f"it runs and has no queue_log open: it could not write {source.path} after a rotation,"
+        " or was told to close it",
+        f"{_RELOAD.capitalize()} and look for `Unable to create queue log` in Asterisk's messages;"
+        " its user must be able to write the file.",
+    )
 
 
 def _instead(process: Process, one: OpenFile, source: SourceFacts) -> Finding | None:
@@ -162,11 +128,9 @@ def _instead(process: Process, one: OpenFile, source: SourceFacts) -> Finding | 
             "asterisk.holds-rotated",
             who,
             f"it still writes into {one.path}: the file was renamed and Asterisk was not told",
-            f"{_RELOAD}, and let logrotate do so after each rotation (postrotate).",
+            f"{_RELOAD.capitalize()}, and let logrotate do so after each rotation (postrotate).",
         )
-    if process.elsewhere or one.deleted:
-        return None
-    if name == own and not source.exists and beside:
+    if process.elsewhere or one.deleted or (name == own and not source.exists and beside):
         return None
     return problem(
         "asterisk.other-file",

@@ -182,9 +182,7 @@ def _refused(reach: Reach, refusal: Refusal, shown: Certificate | None, now: flo
 
 def _login(login: Outcome | None, url: str) -> Finding:
     if login is None:
-        return unknown(
-            "login.untried", url, "nobody logged in: the secrets are not known", "Run this as root."
-        )
+        return unknown("login.untried", url, "nobody logged in: the secrets are not known")
     match login.verdict:
         case Verdict.ACCEPTED:
             return ok("login.accepted", url, login.detail)
@@ -242,4 +240,6 @@ def judge_clock(
     elif synchronised:
         yield ok("clock.right", moment(now), "kept right by a time service")
     else:
-        yield unknown("clock.uncompared", moment(now), "there is nothing to compare it with")
+        yield unknown(
+            "clock.uncompared", moment(now), "there is nothing to compare it with", hint=""
+        )

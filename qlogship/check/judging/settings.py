@@ -11,7 +11,8 @@ from qlogship.installation.identity import SERVICE_USER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qlogship.check.facts.settings import FileFacts, SecretFile, SettingsFacts
+    from qlogship.check.facts.settings import SecretFile, SettingsFacts
+    from qlogship.check.files import File
     from qlogship.errors import Fault
     from qlogship.installation.identity import Account
 
@@ -32,7 +33,7 @@ def judge(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
     for doubt in facts.warnings:
         yield warning("settings.doubt", doubt.place, doubt.problem, doubt.remedy)
     for one in (facts.directory, facts.file):
-        if one.exists and _is_writable(one, account):
+        if one is not None and _is_writable(one, account):
             yield warning(
                 "settings.writable",
                 one.path,
@@ -50,7 +51,7 @@ def fault_finding(fault: Fault) -> Finding:
     return problem("settings.fault", fault.place, fault.problem, fault.remedy)
 
 
-def _is_writable(file: FileFacts, account: Account | None) -> bool:
+def _is_writable(file: File, account: Account | None) -> bool:
     """Return whether somebody other than root and the service may write a file or a directory."""
     # Whose the owner is, is not known where the service's user is missing, which is said elsewhere.
     if account is not None and file.uid not in {0, account.uid}:
@@ -61,23 +62,23 @@ def _is_writable(file: FileFacts, account: Account | None) -> bool:
 
 
 def _secrets(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
-    unsafe = False
-    for one in facts.secret_files:
-        for finding in _secret(one, account):
-            unsafe = True
-            yield finding
-    said = {finding.place for finding in facts.secret_faults}
+    findings = [found for one in facts.secret_files for found in _secret(one, account)]
     for fault in facts.secret_faults:
-        unsafe = True
-        yield problem("secret.fault", fault.place, fault.problem, _remedy(fault, facts))
-    if unsafe or said or facts.faults:
+        remedy = fault.remedy
+        if not facts.secret_files and facts.credential is not None:  # none was found at all
+            remedy = (
+                f"Run `qlogship setup`, or write the password into {facts.credential} (mode 0600,"
+                " of root)."
+            )
+        findings.append(problem("secret.fault", fault.place, fault.problem, remedy))
+    yield from findings
+    if findings or facts.faults:
         return
     if not facts.secrets_seen:
         yield unknown(
             "secret.unseen",
-            ", ".join(str(one.file.path) for one in facts.secret_files) or facts.path,
+            ", ".join(str(one.path) for one in facts.secret_files) or facts.path,
             "you may not read the secrets, so nobody logs in to try them",
-            "Run this as root.",
         )
         return
     for one in facts.secret_files:
@@ -86,70 +87,44 @@ def _secrets(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]
             reader = ", and systemd hands it to the service"
         elif account is not None:
             reader = ", and the service can read it"
-        yield ok("secret.safe", one.file.path, f"the {one.key} is kept from others{reader}")
-
-
-def _remedy(fault: Fault, facts: SettingsFacts) -> str:
-    """Return what to do about a secret; where none was found at all, what makes one."""
-    if facts.secret_files or facts.credential is None:
-        return fault.remedy
-    return (
-        f"Run `qlogship setup`, or write the password into {facts.credential} (mode 0600, of root)."
-    )
+        yield ok("secret.safe", one.path, f"the {one.key} is kept from others{reader}")
 
 
 def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
-    file = one.file
-    if not file.exists:
+    path, file = one.path, one.file
+    if file is None:
         return
-    if one.by_unit and file.mode & (stat.S_IRWXG | stat.S_IRWXO) and not _is_own(one, account):
+    exposed = file.mode & (stat.S_IRWXO | stat.S_IWGRP)
+    # Without a user nobody can tell whose the group is, and the lack of a user is told.
+    own_group = account is None or file.group in {"root", account.name}
+    others = stat.S_IRWXG | stat.S_IRWXO
+    if one.by_unit and file.mode & others and (exposed or not own_group):
         # A file that is named in the settings is refused by the settings themselves.
         yield problem(
             "secret.open",
-            file.path,
+            path,
             f"others can read or change the {one.key} ({stat.filemode(file.mode)})",
-            f"Run `chown root:root {file.path} && chmod 0600 {file.path}`.",
+            f"Run `chown root:root {path} && chmod 0600 {path}`.",
         )
     elif account is not None and file.uid not in {0, account.uid}:
         yield warning(
             "secret.open",
-            file.path,
+            path,
             f"it belongs to the user with the number {file.uid}, who can read the {one.key}",
-            f"Run `chown root:{account.name} {file.path}`.",
+            f"Run `chown root:{account.name} {path}`.",
         )
-    elif _is_lent(one, account):
+    elif not one.by_unit and file.mode & stat.S_IRGRP and not exposed and not own_group:
+        # That all may read it, the settings refuse.
         yield warning(
             "secret.open",
-            file.path,
+            path,
             f"a group that is not the service's own can read the {one.key}",
-            f"Run `chgrp {account.name if account else SERVICE_USER} {file.path}`.",
+            f"Run `chgrp {account.name if account else SERVICE_USER} {path}`.",
         )
     if one.barrier is not None and account is not None:
         yield problem(
             "secret.unreadable",
-            file.path,
+            path,
             f"the service cannot read the {one.key}: {one.barrier.problem}",
-            f"Run `chgrp {account.name} {file.path} && chmod 0640 {file.path}`.",
+            f"Run `chgrp {account.name} {path} && chmod 0640 {path}`.",
         )
-
-
-def _is_lent(one: SecretFile, account: Account | None) -> bool:
-    """Return whether a strange group may read the file; that all may, the settings refuse."""
-    mode = one.file.mode
-    return (
-        not one.by_unit
-        and bool(mode & stat.S_IRGRP)
-        and not mode & (stat.S_IRWXO | stat.S_IWGRP)
-        and not _is_own(one, account)
-    )
-
-
-def _is_own(one: SecretFile, account: Account | None) -> bool:
-    """Return whether the group that may read a secret is root's or the service's own alone.
-
-    Without a user nobody can tell whose the group is, and the lack of a user is told.
-    """
-    file = one.file
-    if file.mode & (stat.S_IRWXO | stat.S_IWGRP):
-        return False
-    return account is None or file.group in {"root", account.name}

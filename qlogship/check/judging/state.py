@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from qlogship.check.facts.state import DiskFacts, StateFacts
     from qlogship.installation.identity import Account
     from qlogship.state.figures import Figures
-    from qlogship.troubles.rows import Trouble
 
 _MIB: Final = 1024 * 1024
-_DAY: Final = 86_400
 
 # A full day of a large call centre is a few MiB in the archive.
 _FULL: Final = 50 * _MIB
@@ -27,6 +25,7 @@ _LOW: Final = 500 * _MIB
 _LOW_DAYS: Final = 30
 _YEARS: Final = 730
 _INODES_MIN: Final = 1000
+_FREE: Final = "Free some space on that file system."
 
 # What waits longer than this, while the service runs, does not wait for company.
 LAG_MAX: Final = 900.0
@@ -35,16 +34,16 @@ LAG_MAX: Final = 900.0
 def judge(facts: StateFacts, account: Account | None, *, unit_runs: bool) -> Iterator[Finding]:
     """Judge the state directory; `account` is the service's."""
     directory = facts.directory
+    if not facts.exists and unit_runs:
+        yield problem(
+            "state.missing",
+            directory,
+            "the service runs, and its state directory does not exist",
+            "Set state.directory to the one that the unit has, and restart the service.",
+        )
+        return
     if not facts.exists:
-        if unit_runs:
-            yield problem(
-                "state.missing",
-                directory,
-                "the service runs, and its state directory does not exist",
-                "Set state.directory to the one that the unit has, and restart the service.",
-            )
-        else:
-            yield ok("state.missing", directory, "the first start makes it")
+        yield ok("state.missing", directory, "the first start makes it")
         return
     findings = list(_directory(facts, account)) if facts.is_directory else []
     yield from findings
@@ -61,7 +60,7 @@ def judge(facts: StateFacts, account: Account | None, *, unit_runs: bool) -> Ite
 def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
     directory = facts.directory
     if not facts.seen:
-        yield unknown("state.unseen", directory, "you may not look into it", "Run this as root.")
+        yield unknown("state.unseen", directory, "you may not look into it")
     elif facts.read_only:
         yield problem(
             "state.not-writable",
@@ -96,10 +95,10 @@ def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
         owner = account.name if account is not None else f"#{facts.uid}"
         yield problem(
             "state.foreign-files",
-            listed([one.path for one in facts.foreign]),
+            listed(facts.foreign),
             f"not {owner}'s own, so the service cannot write "
             + ("it" if len(facts.foreign) == 1 else "them"),
-            f"Run `chown {owner}: {' '.join(str(one.path) for one in facts.foreign[:3])}`.",
+            f"Run `chown {owner}: {' '.join(map(str, facts.foreign[:3]))}`.",
         )
 
 
@@ -107,27 +106,25 @@ def judge_disks(
     state: DiskFacts | None, source: DiskFacts | None, growth: float | None
 ) -> Iterator[Finding]:
     """Judge the room for the archive, and for the queue_log itself."""
-    troubled = False
-    for finding in _state_disk(state, growth):
-        troubled = True
-        yield finding
+    findings = list(_state_disk(state, growth)) if state is not None else []
     if source is not None and (state is None or source.device != state.device):
-        for finding in _source_disk(source):
-            troubled = True
-            yield finding
-    if state is not None and not troubled:
-        left = f", enough for {_how_long(state.free / growth)}" if growth else ""
+        if source.free < _FULL:
+            message = f"{size(source.free)} free: what Asterisk cannot write is lost"
+            findings.append(problem("disk.source-full", source.path, message, _FREE))
+        elif source.free < _LOW:
+            message = f"{size(source.free)} free for Asterisk's logs"
+            findings.append(warning("disk.source-low", source.path, message, _FREE))
+    yield from findings
+    if state is not None and not findings:
+        left = ""
+        if growth:
+            days = state.free / growth
+            # Nobody can foresee many years of a PBX.
+            left = f", enough for {'years' if days >= _YEARS else count(int(days), 'day')}"
         yield ok("disk.room", state.path, f"{size(state.free)} free{left}")
 
 
-def _how_long(days: float) -> str:
-    """Return a forecast in words; nobody can foresee many years of a PBX."""
-    return "years" if days >= _YEARS else count(int(days), "day")
-
-
-def _state_disk(disk: DiskFacts | None, growth: float | None) -> Iterator[Finding]:
-    if disk is None:
-        return
+def _state_disk(disk: DiskFacts, growth: float | None) -> Iterator[Finding]:
     days = disk.free / growth if growth else None
     if disk.free < _FULL or (disk.inodes and not disk.free_inodes):
         left = f"{size(disk.free)} free" if disk.free < _FULL else "no inode free"
@@ -135,7 +132,7 @@ def _state_disk(disk: DiskFacts | None, growth: float | None) -> Iterator[Findin
             "disk.state-full",
             disk.path,
             f"{left}: the archive cannot grow, and nothing new is shipped",
-            "Free some space on that file system.",
+            _FREE,
         )
     elif disk.inodes and disk.free_inodes < _INODES_MIN:
         yield warning(
@@ -154,23 +151,6 @@ def _state_disk(disk: DiskFacts | None, growth: float | None) -> Iterator[Findin
         )
 
 
-def _source_disk(disk: DiskFacts) -> Iterator[Finding]:
-    if disk.free < _FULL:
-        yield problem(
-            "disk.source-full",
-            disk.path,
-            f"{size(disk.free)} free: what Asterisk cannot write is lost",
-            "Free some space on that file system.",
-        )
-    elif disk.free < _LOW:
-        yield warning(
-            "disk.source-low",
-            disk.path,
-            f"{size(disk.free)} free for Asterisk's logs",
-            "Free some space on that file system.",
-        )
-
-
 def judge_ledger(
     facts: StateFacts, *, url: str, now: float, known: Collection[str]
 ) -> Iterator[Finding]:
@@ -180,19 +160,9 @@ def judge_ledger(
         return
     if not figures.archive_lines:
         yield ok("ledger.nothing-yet", url, "nothing is archived yet")
-    findings = [*_uploads(figures, url), *_troubles(facts, known)]
-    lag = lag_of(figures, now)
-    if lag > LAG_MAX and facts.holder is not None and not facts.troubles:
-        findings.append(
-            warning(
-                "ledger.lag",
-                url,
-                f"the oldest record that could be shipped has waited for {lasting(lag)}",
-                "Look at `qlogship status` and `qlogship uploads`.",
-            )
-        )
     if figures.resync != "idle":
         yield ok("ledger.resync", url, f"a resync is under way ({figures.resync})")
+    findings = [*_uploads(figures, url), *_waiting(facts, figures, url, now, known)]
     yield from findings
     if figures.archive_lines and not any(one.level is not Level.OK for one in findings):
         yield ok(
@@ -231,19 +201,25 @@ def _uploads(figures: Figures, url: str) -> Iterator[Finding]:
         )
 
 
-def _troubles(facts: StateFacts, known: Collection[str]) -> Iterator[Finding]:
-    """Yield the troubles that the service has written down, while it runs."""
+def _waiting(
+    facts: StateFacts, figures: Figures, url: str, now: float, known: Collection[str]
+) -> Iterator[Finding]:
+    """Yield what keeps the running service from shipping: its troubles, else the lag."""
     if facts.holder is None:
         return
     for trouble in facts.troubles:
         if not any(trouble.kind.startswith(kind) for kind in known):
-            yield _trouble(trouble)
-
-
-def _trouble(trouble: Trouble) -> Finding:
-    return warning(
-        "ledger.trouble",
-        trouble.kind,
-        trouble.message,
-        trouble.hint or "Look at `journalctl -u qlogship -p warning`.",
-    )
+            yield warning(
+                "ledger.trouble",
+                trouble.kind,
+                trouble.message,
+                trouble.hint or "Look at `journalctl -u qlogship -p warning`.",
+            )
+    lag = lag_of(figures, now)
+    if lag > LAG_MAX and not facts.troubles:
+        yield warning(
+            "ledger.lag",
+            url,
+            f"the oldest record that could be shipped has waited for {lasting(lag)}",
+            "Look at `qlogship status` and `qlogship uploads`.",
+        )

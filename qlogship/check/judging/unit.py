@@ -20,58 +20,54 @@ def judge(
     facts: UnitFacts, *, settings: Path, program: Path, holder: int | None
 ) -> Iterator[Finding]:
     """Judge the unit; `holder` is the pid of whoever holds the state directory."""
-    if facts.name is None:
+    name = facts.name
+    if name is None:
         yield unknown(
-            "unit.unseen", settings, "no unit of the package has this settings file; see its own"
+            "unit.unseen",
+            settings,
+            "no unit of the package has this settings file; see its own",
+            hint="",
         )
-        return
-    if not facts.load:
+    elif not facts.load and holder is not None:
+        yield ok("unit.running", name, f"pid {holder} holds the state directory")
+    elif not facts.load:
+        yield unknown(
+            "unit.unseen",
+            name,
+            "systemd cannot be asked here, and nobody holds the state directory",
+            "Start qlogship with whatever starts services here.",
+        )
+    elif facts.load == "not-found":
+        hint = f"Install the package (docs/install.md); then run `systemctl enable --now {name}`."
         if holder is not None:
-            yield ok("unit.running", facts.name, f"pid {holder} holds the state directory")
+            message = f"pid {holder} ships, but not under systemd: nothing starts it again"
+            yield warning("unit.not-installed", name, message, hint)
         else:
-            yield unknown(
-                "unit.unseen",
-                facts.name,
-                "systemd cannot be asked here, and nobody holds the state directory",
-                "Start qlogship with whatever starts services here.",
-            )
-        return
-    if facts.load == "not-found":
-        yield _not_installed(facts.name, holder)
-        return
-    if facts.load == "masked":
+            message = "systemd knows no such unit, and nothing ships"
+            yield problem("unit.not-installed", name, message, hint)
+    elif facts.load == "masked":
         yield problem(
             "unit.masked",
-            facts.name,
-            "it is masked, so nothing can start it",
-            f"Run `systemctl unmask {facts.name}`.",
-        )
-        return
-    findings = [*_installed(facts, settings, program), *_state(facts, facts.name)]
-    yield from findings
-    if all(one.level is Level.OK for one in findings):
-        pid = f" (pid {facts.pid})" if facts.pid else ""
-        yield ok("unit.running", facts.name, f"enabled and running{pid}")
-
-
-def _not_installed(name: str, holder: int | None) -> Finding:
-    hint = f"Install the package (docs/install.md); then run `systemctl enable --now {name}`."
-    if holder is not None:
-        return warning(
-            "unit.not-installed",
             name,
-            f"pid {holder} ships, but not under systemd: nothing starts it again",
-            hint,
+            "it is masked, so nothing can start it",
+            f"Run `systemctl unmask {name}`.",
         )
-    return problem(
-        "unit.not-installed", name, "systemd knows no such unit, and nothing ships", hint
+    else:
+        findings = [*_installed(facts, name, settings, program), *_state(facts, name)]
+        yield from findings
+        if all(one.level is Level.OK for one in findings):
+            pid = f" (pid {facts.pid})" if facts.pid else ""
+            yield ok("unit.running", name, f"enabled and running{pid}")
+
+
+def _installed(facts: UnitFacts, name: str, settings: Path, program: Path) -> Iterator[Finding]:
+    """Judge whether what systemd has loaded is what was installed."""
+    # /lib may be /usr/lib.
+    loaded, packaged = (
+        str(one).removeprefix("/usr") if one is not None else ""
+        for one in (facts.fragment, facts.packaged)
     )
-
-
-def _installed(facts: UnitFacts, settings: Path, program: Path) -> Iterator[Finding]:
-    """Return whether what systemd has loaded is what was installed."""
-    name = facts.name or ""
-    if facts.packaged is not None and facts.fragment is not None and _differs(facts):
+    if loaded and packaged and loaded != packaged:
         yield warning(
             "unit.foreign",
             facts.fragment,
@@ -108,14 +104,6 @@ def _installed(facts: UnitFacts, settings: Path, program: Path) -> Iterator[Find
         )
     if facts.drop_ins:
         yield ok("unit.drop-ins", listed(facts.drop_ins), f"changes {name}")
-
-
-def _differs(facts: UnitFacts) -> bool:
-    """Return whether the loaded file is another one than the package's; /lib may be /usr/lib."""
-    loaded, packaged = facts.fragment, facts.packaged
-    if loaded is None or packaged is None:
-        return False
-    return str(loaded).removeprefix("/usr") != str(packaged).removeprefix("/usr")
 
 
 def _state(facts: UnitFacts, name: str) -> Iterator[Finding]:

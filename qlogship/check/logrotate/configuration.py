@@ -14,51 +14,59 @@ from typing import TYPE_CHECKING, Any, Final
 from qlogship.check.logrotate.stanza import Options, Ownership, Stanza, matches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _SCRIPTS: Final = frozenset({"prerotate", "postrotate", "firstaction", "lastaction", "preremove"})
 
-# Options without a value: the field they set, and to what.
-_SWITCHES: Final[Mapping[str, tuple[str, Any]]] = {
-    "compress": ("compress", True),
-    "nocompress": ("compress", False),
-    "delaycompress": ("delaycompress", True),
-    "nodelaycompress": ("delaycompress", False),
-    "dateext": ("dateext", True),
-    "nodateext": ("dateext", False),
-    "shred": ("shred", True),
-    "noshred": ("shred", False),
-    "ignoreduplicates": ("ignore_duplicates", True),
-    "copytruncate": ("way", "copytruncate"),
-    "nocopytruncate": ("way", "rename"),
-    "copy": ("way", "copy"),
-    "nocopy": ("way", "rename"),
-    "renamecopy": ("way", "rename"),
-    "norenamecopy": ("way", "rename"),
-    "nocreate": ("create", None),
-    "noolddir": ("olddir", ""),
+# Options that change nothing that is asked for here: without a value, and with one.
+_IDLE: Final = (
+    *("hourly", "daily", "weekly", "monthly", "yearly", "missingok", "nomissingok"),
+    *("ifempty", "notifempty", "sharedscripts", "nosharedscripts", "mailfirst", "maillast"),
+    *("nomail", "nocreateolddir", "dateyesterday", "datehourago", "allowhardlink"),
+    *("noallowhardlink", "noignoreduplicates", "nosu"),
+)
+_IDLE_VALUES: Final = (
+    *("mail", "taboopat", "compressoptions", "uncompresscmd", "createolddir"),
+    *("errors", "prefix"),
+)
+_TEXTS: Final = ("dateformat", "compressext", "compresscmd", "addextension", "extension")
+
+# Options without a value, and what they change.
+_SWITCHES: Final[Mapping[str, Mapping[str, Any]]] = {
+    **{name: {} for name in _IDLE},
+    **{name: {name: True} for name in ("compress", "delaycompress", "dateext", "shred")},
+    **{f"no{name}": {name: False} for name in ("compress", "delaycompress", "dateext", "shred")},
+    **{name: {"way": "rename"} for name in ("renamecopy", "norenamecopy", "nocopy")},
+    "nocopytruncate": {"way": "rename"},
+    "copytruncate": {"way": "copytruncate"},
+    "copy": {"way": "copy"},
+    "ignoreduplicates": {"ignore_duplicates": True},
+    "nocreate": {"create": None},
+    "noolddir": {"olddir": ""},
 }
 
-# Options that take the rest of the line, by the field they set.
-_TEXTS: Final = frozenset(
-    {"dateformat", "compressext", "compresscmd", "addextension", "extension", "olddir"}
-)
+# Perhaps a mode, perhaps a user, perhaps a group behind the user.
+_OWNERSHIP: Final = re.compile(r"(?:([0-7]{1,5})(?:\s+|$))?(?:(\S+)(?:\s+(\S+))?)?")
 
-# Options without a value, and with one, that change nothing that is asked for here.
-_IDLE: Final = frozenset(
-    {
-        *("hourly", "daily", "weekly", "monthly", "yearly", "missingok", "nomissingok"),
-        *("ifempty", "notifempty", "sharedscripts", "nosharedscripts", "mailfirst", "maillast"),
-        *("nomail", "nocreateolddir", "dateyesterday", "datehourago", "allowhardlink"),
-        *("noallowhardlink", "noignoreduplicates", "nosu"),
-    }
-)
-_IDLE_VALUES: Final = frozenset(
-    {
-        *("mail", "taboopat", "compressoptions", "uncompresscmd", "createolddir"),
-        *("errors", "prefix"),
-    }
-)
+# Options with a value, and what it may be: a comment behind it is a part of it, and spoils it.
+_VALUES: Final[Mapping[str, re.Pattern[str]]] = {
+    **dict.fromkeys((*_TEXTS, *_IDLE_VALUES), re.compile(".*")),
+    "rotate": re.compile("-1|[0-9]{1,9}"),
+    **dict.fromkeys(("maxage", "minage", "start", "shredcycles"), re.compile("[0-9]{1,9}")),
+    **dict.fromkeys(("size", "minsize", "maxsize"), re.compile("[0-9]+[kMG]?")),
+    "olddir": re.compile(r"\S+"),
+    **dict.fromkeys(("create", "su"), _OWNERSHIP),
+}
+
+# Those of them that are asked for here, and how they are read.
+_READERS: Final[Mapping[str, Callable[[re.Match[str]], Any]]] = {
+    **dict.fromkeys((*_TEXTS, "olddir"), lambda match: match[0].strip("\"'")),
+    **dict.fromkeys(("rotate", "maxage"), lambda match: int(match[0])),
+    **dict.fromkeys(
+        ("create", "su"),
+        lambda match: Ownership(int(match[1], 8) if match[1] else None, match[2], match[3]),
+    ),
+}
 
 # Files that an included directory may hold and that are none of its (config.c).
 _TABOO: Final = (
@@ -67,17 +75,8 @@ _TABOO: Final = (
     *(".dpkg-bak", ".dpkg-del", ".dpkg-tmp", ".cfbak"),
 )
 
-# What a number may be: a comment behind it is none, and spoils the stanza.
-_NUMBERS: Final[Mapping[str, re.Pattern[str]]] = {
-    **dict.fromkeys(("maxage", "minage", "start", "shredcycles"), re.compile(r"[0-9]{1,9}")),
-    **dict.fromkeys(("size", "minsize", "maxsize"), re.compile(r"[0-9]+[kMG]?")),
-    "rotate": re.compile(r"-1|[0-9]{1,9}"),
-}
-_VALUED: Final = frozenset({*_TEXTS, *_IDLE_VALUES, *_NUMBERS, "create", "su"})
-
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _NAME: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^\s{"']+)|(\{))""")
-_OCTAL: Final = re.compile(r"[0-7]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,27 +167,26 @@ class Logrotate:
 
     def _option(self, file: str, options: Options, line: str, lines: _Lines) -> Options:
         """Return the options with the one that the line begins with."""
-        match = _WORD.match(line)
-        word = match[0] if match is not None else line
+        letters = _WORD.match(line)
+        word = letters[0] if letters is not None else line
         rest = line[len(word) :].strip()
         if word in _SCRIPTS:
             return replace(options, scripts={**options.scripts, word: lines.script()})
-        if word in _SWITCHES or word in _IDLE:
+        if word in _SWITCHES:
             lines.push(rest.lstrip("0123456789") if word == "weekly" else rest)
-            name, value = _SWITCHES.get(word, ("", None))
-            return replace(options, **{name: value}) if name else options
+            return replace(options, **_SWITCHES[word])
         value = rest.removeprefix("=").strip()
         if value.endswith("}"):
             lines.push("}")
             value = value[:-1].strip()
-        if word not in _VALUED:
+        if word not in _VALUES:
             self.complaints.append(f"{file}:{lines.number}: unknown option {word!r}")
             return options
-        changed = _valued(options, word, value)
-        if changed is None:
+        match = _VALUES[word].fullmatch(value)
+        if match is None or (word == "su" and match[3] is None):
             self.complaints.append(f"{file}:{lines.number}: {word} {value}")
             return options
-        return changed
+        return replace(options, **{word: _READERS[word](match)}) if word in _READERS else options
 
 
 class _Lines:
@@ -217,14 +215,13 @@ class _Lines:
     def script(self) -> str:
         """Return the lines up to `endscript`."""
         self._rest = ""
-        return "\n".join(self._script())
-
-    def _script(self) -> Iterator[str]:
+        script = []
         for line in self._lines:
             self.number += 1
             if line.split()[:1] == ["endscript"]:
-                return
-            yield line
+                break
+            script.append(line)
+        return "\n".join(script)
 
 
 def _names(line: str) -> tuple[list[str], bool, str]:
@@ -237,33 +234,3 @@ def _names(line: str) -> tuple[list[str], bool, str]:
             return names, True, line[position:]
         names.append(next(group for group in match.groups() if group is not None))
     return names, False, ""
-
-
-def _valued(options: Options, word: str, value: str) -> Options | None:
-    """Return the options with one that has a value; None when logrotate refuses the value."""
-    changed: dict[str, Any] = {}
-    if word in _NUMBERS:
-        if _NUMBERS[word].fullmatch(value) is None:
-            return None
-        if word in {"rotate", "maxage"}:
-            changed[word] = int(value)
-    elif word in _TEXTS:
-        if word == "olddir" and len(value.split()) != 1:
-            return None
-        changed[word] = value.strip("\"'")
-    elif word in {"create", "su"}:
-        owner = _ownership(value)
-        if owner is None or (word == "su" and owner.group is None):
-            return None
-        changed[word] = owner
-    return replace(options, **changed)
-
-
-def _ownership(value: str) -> Ownership | None:
-    """Read `[MODE] [USER [GROUP]]`; None when there is more."""
-    words = value.split()
-    mode = int(words.pop(0), 8) if words and _OCTAL.fullmatch(words[0]) else None
-    if len(words) > 2:
-        return None
-    user, group, *_ = *words, None, None
-    return Ownership(mode, user, group)

@@ -9,17 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from posixpath import normpath
+from posixpath import basename, normpath
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What logrotate adds to a name, by the program that compresses (config.c).
+# What logrotate adds to a name, by the program that compresses (config.c); else .gz.
 _EXTENSIONS: Final = {
-    "": ".gz",
-    "gzip": ".gz",
-    "pigz": ".gz",
     "bzip2": ".bz2",
     "pbzip2": ".bz2",
     "xz": ".xz",
@@ -93,15 +90,13 @@ class Stanza:
 
 def matches(pattern: str, path: str) -> bool:
     """Return whether a pattern takes a path, by the rules of glob(7)."""
-    wanted, given = _components(pattern), _components(path)
+    wanted, given = (
+        [part for part in one.split("/") if part not in {"", "."}] for one in (pattern, path)
+    )
     return len(wanted) == len(given) and all(
         fnmatchcase(name, one) and (not name.startswith(".") or one.startswith("."))
         for one, name in zip(wanted, given, strict=True)
     )
-
-
-def _components(path: str) -> list[str]:
-    return [part for part in path.split("/") if part not in {"", "."}]
 
 
 def rotated_paths(path: str, options: Options) -> tuple[str, ...]:
@@ -116,20 +111,15 @@ def rotated_paths(path: str, options: Options) -> tuple[str, ...]:
     tail = ""
     if options.extension and name.endswith(options.extension):
         name, tail = name.removesuffix(options.extension), options.extension
-    suffix = _date(options.dateformat or "-%Y%m%d") if options.dateext else ".1"
+    suffix = ".1"
+    if options.dateext:
+        form = options.dateformat or "-%Y%m%d"
+        suffix = re.sub("%([a-zA-Z%])", lambda match: _MOMENT.get(match[1], match[0]), form)
     plain = f"{directory.rstrip('/')}/{name}{suffix}{tail}{options.addextension}"
-    return (plain, plain + extension_of(options)) if options.compress else (plain,)
-
-
-def extension_of(options: Options) -> str:
-    """Return what compression adds to a name."""
-    program = options.compresscmd.split()[0].rpartition("/")[2] if options.compresscmd else ""
-    return options.compressext or _EXTENSIONS.get(program, ".gz")
-
-
-def _date(form: str) -> str:
-    """Return a dateformat filled in for some moment."""
-    return re.sub("%([a-zA-Z%])", lambda match: _MOMENT.get(match[1], match[0]), form)
+    if not options.compress:
+        return (plain,)
+    program = basename((options.compresscmd.split() or [""])[0])
+    return plain, plain + (options.compressext or _EXTENSIONS.get(program, ".gz"))
 
 
 # What makes Asterisk open its log files anew: a word to it, to its service, or SIGHUP.
@@ -158,12 +148,8 @@ def makes_asterisk_reopen(options: Options) -> bool | None:
     None when there are scripts that do not say so in words known here.
     """
     scripts = [options.scripts.get(name, "") for name in ("postrotate", "lastaction")]
-    lines = [
-        said
-        for script in scripts
-        for line in script.replace("\\\n", " ").split("\n")
-        if (said := _COMMENT.sub("", line).strip())
-    ]
+    lines = "\n".join(scripts).replace("\\\n", " ").split("\n")
+    lines = [said for line in lines if (said := _COMMENT.sub("", line).strip())]
     if any(pattern.search(line) for pattern in _RELOADS for line in lines):
         return True
     return None if lines else False

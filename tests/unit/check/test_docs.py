@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from qlogship.check import judging
-from qlogship.check.findings import GROUPS, IDS
+from qlogship.check.findings import GROUPS
 from qlogship.check.monitor import CRITICAL_LAG, WARNING_LAG
 
 TEXT: Final = (Path(__file__).parents[3] / "docs" / "check.md").read_text(encoding="utf-8")
@@ -15,14 +15,7 @@ ROWS: Final = re.findall(r"^\| `([a-z]+\.[a-z-]+)` \| ([a-z, ]+) \|", TEXT, re.M
 
 
 def test_every_finding_is_explained() -> None:
-    """Each id has one row, and there is no row for what does not exist."""
-    documented = [id_ for id_, _ in ROWS]
-    assert set(documented) == IDS
-    assert len(documented) == len(set(documented))
-
-
-def test_levels_are_those_of_the_code() -> None:
-    """A row names the levels that the judges give to its finding."""
+    """Each id that a judge gives has one row with all its levels, and no other id has any."""
     sources = "".join(path.read_text() for path in Path(judging.__file__).parent.glob("*.py"))
     given: dict[str, set[str]] = {}
     for level, id_ in re.findall(r'\b(ok|unknown|warning|problem)\(\s*"([a-z.-]+)"', sources):
@@ -30,6 +23,14 @@ def test_levels_are_those_of_the_code() -> None:
     # Said with a level that is picked before.
     given["rotation.no-reload"] = {"warning", "problem"}
     assert {id_: set(levels.split(", ")) for id_, levels in ROWS} == given
+    assert len(ROWS) == len(given)
+
+
+def test_ids_are_words() -> None:
+    """An id is made of a group and of small words and dashes, for scripts to match."""
+    names = [id_.partition(".") for id_, _ in ROWS]
+    assert {group for group, _, _ in names} == set(GROUPS)
+    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", name) for _, _, name in names)
 
 
 def test_exit_codes_are_those_of_the_code() -> None:

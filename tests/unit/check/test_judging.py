@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from qlogship.check import judging
 from qlogship.check.facts.access import SourceFacts, UserFacts
 from qlogship.check.facts.asterisk import AsteriskFacts, OpenFile, Process
 from qlogship.check.facts.network import NetworkFacts
-from qlogship.check.facts.rotation import Owner, Place, RotationFacts
-from qlogship.check.facts.settings import FileFacts, SecretFile, SettingsFacts
+from qlogship.check.facts.rotation import Owner, RotationFacts
+from qlogship.check.facts.settings import SecretFile, SettingsFacts
 from qlogship.check.facts.state import DiskFacts, StateFacts
 from qlogship.check.facts.unit import UnitFacts, unit_of
-from qlogship.check.findings import GROUPS, IDS, Finding, Level, exit_code, in_order
+from qlogship.check.files import File
+from qlogship.check.findings import Finding, Level, exit_code, in_order
 from qlogship.check.judging import access, asterisk, network, rotation, settings, state, unit
 from qlogship.check.logrotate.stanza import Options, Ownership, Stanza
 from qlogship.config import Settings
@@ -116,7 +116,7 @@ def test_a_missing_file_has_one_cause() -> None:
 
 def test_settings_of_the_service_itself() -> None:
     """The service's own user may write its settings, another may not; without one nobody knows."""
-    own = replace(with_secret().file, uid=998)
+    own = File(SETTINGS_FILE, uid=998, mode=0o100640, group="root")
     assert ids(settings.judge(replace(with_secret(), file=own), SERVICE)) == []
     other = replace(SERVICE, uid=997)
     assert "settings.writable" in ids(settings.judge(replace(with_secret(), file=own), other))
@@ -286,11 +286,9 @@ def rotated(options: Options, **values: object) -> RotationFacts:
     """Return a queue_log of Asterisk's that is rotated like this."""
     facts = RotationFacts(
         LOG,
-        1000,
         (),
-        Place(LOG, 115, 120, 0o640),
-        Place(LOG.parent, 115, 120, 0o755),
-        configured=True,
+        File(LOG, 115, 120, 0o640),
+        File(LOG.parent, 115, 120, 0o755),
         stanzas=(Stanza("/etc/logrotate.d/asterisk", 3, (str(LOG),), options),),
         asterisk=ASTERISK,
         service=SERVICE,
@@ -334,13 +332,13 @@ ROOTS: Final = Owner(0, 0)
             ["rotation.create-mode"],
         ),
         (
-            rotated(Options(rotate=9, scripts=TOLD), directory=Place(LOG.parent, 0, 0, 0o755)),
+            rotated(Options(rotate=9, scripts=TOLD), directory=File(LOG.parent, 0, 0, 0o755)),
             ["rotation.create-owner"],
         ),
         (
             rotated(
                 Options(rotate=9, scripts=TOLD, create=Ownership(0o640)),
-                directory=Place(LOG.parent, 115, 120, 0o775),
+                directory=File(LOG.parent, 115, 120, 0o775),
             ),
             ["rotation.su"],
         ),
@@ -365,10 +363,10 @@ WHOLE: Final = Settings.model_validate({"dashboard": {"url": URL}})
 
 def with_secret(**values: object) -> SettingsFacts:
     """Return sound settings with the file of one secret."""
-    own = FileFacts(SETTINGS_FILE, exists=True, mode=0o100640, group="qlogship")
-    directory = FileFacts(SETTINGS_FILE.parent, exists=True, mode=0o40755)
+    own = File(SETTINGS_FILE, mode=0o100640, group="qlogship")
+    directory = File(SETTINGS_FILE.parent, mode=0o40755)
     file = replace(own, path=Path("/etc/qlogship/password"), **values)  # type: ignore[arg-type]
-    secret = SecretFile("password", file, by_unit=False)
+    secret = SecretFile("password", file.path, file, by_unit=False)
     return SettingsFacts(
         SETTINGS_FILE,
         replace(own, group="root"),
@@ -460,21 +458,3 @@ def test_order() -> None:
     assert [one.id for one in in_order([*given, finding("settings.doubt")])] == [
         *("settings.fault", "settings.doubt", "tls.expired", "ledger.lag"),
     ]
-
-
-def test_every_id_is_given_by_a_judge() -> None:
-    """No id is left over, and none is given that is not announced."""
-    sources = Path(judging.__file__).parent.glob("*.py")
-    text = "".join(path.read_text() for path in sources)
-    assert {one for one in IDS if f'"{one}"' not in text} == set()
-    assert len(IDS) == sum(len(group.names) for group in GROUPS.values())
-    with pytest.raises(ValueError, match="no such finding"):
-        finding("settings.nonsense")
-
-
-@pytest.mark.parametrize("key", GROUPS)
-def test_ids_are_words(key: str) -> None:
-    """An id is made of small words and dashes, for scripts to match."""
-    assert all(
-        name == name.lower() and name.replace("-", "").isalpha() for name in GROUPS[key].names
-    )

@@ -12,7 +12,6 @@ from qlogship.check.logrotate.configuration import Included, Logrotate
 from qlogship.check.logrotate.stanza import (
     Options,
     Ownership,
-    extension_of,
     makes_asterisk_reopen,
     matches,
     rotated_paths,
@@ -268,7 +267,8 @@ def test_names_of_rotated_files(lines: str, expected: tuple[str, ...]) -> None:
 )
 def test_extension_of_compressed_files(lines: str, expected: str) -> None:
     """It follows the program unless it is told."""
-    assert extension_of(options(f"{LOG} {{\n{lines}\n}}")) == expected
+    plain, packed = rotated_paths(LOG, options(f"{LOG} {{\ncompress\n{lines}\n}}"))
+    assert packed == plain + expected
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from typing import Final
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.check.terminal import lines, summary
 
-FINE: Final = ok("settings.sound", "/etc/x", "all settings can be used", "Do nothing.")
+FINE: Final = ok("settings.sound", "/etc/x", "all settings can be used")
 DOUBT: Final = warning("settings.doubt", "/etc/x", "clear text", "Use https.")
 WRONG: Final = problem("unit.failed", "x.service", "it has failed", "Look at it.")
-HIDDEN: Final = unknown("unit.unseen", "x.service", "nobody knows")
+HIDDEN: Final = unknown("unit.unseen", "x.service", "nobody knows", hint="")
 
 
 def shown(*findings: Finding) -> list[str]:
@@ -19,7 +19,7 @@ def shown(*findings: Finding) -> list[str]:
 
 
 def test_all_is_well() -> None:
-    """A sound thing has one calm line, without its hint."""
+    """A sound thing has one calm line."""
     assert shown(FINE) == [
         "Settings         ok       /etc/x: all settings can be used",
         "",

@@ -1,0 +1,72 @@
+"""The files of a machine that may be strange: what cannot be looked at or read is None."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from qlogship.installation.identity import Step, group_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TEXT_MAX: Final = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file or a directory as stat(2) shows it; `key` is device and inode."""
+
+    path: Path
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0
+    group: str = ""
+    size: int = 0
+    key: tuple[int, int] = (0, 0)
+
+    def step(self, need: int) -> Step:
+        """Return what a user needs of it, as `lacks` tries it."""
+        return Step(self.path, need, self.uid, self.gid, self.mode, self.group)
+
+
+def look_at(path: Path, *, follow: bool = True) -> File | None:
+    """Return what a path leads to, as far as whoever asks may look; perhaps a link itself."""
+    try:
+        status = path.stat(follow_symlinks=follow)
+    except (OSError, ValueError):  # a name with a NUL in it is no name
+        return None
+    return File(
+        path,
+        status.st_uid,
+        status.st_gid,
+        status.st_mode,
+        group_name(status.st_gid),
+        status.st_size,
+        (status.st_dev, status.st_ino),
+    )
+
+
+def read_text(path: Path) -> str | None:
+    """Return the text of a file; bytes beyond UTF-8 are replaced."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            return file.read(_TEXT_MAX).decode(errors="replace")
+    except (OSError, ValueError):
+        return None
+
+
+class Texts:
+    """Read configuration files; `unread` are those that exist and cannot be read."""
+
+    def __init__(self) -> None:
+        self.unread: list[Path] = []
+
+    def read(self, path: Path) -> str | None:
+        """Return the text of a file."""
+        text = read_text(path)
+        if text is None and os.path.lexists(path) and path not in self.unread:
+            self.unread.append(path)
+        return text
