@@ -19,7 +19,7 @@ from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
-    from qlogship.check.monitor import Status, Thresholds
+    from qlogship.check.monitor import MonitorStatus, Thresholds
 
 
 def check(
@@ -112,7 +112,7 @@ def _check(
 
 def _monitor(
     config: Path | None, warning: str | None, critical: str | None, *, as_json: bool
-) -> tuple[Status, str]:
+) -> tuple[MonitorStatus, str]:
     """Return status and line; whatever goes wrong is UNKNOWN, in the same form."""
     from qlogship.check import monitor
     from qlogship.check.facts.settings import chosen_path
@@ -125,8 +125,8 @@ def _monitor(
         limits = _thresholds(warning, critical)
         settings = load(config, environ=os.environ, secrets=False).settings
         needed.append(settings.state.directory)
-        standing = monitor.read(settings.state.directory, now=time.time())
-        return monitor.line(standing, limits)
+        snapshot = monitor.read(settings.state.directory, now=time.time())
+        return monitor.line(snapshot, limits)
     except QlogshipError as error:
         return monitor.failure(error, closed=any(map(_is_closed, needed)))
 

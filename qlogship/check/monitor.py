@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.judging.state import lag_of
+from qlogship.check.judging.state import LAG_MAX, lag_of
 from qlogship.check.words import lasting
 from qlogship.errors import QlogshipError
 from qlogship.terminal.output import printable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from qlogship.troubles.rows import Trouble
 
 
-class Status(IntEnum):
+class MonitorStatus(IntEnum):
     """What the exit code says to a monitoring system."""
 
     OK = 0
@@ -36,8 +36,8 @@ class Status(IntEnum):
     UNKNOWN = 3
 
 
-# Half an hour of calls is what a supervisor begins to miss.
-WARNING_LAG: Final = 900.0
+# An hour of calls is what a supervisor misses.
+WARNING_LAG: Final = LAG_MAX
 CRITICAL_LAG: Final = 3600.0
 
 # Troubles that end only when a person does something.
@@ -57,13 +57,18 @@ _IDLE_TROUBLES: Final = frozenset({"count_unreadable"})
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MonitorSnapshot:
     """What the state directory says; `now` is in epoch seconds."""
 
     figures: Figures
     troubles: tuple[Trouble, ...]
     holder: int | None
     now: float
+
+    @property
+    def lag(self) -> float:
+        """For how many seconds the oldest record has waited that could be shipped."""
+        return lag_of(self.figures, self.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,49 +79,58 @@ class Thresholds:
     critical: float = CRITICAL_LAG
 
 
-def read(directory: Path, *, now: float) -> Standing:
+def read(directory: Path, *, now: float) -> MonitorSnapshot:
     """Read the state directory. Raises StateError when it may not be read."""
     from qlogship.state.lock import holder
     from qlogship.state.reader import Reader
 
     with Reader(directory) as reader:
-        return Standing(
+        return MonitorSnapshot(
             reader.figures(), tuple(reader.troubles()), holder=holder(directory), now=now
         )
 
 
-def judge(standing: Standing, limits: Thresholds) -> tuple[Status, list[str]]:
+def judge(snapshot: MonitorSnapshot, limits: Thresholds) -> tuple[MonitorStatus, list[str]]:
     """Return the status and its reasons, the gravest first; without a reason it is OK."""
-    figures, lag = standing.figures, lag_of(standing.figures, standing.now)
-    reasons: list[tuple[Status, str]] = []
-    if standing.holder is None:
-        reasons.append((Status.CRITICAL, "the service is not running"))
+    critical, warning = [], []
+    if snapshot.holder is None:
+        critical.append("the service is not running")
     else:
-        for trouble in standing.troubles:
+        for trouble in snapshot.troubles:
             if trouble.kind in _CRITICAL_TROUBLES:
-                reasons.append((Status.CRITICAL, trouble.message))
+                critical.append(trouble.message)
             elif trouble.kind not in _IDLE_TROUBLES:
-                reasons.append((Status.WARNING, trouble.message))
-    if lag > limits.critical:
-        reasons.append((Status.CRITICAL, f"calls have waited for {lasting(lag)}"))
-    elif lag > limits.warning:
-        reasons.append((Status.WARNING, f"calls have waited for {lasting(lag)}"))
-    if figures.quarantined:
-        reasons.append((Status.WARNING, f"{count(figures.quarantined, 'upload')} quarantined"))
-    if figures.unknown:
-        reasons.append((Status.WARNING, f"{count(figures.unknown, 'upload')} of unknown outcome"))
-    reasons.sort(key=lambda reason: -reason[0])
-    return (reasons[0][0] if reasons else Status.OK), [text for _, text in reasons]
+                warning.append(trouble.message)
+    if snapshot.lag > limits.warning:
+        late = critical if snapshot.lag > limits.critical else warning
+        late.append(f"calls have waited for {lasting(snapshot.lag)}")
+    if snapshot.figures.quarantined:
+        warning.append(f"{count(snapshot.figures.quarantined, 'upload')} quarantined")
+    if snapshot.figures.unknown:
+        warning.append(f"{count(snapshot.figures.unknown, 'upload')} of unknown outcome")
+    status = MonitorStatus.WARNING if warning else MonitorStatus.OK
+    return MonitorStatus.CRITICAL if critical else status, critical + warning
 
 
-def line(standing: Standing, limits: Thresholds) -> tuple[Status, str]:
-    """Return the status, and the line that tells it."""
-    status, reasons = judge(standing, limits)
-    words = "; ".join(reasons) or _all_well(standing)
-    return status, f"{words_of(status, words)} | {_performance(standing, limits)}"
+def line(snapshot: MonitorSnapshot, limits: Thresholds) -> tuple[MonitorStatus, str]:
+    """Return the status and its line: what it comes to, in words and in numbers."""
+    status, reasons = judge(snapshot, limits)
+    figures = snapshot.figures
+    numbers = (
+        f"lag={snapshot.lag:.0f}s;{limits.warning:g};{limits.critical:g};0",
+        f"held={figures.held_calls};;;0",
+        f"unknown={figures.unknown};0;;0",
+        f"quarantined={figures.quarantined};0;;0",
+        f"pending={figures.pending};;;0",
+        f"possible_duplicates={figures.possible_duplicates};;;0",
+        # Counters: the unit c makes a monitoring system draw their growth.
+        f"archived={figures.archive_calls}c;;;0",
+        f"shipped={figures.shipped_calls}c;;;0",
+    )
+    return status, f"{_words(status, reasons or _all_well(snapshot))} | {' '.join(numbers)}"
 
 
-def failure(error: QlogshipError, *, closed: bool) -> tuple[Status, str]:
+def failure(error: QlogshipError, *, closed: bool) -> tuple[MonitorStatus, str]:
     """Return the line for what could not be looked at, with what to type.
 
     `closed`: whoever asks may not read the settings or the state.
@@ -129,38 +143,24 @@ def failure(error: QlogshipError, *, closed: bool) -> tuple[Status, str]:
     )
     faults = [f"{fault.place}: {fault.problem}" for fault in getattr(error, "faults", ())]
     message = "; ".join([error.message, *faults])
-    return Status.UNKNOWN, words_of(Status.UNKNOWN, f"{message}. {hint}" if hint else message)
+    said = f"{message}. {hint}" if hint else message
+    return MonitorStatus.UNKNOWN, _words(MonitorStatus.UNKNOWN, [said])
 
 
-def words_of(status: Status, words: str) -> str:
-    """Return the part of the line that is for people; it has no | and no line break."""
-    return f"QLOGSHIP {status.name} - {printable(words).replace('|', '/')}"
-
-
-def _all_well(standing: Standing) -> str:
-    figures = standing.figures
+def _all_well(snapshot: MonitorSnapshot) -> list[str]:
+    figures = snapshot.figures
     parts = []
     if figures.resync != "idle":
         parts.append(f"a resync is under way ({figures.resync})")
     waits = figures.waiting_since is not None
-    lag = lag_of(figures, standing.now)
-    parts.append(f"the oldest call has waited for {lasting(lag)}" if waits else "nothing waits")
+    parts.append(
+        f"the oldest call has waited for {lasting(snapshot.lag)}" if waits else "nothing waits"
+    )
     if figures.last_accepted_at is not None:
-        parts.append(f"last upload {lasting(standing.now - figures.last_accepted_at)} ago")
-    return ", ".join(parts)
+        parts.append(f"last upload {lasting(snapshot.now - figures.last_accepted_at)} ago")
+    return [", ".join(parts)]
 
 
-def _performance(standing: Standing, limits: Thresholds) -> str:
-    figures = standing.figures
-    values = [f"lag={lag_of(figures, standing.now):.0f}s;{limits.warning:g};{limits.critical:g};0"]
-    values += [
-        f"held={figures.held_calls};;;0",
-        f"unknown={figures.unknown};0;;0",
-        f"quarantined={figures.quarantined};0;;0",
-        f"pending={figures.pending};;;0",
-        f"possible_duplicates={figures.possible_duplicates};;;0",
-        # Counters: the unit c makes a monitoring system draw their growth.
-        f"archived={figures.archive_calls}c;;;0",
-        f"shipped={figures.shipped_calls}c;;;0",
-    ]
-    return " ".join(values)
+def _words(status: MonitorStatus, reasons: list[str]) -> str:
+    """Return the part of the line that is for people; it has no | and no line break."""
+    return f"QLOGSHIP {status.name} - {printable('; '.join(reasons)).replace('|', '/')}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -60,21 +61,18 @@ def _finding(finding: Finding, title: str, *, colour: bool, width: int) -> Itera
     first, *more = output.folded(text, first=_MARGIN, width=width)
     yield f"{title:<{_TITLE_WIDTH}}  {mark}  {first.removeprefix(_MARGIN)}"
     yield from more
-    if finding.hint and finding.level is not Level.OK:
+    if finding.hint:
         yield from output.folded(output.printable(finding.hint), first=f"{_MARGIN}-> ", width=width)
 
 
 def summary(findings: Sequence[Finding]) -> str:
     """Return what all findings come to, in one sentence."""
-    numbers = {
-        level: sum(finding.level is level for finding in findings)
-        for level in (Level.PROBLEM, Level.WARNING, Level.UNKNOWN)
-    }
+    number = Counter(finding.level for finding in findings)
     said = [
-        count(number, level.value)
-        for level, number in numbers.items()
-        if number and level is not Level.UNKNOWN
+        count(number[level], level.value)
+        for level in (Level.PROBLEM, Level.WARNING)
+        if number[level]
     ]
-    if numbers[Level.UNKNOWN]:
-        said.append(f"{numbers[Level.UNKNOWN]} could not be found out")
+    if number[Level.UNKNOWN]:
+        said.append(f"{number[Level.UNKNOWN]} could not be found out")
     return f"{', '.join(said)}." if said else "Nothing is wrong."

@@ -7,6 +7,7 @@ names among them, is the caller's business.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # Asterisk gives up behind so many includes in one another (MAX_INCLUDE_LEVEL).
 _DEPTH_MAX: Final = 10
+
+_INCLUDE: Final = re.compile(r"#(?:try)?include(?:[ \t](.*))?", re.IGNORECASE | re.DOTALL)
 
 _TRUE: Final = frozenset({"yes", "true", "y", "t", "1", "on"})  # ast_true, main/utils.c
 
@@ -55,9 +58,10 @@ class Conf:
         for line in _without_comments(text):
             if line.startswith("["):
                 section = self._opened(line) or section
-            elif line.startswith("#"):
-                if depth < _DEPTH_MAX:
-                    for included in self._included(line):
+            elif line.startswith("#"):  # what a program behind #exec would say is not known
+                named = _INCLUDE.fullmatch(line)
+                if named is not None and depth < _DEPTH_MAX:
+                    for included in self._include((named[1] or "").strip().strip('"<>').strip()):
                         self._read(included, depth=depth + 1)
             elif section is not None and "=" in line:
                 name, _, value = line.partition("=")
@@ -81,13 +85,6 @@ class Conf:
                 section.values = parent.values | section.values
         self._last = section
         return section
-
-    def _included(self, line: str) -> Iterable[str]:
-        word, _, name = line[1:].partition(" ")
-        word, tab, behind = word.partition("\t")
-        if word.lower() not in {"include", "tryinclude"}:
-            return ()  # #exec: what a program would say is not known
-        return self._include(f"{behind}{tab}{name}".strip().strip('"<>').strip())
 
 
 def _without_comments(text: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import trustme
 
+from qlogship.check.document import document
 from qlogship.check.findings import Level
 from qlogship.sandbox.server import Sandbox
 from qlogship.state.store import Store
@@ -84,6 +85,36 @@ def test_a_sound_installation(sound: Sound) -> None:
         "unit.running",
         "ledger.shipping",
     ]
+
+
+# A contract: keys are added, never renamed.
+FACTS: Final = {
+    "user": "name groups",
+    "queue_log": "path exists bytes readable rotated",
+    "asterisk": "configuration processes queue_log queue_log_to_file queue_log_name rotatestrategy"
+    " realtime",
+    "rotation": "stanzas",
+    "state": "directory exists held_by oldest_record newest_record bytes_per_day troubles",
+    "disk": "state source",
+    "dashboard": "url addresses status clock_ahead certificate",
+    "clock": "synchronised",
+    "unit": "name load active enabled fragment drop_ins pid",
+}
+
+
+def test_the_facts_of_the_document(sound: Sound) -> None:
+    """Programs find each fact under its key, and null where there is none."""
+    shown = document(sound.facts(offline=False), [])["facts"]
+    assert {name: set(one) for name, one in shown.items() if isinstance(one, dict)} == {
+        name: set(keys.split()) for name, keys in FACTS.items()
+    }
+    assert set(shown["asterisk"]["processes"][0]) == {"pid", "user", "container", "files"}
+    room = {"path", "bytes", "free_bytes", "inodes", "free_inodes"}
+    assert set(shown["disk"]["state"]) == set(shown["disk"]["source"]) == room
+    assert (shown["settings"], shown["dashboard"]["certificate"]) == (sound.settings, None)
+    sound.settings.unlink()
+    unknown = {name for name, one in document(sound.facts(), [])["facts"].items() if one is None}
+    assert unknown == {"queue_log", "asterisk", "rotation", "state", "dashboard"}
 
 
 def logger(text: str) -> Callable[[Sound], None]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from qlogship.check.logrotate.stanza import Options
+    from qlogship.check.logrotate.stanza import RotationOptions
 
 CASES = {
     "freepbx-17": real.FREEPBX_17,
@@ -37,7 +37,7 @@ CASES = {
 }
 
 
-def options(conf: Path, log: Path) -> Options:
+def options(conf: Path, log: Path) -> RotationOptions:
     """Return what is done with the queue_log, as it is read here."""
 
     def include(name: str) -> Iterable[Included]:

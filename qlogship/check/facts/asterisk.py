@@ -39,7 +39,7 @@ _CONTAINERS: Final = re.compile(r"docker|libpod|lxc|kubepods|containerd|machine\
 
 
 @dataclass(frozen=True, slots=True)
-class OpenFile:
+class HeldFile:
     """A file that a process holds open: its name there, device and inode, whether it is gone."""
 
     descriptor: int
@@ -57,7 +57,7 @@ class Process:
 
     pid: int
     account: Account | None
-    files: tuple[OpenFile, ...] | None
+    files: tuple[HeldFile, ...] | None
     configuration: Path | None = None
     elsewhere: bool = False
 
@@ -204,7 +204,7 @@ def _account(home: Path, *, elsewhere: bool) -> Account | None:
 
 def _open_files(
     home: Path, names: set[str], key: tuple[int, int] | None
-) -> tuple[OpenFile, ...] | None:
+) -> tuple[HeldFile, ...] | None:
     """Return the open files that may be a queue_log: by name, rotated or not, or by identity."""
     try:
         descriptors = sorted(int(entry.name) for entry in (home / "fd").iterdir())
@@ -224,5 +224,5 @@ def _open_files(
         identity = file.key if file is not None else None
         known = identity is not None and identity == key
         if known or Path(path).name.startswith(tuple(names)):
-            found.append(OpenFile(descriptor, path, identity, target.endswith(_DELETED)))
+            found.append(HeldFile(descriptor, path, identity, target.endswith(_DELETED)))
     return tuple(found)

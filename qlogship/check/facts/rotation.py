@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class NamedOwner:
     """An owner that a stanza names, as numbers; `unknown` are the names that do not exist."""
 
     uid: int | None = None
@@ -44,8 +44,8 @@ class RotationFacts:
     file: File | None
     directory: File | None
     stanzas: tuple[Stanza, ...] = ()
-    create: Owner = Owner()
-    su: Owner = Owner()
+    create: NamedOwner = NamedOwner()
+    su: NamedOwner = NamedOwner()
     complaints: tuple[str, ...] = ()
     unread: tuple[Path, ...] = ()
     asterisk: Account | None = None
@@ -103,7 +103,7 @@ def _included(path: Path, texts: Texts) -> Iterable[Included]:
             yield Included(str(one), text)
 
 
-def _owner(named: Ownership | None) -> Owner:
+def _owner(named: Ownership | None) -> NamedOwner:
     """Return the numbers of a user and a group; a number, too, must be that of one that exists."""
     uid = gid = None
     unknown = []
@@ -125,4 +125,4 @@ def _owner(named: Ownership | None) -> Owner:
             ).gr_gid
         except (KeyError, ValueError):
             unknown.append(named.group)
-    return Owner(uid, gid, tuple(unknown))
+    return NamedOwner(uid, gid, tuple(unknown))

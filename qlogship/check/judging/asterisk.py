@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qlogship.check.facts.access import SourceFacts
-    from qlogship.check.facts.asterisk import AsteriskFacts, OpenFile, Process
+    from qlogship.check.facts.asterisk import AsteriskFacts, HeldFile, Process
 
 _RELOAD: Final = "run `asterisk -rx 'logger reload'`"
 
@@ -108,7 +108,7 @@ def _not_written(facts: AsteriskFacts, source: SourceFacts) -> Finding:
     )
 
 
-def _instead(process: Process, one: OpenFile, source: SourceFacts) -> Finding | None:
+def _instead(process: Process, one: HeldFile, source: SourceFacts) -> Finding | None:
     """Judge a file that is held, and is not the queue_log."""
     who = f"asterisk (pid {process.pid})"
     directory, _, name = one.path.rpartition("/")

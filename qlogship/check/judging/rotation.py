@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qlogship.check.facts.rotation import RotationFacts
-    from qlogship.check.logrotate.stanza import Options, Ownership
+    from qlogship.check.logrotate.stanza import Ownership, RotationOptions
 
 _READ, _WRITE, _SEARCH = 4, 2, 1
 
@@ -69,7 +69,7 @@ def judge(facts: RotationFacts) -> Iterator[Finding]:
             )
 
 
-def _faults(facts: RotationFacts, options: Options, place: str) -> Iterator[Finding]:
+def _faults(facts: RotationFacts, options: RotationOptions, place: str) -> Iterator[Finding]:
     """Yield what keeps logrotate itself from doing as it is told."""
     others = [one.place for one in facts.stanzas[1:]]
     if others and not any(one.options.ignore_duplicates for one in facts.stanzas):
@@ -125,7 +125,7 @@ def _su(
             )
 
 
-def _traps(facts: RotationFacts, options: Options, place: str) -> Iterator[Finding]:
+def _traps(facts: RotationFacts, options: RotationOptions, place: str) -> Iterator[Finding]:
     """Yield what loses lines, or hides them from the service."""
     if options.way == "copytruncate":
         yield warning(
@@ -158,7 +158,7 @@ def _traps(facts: RotationFacts, options: Options, place: str) -> Iterator[Findi
         )
 
 
-def _reload(facts: RotationFacts, options: Options, place: str) -> Iterator[Finding]:
+def _reload(facts: RotationFacts, options: RotationOptions, place: str) -> Iterator[Finding]:
     told = makes_asterisk_reopen(options)
     if told is None:
         yield warning(
@@ -184,7 +184,7 @@ def _reload(facts: RotationFacts, options: Options, place: str) -> Iterator[Find
         )
 
 
-def _create(facts: RotationFacts, options: Options, place: str) -> Iterator[Finding]:
+def _create(facts: RotationFacts, options: RotationOptions, place: str) -> Iterator[Finding]:
     """Judge the file that comes after the rename: who can write it, who can read it."""
     asterisk, service, directory = facts.asterisk, facts.service, facts.directory
     new = _created(facts, options)
@@ -221,7 +221,7 @@ def _create(facts: RotationFacts, options: Options, place: str) -> Iterator[Find
         )
 
 
-def _created(facts: RotationFacts, options: Options) -> File | None:
+def _created(facts: RotationFacts, options: RotationOptions) -> File | None:
     """Return owner and mode of the new file; None when logrotate makes none."""
     create, old = options.create, facts.file
     if create is None:
@@ -234,7 +234,7 @@ def _created(facts: RotationFacts, options: Options) -> File | None:
     return File(facts.path, uid, gid, stat.S_IMODE(mode))
 
 
-def _archives(facts: RotationFacts, options: Options, place: str) -> Iterator[Finding]:
+def _archives(facts: RotationFacts, options: RotationOptions, place: str) -> Iterator[Finding]:
     """Judge whether the service looks for the rotated file where it goes, and knows its name."""
     paths = rotated_paths(str(facts.path), options)
     directory, own = dirname(paths[0]), facts.path.name

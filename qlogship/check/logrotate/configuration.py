@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from qlogship.check.logrotate.stanza import Options, Ownership, Stanza, matches
+from qlogship.check.logrotate.stanza import Ownership, RotationOptions, Stanza, matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -102,7 +102,7 @@ class Logrotate:
         self._include = include
         self._open: list[str] = []
         self._taboo: tuple[str, ...] = _TABOO
-        self._globals = Options()
+        self._globals = RotationOptions()
         self._read(file, text)
 
     def matching(self, paths: Iterable[str]) -> list[Stanza]:
@@ -141,7 +141,7 @@ class Logrotate:
             self.complaints.append(f"{file}:{start}: the names are followed by nothing")
         self._open.pop()
 
-    def _options_of_stanza(self, file: str, lines: _Lines) -> Options:
+    def _options_of_stanza(self, file: str, lines: _Lines) -> RotationOptions:
         options = self._globals
         while line := lines.next():
             if line.startswith("}"):
@@ -165,7 +165,9 @@ class Logrotate:
         else:
             self._globals = self._option(file, self._globals, line, lines)
 
-    def _option(self, file: str, options: Options, line: str, lines: _Lines) -> Options:
+    def _option(
+        self, file: str, options: RotationOptions, line: str, lines: _Lines
+    ) -> RotationOptions:
         """Return the options with the one that the line begins with."""
         letters = _WORD.match(line)
         word = letters[0] if letters is not None else line

@@ -48,7 +48,7 @@ class Ownership:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RotationOptions:
     """What is done with a file; the defaults are logrotate's own.
 
     `create` is None with `nocreate`. `maxage` is in days.
@@ -80,7 +80,7 @@ class Stanza:
     file: str
     line: int
     patterns: tuple[str, ...]
-    options: Options
+    options: RotationOptions
 
     @property
     def place(self) -> str:
@@ -99,7 +99,7 @@ def matches(pattern: str, path: str) -> bool:
     )
 
 
-def rotated_paths(path: str, options: Options) -> tuple[str, ...]:
+def rotated_paths(path: str, options: RotationOptions) -> tuple[str, ...]:
     """Return what a file at `path` may be called after it was rotated, for some day.
 
     One name, and with compression that of the compressed one behind it.
@@ -142,7 +142,7 @@ _RELOADS: Final = tuple(
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 
 
-def makes_asterisk_reopen(options: Options) -> bool | None:
+def makes_asterisk_reopen(options: RotationOptions) -> bool | None:
     """Return whether Asterisk is told to open its files anew after the rename.
 
     None when there are scripts that do not say so in words known here.

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from qlogship.check.facts.access import SourceFacts, UserFacts
-from qlogship.check.facts.asterisk import AsteriskFacts, OpenFile, Process
+from qlogship.check.facts.asterisk import AsteriskFacts, HeldFile, Process
 from qlogship.check.facts.network import NetworkFacts
-from qlogship.check.facts.rotation import Owner, RotationFacts
+from qlogship.check.facts.rotation import NamedOwner, RotationFacts
 from qlogship.check.facts.settings import SecretFile, SettingsFacts
 from qlogship.check.facts.state import DiskFacts, StateFacts
 from qlogship.check.facts.unit import UnitFacts, unit_of
 from qlogship.check.files import File
 from qlogship.check.findings import Finding, Level, exit_code, in_order
 from qlogship.check.judging import access, asterisk, network, rotation, settings, state, unit
-from qlogship.check.logrotate.stanza import Options, Ownership, Stanza
+from qlogship.check.logrotate.stanza import Ownership, RotationOptions, Stanza
 from qlogship.config import Settings
 from qlogship.dashboard.certificate import Certificate
 from qlogship.dashboard.outcome import Outcome, Verdict
@@ -52,14 +52,14 @@ def asterisk_with(*processes: Process, said: Logger | None = None) -> AsteriskFa
     return AsteriskFacts(processes, Path("/etc/asterisk"), Directories(), said or Logger(), None)
 
 
-def process(*files: OpenFile, seen: bool = True, elsewhere: bool = False) -> Process:
+def process(*files: HeldFile, seen: bool = True, elsewhere: bool = False) -> Process:
     """Return a process that holds these files."""
     return Process(42, ASTERISK, files if seen else None, None, elsewhere)
 
 
-def held(path: str | Path, key: tuple[int, int] = (1, 9), *, deleted: bool = False) -> OpenFile:
+def held(path: str | Path, key: tuple[int, int] = (1, 9), *, deleted: bool = False) -> HeldFile:
     """Return a file that is open."""
-    return OpenFile(5, str(path), key, deleted)
+    return HeldFile(5, str(path), key, deleted)
 
 
 @pytest.mark.parametrize(
@@ -282,12 +282,12 @@ def test_clock(
     assert ids(found) == expected
 
 
-def rotated(options: Options, **values: object) -> RotationFacts:
+def rotated(options: RotationOptions, **values: object) -> RotationFacts:
     """Return a queue_log of Asterisk's that is rotated like this."""
     facts = RotationFacts(
         LOG,
         (),
-        File(LOG, 115, 120, 0o640),
+        File(LOG, 115, 120, 0o640, size=1000),
         File(LOG.parent, 115, 120, 0o755),
         stanzas=(Stanza("/etc/logrotate.d/asterisk", 3, (str(LOG),), options),),
         asterisk=ASTERISK,
@@ -297,59 +297,65 @@ def rotated(options: Options, **values: object) -> RotationFacts:
 
 
 TOLD: Final = {"postrotate": "asterisk -rx 'logger reload'"}
-ROOTS: Final = Owner(0, 0)
+ROOTS: Final = NamedOwner(0, 0)
 
 
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        (rotated(Options(rotate=9, scripts=TOLD)), []),
+        (rotated(RotationOptions(rotate=9, scripts=TOLD)), []),
         (
             rotated(
-                Options(rotate=9, scripts=TOLD, create=Ownership(0o640, "root", "root")),
+                RotationOptions(rotate=9, scripts=TOLD, create=Ownership(0o640, "root", "root")),
                 create=ROOTS,
             ),
             ["rotation.create-owner"],
         ),
         (
             rotated(
-                Options(rotate=9, scripts=TOLD, create=Ownership(0o666, "root", "root")),
+                RotationOptions(rotate=9, scripts=TOLD, create=Ownership(0o666, "root", "root")),
                 create=ROOTS,
             ),
             [],
         ),
         (
             rotated(
-                Options(rotate=9, scripts=TOLD, create=Ownership(0o640, "root", "root")),
+                RotationOptions(rotate=9, scripts=TOLD, create=Ownership(0o640, "root", "root")),
                 create=ROOTS,
                 asterisk=Account("root", 0, frozenset({0})),
             ),
             ["rotation.create-mode"],
         ),
-        (rotated(Options(rotate=9, scripts=TOLD, create=Ownership())), []),
+        (rotated(RotationOptions(rotate=9, scripts=TOLD, create=Ownership())), []),
         (
-            rotated(Options(rotate=9, scripts=TOLD, create=Ownership(0o600))),
+            rotated(RotationOptions(rotate=9, scripts=TOLD, create=Ownership(0o600))),
             ["rotation.create-mode"],
         ),
         (
-            rotated(Options(rotate=9, scripts=TOLD), directory=File(LOG.parent, 0, 0, 0o755)),
+            rotated(
+                RotationOptions(rotate=9, scripts=TOLD), directory=File(LOG.parent, 0, 0, 0o755)
+            ),
             ["rotation.create-owner"],
         ),
         (
             rotated(
-                Options(rotate=9, scripts=TOLD, create=Ownership(0o640)),
+                RotationOptions(rotate=9, scripts=TOLD, create=Ownership(0o640)),
                 directory=File(LOG.parent, 115, 120, 0o775),
             ),
             ["rotation.su"],
         ),
         (
             rotated(
-                Options(rotate=9, scripts=TOLD, su=Ownership(None, "adm", "adm")), su=Owner(3, 4)
+                RotationOptions(rotate=9, scripts=TOLD, su=Ownership(None, "adm", "adm")),
+                su=NamedOwner(3, 4),
             ),
             ["rotation.su"],
         ),
-        (rotated(Options(), stanzas=(), unread=(Path("/etc/logrotate.d/x"),)), ["rotation.unread"]),
-        (rotated(Options(), stanzas=()), []),
+        (
+            rotated(RotationOptions(), stanzas=(), unread=(Path("/etc/logrotate.d/x"),)),
+            ["rotation.unread"],
+        ),
+        (rotated(RotationOptions(), stanzas=()), []),
     ],
 )
 def test_rotation(facts: RotationFacts, expected: list[str]) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from qlogship.check.logrotate.configuration import Included, Logrotate
 from qlogship.check.logrotate.stanza import (
-    Options,
     Ownership,
+    RotationOptions,
     makes_asterisk_reopen,
     matches,
     rotated_paths,
@@ -33,7 +33,7 @@ def parsed(text: str, files: Mapping[str, list[Included]] | None = None) -> Logr
     return Logrotate("/etc/logrotate.conf", text, include=include)
 
 
-def options(text: str) -> Options:
+def options(text: str) -> RotationOptions:
     """Return what is done with the queue_log by the one stanza that takes it."""
     found = parsed(text)
     assert found.complaints == []
@@ -50,20 +50,20 @@ ASTERISK = Ownership(0o640, "asterisk", "asterisk")
         (
             real.FREEPBX_17,
             18,
-            Options(rotate=30, create=ASTERISK, su=Ownership(None, "asterisk", "asterisk")),
+            RotationOptions(rotate=30, create=ASTERISK, su=Ownership(None, "asterisk", "asterisk")),
             True,
         ),
-        (real.FREEPBX_13, 2, Options(rotate=30, create=ASTERISK), False),
+        (real.FREEPBX_13, 2, RotationOptions(rotate=30, create=ASTERISK), False),
         (
             real.ISSABEL,
             2,
-            Options(rotate=36, create=ASTERISK, su=Ownership(None, "asterisk", "asterisk")),
+            RotationOptions(rotate=36, create=ASTERISK, su=Ownership(None, "asterisk", "asterisk")),
             True,
         ),
         (
             real.CONTRIB,
             3,
-            Options(
+            RotationOptions(
                 rotate=52,
                 compress=True,
                 delaycompress=True,
@@ -74,7 +74,7 @@ ASTERISK = Ownership(0o640, "asterisk", "asterisk")
         (
             real.WAZO,
             2,
-            Options(
+            RotationOptions(
                 rotate=15,
                 compress=True,
                 su=Ownership(None, "asterisk", "www-data"),
@@ -82,11 +82,11 @@ ASTERISK = Ownership(0o640, "asterisk", "asterisk")
             ),
             True,
         ),
-        (real.DEBIAN, 2, Options(rotate=4), True),
+        (real.DEBIAN, 2, RotationOptions(rotate=4), True),
         (
             real.PLD,
             2,
-            Options(
+            RotationOptions(
                 rotate=30,
                 compress=True,
                 delaycompress=True,
@@ -96,19 +96,26 @@ ASTERISK = Ownership(0o640, "asterisk", "asterisk")
             ),
             True,
         ),
-        (real.ATSIP, 2, Options(rotate=30, way="copytruncate", compress=True, dateext=True), False),
+        (
+            real.ATSIP,
+            2,
+            RotationOptions(rotate=30, way="copytruncate", compress=True, dateext=True),
+            False,
+        ),
     ],
     ids=["freepbx-17", "freepbx-13", "issabel", "contrib", "wazo", "debian", "pld", "atsip"],
 )
-def test_real_stanzas(text: str, line: int, expected: Options, *, reopens: bool) -> None:
+def test_real_stanzas(text: str, line: int, expected: RotationOptions, *, reopens: bool) -> None:
     """The stanzas of distributions are read, each with its place and its options."""
     found = parsed(text)
     assert found.complaints == []
     (stanza,) = found.matching([LOG])
     assert stanza.place == f"/etc/logrotate.conf:{line}"
     scripts = dict(stanza.options.scripts)
-    assert stanza.options == Options(
-        **{name: getattr(expected, name) for name in Options.__slots__ if name != "scripts"},
+    assert stanza.options == RotationOptions(
+        **{
+            name: getattr(expected, name) for name in RotationOptions.__slots__ if name != "scripts"
+        },
         scripts=scripts,
     )
     assert makes_asterisk_reopen(stanza.options) is reopens
@@ -155,7 +162,7 @@ def test_create(line: str, expected: Ownership | None) -> None:
 
 def test_options_are_inherited_from_above_only() -> None:
     """A stanza has the options that stood before it, not those that follow."""
-    assert options(f"rotate 3\ncreate 600 root root\n{LOG} {{\n}}\nrotate 9") == Options(
+    assert options(f"rotate 3\ncreate 600 root root\n{LOG} {{\n}}\nrotate 9") == RotationOptions(
         rotate=3, create=Ownership(0o600, "root", "root")
     )
 
@@ -173,7 +180,7 @@ def test_includes() -> None:
     text = 'tabooext + .mine\ncompress\ninclude "/etc/logrotate.d"\n'
     (stanza,) = parsed(text, files).matching([LOG])
     assert stanza.place == "/etc/logrotate.d/b:1"
-    assert stanza.options == Options(rotate=7, compress=True, dateext=True)
+    assert stanza.options == RotationOptions(rotate=7, compress=True, dateext=True)
 
 
 def test_an_include_that_includes_itself_ends() -> None:

@@ -8,72 +8,72 @@ from typing import Final
 
 import pytest
 
-from qlogship.check.monitor import Standing, Status, Thresholds, failure, judge, line
+from qlogship.check.monitor import MonitorSnapshot, MonitorStatus, Thresholds, failure, judge, line
 from qlogship.errors import Fault, SettingsError, StateError
 from qlogship.state.figures import NOTHING
 from qlogship.troubles.rows import Trouble
 
 NOW: Final = 1_795_411_800.0
 FIGURES: Final = replace(NOTHING, archive_calls=9, held_calls=3, last_accepted_at=NOW - 12)
-RUNS: Final = Standing(FIGURES, (), 7, NOW)
+RUNS: Final = MonitorSnapshot(FIGURES, (), 7, NOW)
 
 # By the guidelines: 'label'=value[unit];[warn];[crit];[min];[max], no blank in a label.
 PERFORMANCE: Final = re.compile(r"[a-z_]+=\d+(?:\.\d+)?(?:s|c)?;[\d.]*;[\d.]*;0")
 
 
-def with_figures(**values: object) -> Standing:
+def with_figures(**values: object) -> MonitorSnapshot:
     """Return a running service with these figures."""
     return replace(RUNS, figures=replace(FIGURES, **values))  # type: ignore[arg-type]
 
 
-def with_trouble(kind: str, message: str = "it is so") -> Standing:
+def with_trouble(kind: str, message: str = "it is so") -> MonitorSnapshot:
     """Return a running service with this trouble."""
     return replace(RUNS, troubles=(Trouble(kind, NOW, message, ""),))
 
 
 @pytest.mark.parametrize(
-    ("standing", "status"),
+    ("snapshot", "status"),
     [
-        (RUNS, Status.OK),
-        (replace(RUNS, holder=None), Status.CRITICAL),
-        (with_figures(waiting_since=NOW - 900), Status.OK),
-        (with_figures(waiting_since=NOW - 901), Status.WARNING),
-        (with_figures(waiting_since=NOW - 3601), Status.CRITICAL),
-        (with_figures(waiting_since=NOW + 5), Status.OK),
-        (with_figures(quarantined=1), Status.WARNING),
-        (with_figures(unknown=1), Status.WARNING),
-        (with_figures(possible_duplicates=1), Status.OK),
-        (with_figures(resync="shipping"), Status.OK),
-        (with_trouble("dashboard_refuses_credentials"), Status.CRITICAL),
-        (with_trouble("state"), Status.CRITICAL),
-        (with_trouble("source"), Status.CRITICAL),
-        (with_trouble("dashboard_unreachable"), Status.WARNING),
-        (with_trouble("file /var/log/asterisk/queue_log.1.gz"), Status.WARNING),
-        (with_trouble("count_unreadable"), Status.OK),
+        (RUNS, MonitorStatus.OK),
+        (replace(RUNS, holder=None), MonitorStatus.CRITICAL),
+        (with_figures(waiting_since=NOW - 900), MonitorStatus.OK),
+        (with_figures(waiting_since=NOW - 901), MonitorStatus.WARNING),
+        (with_figures(waiting_since=NOW - 3601), MonitorStatus.CRITICAL),
+        (with_figures(waiting_since=NOW + 5), MonitorStatus.OK),
+        (with_figures(quarantined=1), MonitorStatus.WARNING),
+        (with_figures(unknown=1), MonitorStatus.WARNING),
+        (with_figures(possible_duplicates=1), MonitorStatus.OK),
+        (with_figures(resync="shipping"), MonitorStatus.OK),
+        (with_trouble("dashboard_refuses_credentials"), MonitorStatus.CRITICAL),
+        (with_trouble("state"), MonitorStatus.CRITICAL),
+        (with_trouble("source"), MonitorStatus.CRITICAL),
+        (with_trouble("dashboard_unreachable"), MonitorStatus.WARNING),
+        (with_trouble("file /var/log/asterisk/queue_log.1.gz"), MonitorStatus.WARNING),
+        (with_trouble("count_unreadable"), MonitorStatus.OK),
     ],
 )
-def test_status(standing: Standing, status: Status) -> None:
+def test_status(snapshot: MonitorSnapshot, status: MonitorStatus) -> None:
     """It is as grave as the gravest thing that is wrong."""
-    assert judge(standing, Thresholds())[0] is status
+    assert judge(snapshot, Thresholds())[0] is status
 
 
 def test_a_trouble_of_a_stopped_service_is_old() -> None:
     """What it complained about before it stopped may be over; that it is stopped is not."""
-    standing = replace(with_trouble("source", "old"), holder=None)
-    assert judge(standing, Thresholds()) == (Status.CRITICAL, ["the service is not running"])
+    snapshot = replace(with_trouble("source", "old"), holder=None)
+    assert judge(snapshot, Thresholds()) == (MonitorStatus.CRITICAL, ["the service is not running"])
 
 
 def test_the_gravest_comes_first() -> None:
     """Whoever reads the line on a telephone sees the beginning of it."""
-    standing = replace(with_trouble("state", "disk full"), figures=replace(FIGURES, unknown=2))
-    _, text = line(standing, Thresholds())
+    snapshot = replace(with_trouble("state", "disk full"), figures=replace(FIGURES, unknown=2))
+    _, text = line(snapshot, Thresholds())
     assert text.startswith("QLOGSHIP CRITICAL - disk full; 2 uploads of unknown outcome | ")
 
 
 def test_the_line() -> None:
     """One line, words and numbers apart, the thresholds beside the lag."""
     status, text = line(with_figures(waiting_since=NOW - 12), Thresholds(60, 300.5))
-    assert status is Status.OK
+    assert status is MonitorStatus.OK
     words, _, numbers = text.partition(" | ")
     assert (
         words
@@ -110,7 +110,7 @@ def test_foreign_words_cannot_break_the_line(message: str) -> None:
 def test_what_may_not_be_read() -> None:
     """Whoever may not look is told how to be allowed to."""
     status, text = failure(StateError("/var/lib/qlogship: no permission"), closed=True)
-    assert status is Status.UNKNOWN
+    assert status is MonitorStatus.UNKNOWN
     assert text.startswith("QLOGSHIP UNKNOWN - /var/lib/qlogship: no permission. ")
     assert "NOPASSWD: /usr/bin/qlogship check --monitor" in text
 
@@ -118,6 +118,6 @@ def test_what_may_not_be_read() -> None:
 def test_what_cannot_be_read() -> None:
     """What is wrong with settings or state is told with its own remedy."""
     status, text = failure(SettingsError([Fault("x.toml:1", "wrong", "Mend it.")]), closed=False)
-    assert status is Status.UNKNOWN
+    assert status is MonitorStatus.UNKNOWN
     assert "x.toml:1: wrong" in text
     assert "config check" in text
