@@ -50,13 +50,9 @@ def gather(machine: Machine, settings: SettingsFacts) -> NetworkFacts | None:
         )
     except SettingsError as error:
         # What the settings have told already is not told again.
-        return (
-            None
-            if settings.secret_faults
-            else NetworkFacts(dashboard.url, None, None, error.faults)
-        )
-    login = None
-    usable = not settings.secret_faults
+        found = NetworkFacts(dashboard.url, None, faults=error.faults)
+        return found if not settings.secret_faults else None
+    login, usable = None, not settings.secret_faults
     if reach.failed is None and usable and settings.secrets_seen:
         from qlogship.service.build import dashboard as client
 

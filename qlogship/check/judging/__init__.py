@@ -1,4 +1,8 @@
-"""The judging of the facts: pure functions, each trap in one place."""
+"""The judging of the facts: pure functions, each trap in one place.
+
+A finding is added where its facts are judged, with a row in docs/check.md; what it needs
+to know is gathered by the module of the same name in `facts`.
+"""
 
 from __future__ import annotations
 
@@ -36,34 +40,26 @@ def judge(facts: Facts) -> list[Finding]:
 
 def _surroundings(facts: Facts) -> Iterator[Finding]:
     """Yield all findings but those of the ledger."""
-    account = facts.user.account
+    account, held = facts.user.account, facts.state
     yield from settings.judge(facts.settings, account)
-    if facts.settings.settings is None:
+    if facts.source is None or facts.asterisk is None or facts.rotation is None or held is None:
         return  # without settings nobody knows which files and which dashboard are meant
     yield from access.judge_user(facts.user, unit=facts.unit.name)
-    if facts.source is not None and facts.asterisk is not None:
-        explained = not facts.source.exists and asterisk.explains_missing_file(
-            facts.asterisk, facts.source
-        )
-        yield from access.judge_source(facts.source, explained=explained)
-        yield from asterisk.judge(facts.asterisk, facts.source)
-    if facts.rotation is not None:
-        yield from rotation.judge(facts.rotation)
-    if facts.state is not None:
-        runs = facts.unit.active == "active"
-        yield from state.judge(facts.state, account, unit_runs=runs)
-        yield from state.judge_disks(facts.state_disk, facts.source_disk, facts.state.growth)
+    of_asterisk = list(asterisk.judge(facts.asterisk, facts.source))
+    explained = asterisk.explains_missing_file(of_asterisk)
+    yield from access.judge_source(facts.source, explained=explained)
+    yield from of_asterisk
+    yield from rotation.judge(facts.rotation)
+    yield from state.judge(held, account, unit_runs=facts.unit.active == "active")
+    yield from state.judge_disks(facts.state_disk, facts.source_disk, held.growth)
     if facts.network is not None:
         yield from network.judge(facts.network, now=facts.now)
     yield from network.judge_clock(
         facts.network.reach if facts.network is not None else None,
-        newest=facts.state.span[1] if facts.state is not None and facts.state.span else None,
+        newest=held.span[1] if held.span is not None else None,
         now=facts.now,
         synchronised=facts.synchronised,
     )
     yield from unit.judge(
-        facts.unit,
-        settings=facts.settings.path,
-        program=facts.program,
-        holder=facts.state.holder if facts.state is not None else None,
+        facts.unit, settings=facts.settings.path, program=facts.program, holder=held.holder
     )

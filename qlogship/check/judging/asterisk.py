@@ -14,7 +14,7 @@ from qlogship.check.words import listed
 from qlogship.source.rotated_names import is_related_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from qlogship.check.facts.access import SourceFacts
     from qlogship.check.facts.asterisk import AsteriskFacts, HeldFile, Process
@@ -60,14 +60,14 @@ def judge(facts: AsteriskFacts, source: SourceFacts) -> Iterator[Finding]:
         yield unknown("asterisk.conf-unread", listed(facts.unread), "you may not read it")
 
 
-def explains_missing_file(facts: AsteriskFacts, source: SourceFacts) -> bool:
+def explains_missing_file(findings: Iterable[Finding]) -> bool:
     """Return whether what was found about Asterisk is why there is no file."""
     causes = {
         *("asterisk.queue-log-off", "asterisk.realtime-only", "asterisk.other-file"),
         *("asterisk.holds-deleted", "asterisk.holds-rotated", "asterisk.not-open"),
         "asterisk.in-container",
     }
-    return any(finding.id in causes for finding in judge(facts, source))
+    return any(finding.id in causes for finding in findings)
 
 
 def _not_written(facts: AsteriskFacts, source: SourceFacts) -> Finding:

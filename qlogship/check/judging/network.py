@@ -211,35 +211,34 @@ def judge_clock(
 ) -> Iterator[Finding]:
     """Judge this machine's clock against the dashboard's, the archive's and its own service."""
     ahead = reach.clock_ahead if reach is not None else None
+    clock, hint = moment(now), "Set the clock: `timedatectl set-ntp true`."
     if newest is not None and now < newest - _AHEAD_TOLERANCE:
         yield warning(
             "clock.behind-archive",
-            moment(now),
+            clock,
             f"the newest archived record is of {moment(newest)}: this clock was ahead then, or is"
             " behind now",
-            "Set the clock: `timedatectl set-ntp true`.",
+            hint,
         )
     elif ahead is not None and abs(ahead) > _CLOCK_TOLERANCE:
         side = "ahead of" if ahead > 0 else "behind"
         yield warning(
             "clock.differs",
-            moment(now),
+            clock,
             f"it is {lasting(abs(ahead))} {side} the dashboard's; calls are reported at the wrong"
             " time",
-            "Set the clock: `timedatectl set-ntp true`.",
+            hint,
         )
     elif synchronised is False:
         yield warning(
             "clock.unsynchronised",
-            moment(now),
+            clock,
             "no time service keeps it right",
             "Run `timedatectl set-ntp true`, or install chrony.",
         )
     elif ahead is not None:
-        yield ok("clock.right", moment(now), "agrees with the dashboard's")
+        yield ok("clock.right", clock, "agrees with the dashboard's")
     elif synchronised:
-        yield ok("clock.right", moment(now), "kept right by a time service")
+        yield ok("clock.right", clock, "kept right by a time service")
     else:
-        yield unknown(
-            "clock.uncompared", moment(now), "there is nothing to compare it with", hint=""
-        )
+        yield unknown("clock.uncompared", clock, "there is nothing to compare it with", hint="")

@@ -108,9 +108,9 @@ def test_a_missing_file_has_one_cause() -> None:
     """When it is known why there is no queue_log, that alone is told."""
     nothing = replace(SOURCE, exists=False, key=None)
     off = asterisk_with(process(), said=Logger(queue_log=False))
-    assert asterisk.explains_missing_file(off, nothing)
+    assert asterisk.explains_missing_file(asterisk.judge(off, nothing))
     assert ids(access.judge_source(nothing, explained=True)) == []
-    assert not asterisk.explains_missing_file(asterisk_with(), nothing)
+    assert not asterisk.explains_missing_file(asterisk.judge(asterisk_with(), nothing))
     assert ids(access.judge_source(nothing, explained=False)) == ["source.missing"]
 
 
