@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qlogship.errors import ExitCode, QlogshipError, UsageError
+from qlogship.errors import QlogshipError, UsageError
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 
@@ -85,19 +84,12 @@ def check(
         raise UsageError(
             "--warning and --critical go with --monitor", hint="Type `qlogship check --monitor`."
         )
-    return _check(config, asterisk_etc, as_json=as_json, offline=offline)
-
-
-def _check(
-    config: Path | None, asterisk_etc: Path | None, *, as_json: bool, offline: bool
-) -> ExitCode:
     from qlogship.check.facts import gather
     from qlogship.check.findings import exit_code
     from qlogship.check.judging import judge
     from qlogship.check.machine import Machine
 
-    machine = replace(Machine(), asterisk_etc=asterisk_etc)
-    facts = gather(machine, config, offline=offline)
+    facts = gather(Machine(asterisk_etc=asterisk_etc), config, offline=offline)
     findings = judge(facts)
     if as_json:
         from qlogship.check.document import document
@@ -135,10 +127,8 @@ def _is_closed(path: Path) -> bool:
     """Return whether whoever asks lacks the permission to read a file or a directory."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-    except PermissionError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return False
 
 

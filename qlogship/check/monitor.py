@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.judging.state import LAG_MAX, lag_of
+from qlogship.check.judging.ledger import LAG_MAX, lag_of
 from qlogship.check.words import lasting
+from qlogship.dashboard.verdicts import TROUBLES
 from qlogship.errors import QlogshipError
 from qlogship.terminal.output import printable
 from qlogship.wording import count
@@ -41,16 +42,9 @@ WARNING_LAG: Final = LAG_MAX
 CRITICAL_LAG: Final = 3600.0
 
 # Troubles that end only when a person does something.
-_CRITICAL_TROUBLES: Final = frozenset(
-    {
-        "dashboard_refuses_credentials",
-        "dashboard_refuses_everything",
-        "dashboard_redirects",
-        "dashboard_not_cleared",
-        "source",
-        "state",
-    }
-)
+_CRITICAL_TROUBLES: Final = {"source", "state"} | {
+    one.kind for one in TROUBLES.values() if one.person
+}
 
 # A trouble about which nothing need be done.
 _IDLE_TROUBLES: Final = frozenset({"count_unreadable"})

@@ -15,20 +15,15 @@ from qlogship.wording import count
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+# The mark of each level, and its colour.
 _MARKS: Final = {
-    Level.OK: "ok",
-    Level.UNKNOWN: "?",
-    Level.WARNING: "WARNING",
-    Level.PROBLEM: "PROBLEM",
-}
-_COLOURS: Final = {
-    Level.OK: "32",
-    Level.UNKNOWN: "2",
-    Level.WARNING: "33;1",
-    Level.PROBLEM: "31;1",
+    Level.OK: ("ok", "32"),
+    Level.UNKNOWN: ("?", "2"),
+    Level.WARNING: ("WARNING", "33;1"),
+    Level.PROBLEM: ("PROBLEM", "31;1"),
 }
 _TITLE_WIDTH: Final = max(len(group.title) for group in GROUPS.values())
-_MARK_WIDTH: Final = max(map(len, _MARKS.values()))
+_MARK_WIDTH: Final = max(len(mark) for mark, _ in _MARKS.values())
 _MARGIN: Final = " " * (_TITLE_WIDTH + 2 + _MARK_WIDTH + 2)
 
 
@@ -54,9 +49,10 @@ def lines(findings: Sequence[Finding], *, colour: bool, width: int = 0) -> Itera
 
 
 def _finding(finding: Finding, title: str, *, colour: bool, width: int) -> Iterator[str]:
-    mark = _MARKS[finding.level].ljust(_MARK_WIDTH)
+    mark, code = _MARKS[finding.level]
+    mark = mark.ljust(_MARK_WIDTH)
     if colour:
-        mark = f"\x1b[{_COLOURS[finding.level]}m{mark}\x1b[0m"
+        mark = f"\x1b[{code}m{mark}\x1b[0m"
     text = output.printable(f"{finding.about}: {finding.message}")
     first, *more = output.folded(text, first=_MARGIN, width=width)
     yield f"{title:<{_TITLE_WIDTH}}  {mark}  {first.removeprefix(_MARGIN)}"

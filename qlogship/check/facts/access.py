@@ -68,8 +68,8 @@ def account_of(name: str | None) -> Account | None:
     return Account(entry.pw_name, entry.pw_uid, gids)
 
 
-def identity_of(home: Path) -> tuple[int, frozenset[int]] | None:
-    """Return user and groups, as numbers, that the process acts as whose directory in /proc it is.
+def running_as(home: Path) -> Account | None:
+    """Return who a process acts as, named by number, from its directory in /proc.
 
     None when the process is gone.
     """
@@ -77,7 +77,8 @@ def identity_of(home: Path) -> tuple[int, frozenset[int]] | None:
     values = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     try:
         uid, gid = int(values["Uid"].split()[1]), int(values["Gid"].split()[1])
-        return uid, frozenset({gid, *map(int, values.get("Groups", "").split())})
+        groups = map(int, values.get("Groups", "").split())
+        return Account(str(uid), uid, frozenset({gid, *groups}))
     except (KeyError, IndexError, ValueError):
         return None
 
@@ -88,8 +89,8 @@ def gather_user(machine: Machine, unit: UnitFacts) -> UserFacts:
     account = account_of(name)
     if account is None:
         return UserFacts(name, None)
-    runs_as = identity_of(machine.proc / str(unit.pid)) if unit.pid is not None else None
-    return user_of(account, missing=account.gids - runs_as[1] if runs_as else frozenset())
+    runs = running_as(machine.proc / str(unit.pid)) if unit.pid is not None else None
+    return user_of(account, missing=account.gids - runs.gids if runs else frozenset())
 
 
 def user_of(account: Account, *, missing: frozenset[int] = frozenset()) -> UserFacts:

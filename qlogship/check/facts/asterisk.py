@@ -6,11 +6,11 @@ import os
 import pwd
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.facts.access import account_of, identity_of
+from qlogship.check.facts.access import account_of, running_as
 from qlogship.check.files import Texts, look_at, read_text
 from qlogship.installation.asterisk_conf import (
     Conf,
@@ -166,9 +166,13 @@ def _all_processes(proc: Path, names: set[str], key: tuple[int, int] | None) -> 
             continue
         elsewhere = _is_elsewhere(proc, home)
         named = _CONFIGURATION.search(arguments)
+        account = running_as(home)
+        if account is not None and not elsewhere:  # whose name it is in a container, nobody knows
+            with suppress(KeyError):
+                account = replace(account, name=pwd.getpwuid(account.uid).pw_name)
         yield Process(
             int(home.name),
-            _account(home, elsewhere=elsewhere),
+            account,
             _open_files(home, names, key),
             Path(named[1]) if named is not None else None,
             elsewhere,
@@ -187,19 +191,6 @@ def _is_elsewhere(proc: Path, home: Path) -> bool:
     except OSError:
         return False
     return not same_root or _CONTAINERS.search(read_text(home / "cgroup") or "") is not None
-
-
-def _account(home: Path, *, elsewhere: bool) -> Account | None:
-    """Return the user and the groups that a process acts as; those of a container by number."""
-    runs_as = identity_of(home)
-    if runs_as is None:
-        return None
-    uid, gids = runs_as
-    name = str(uid)
-    if not elsewhere:
-        with suppress(KeyError):
-            name = pwd.getpwuid(uid).pw_name
-    return Account(name, uid, gids)
 
 
 def _open_files(

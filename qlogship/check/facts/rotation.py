@@ -1,4 +1,4 @@
-"""What logrotate is told to do with the queue_log, and what its stanza must fit."""
+"""What logrotate is told to do with the queue_log."""
 
 from __future__ import annotations
 
@@ -105,24 +105,17 @@ def _included(path: Path, texts: Texts) -> Iterable[Included]:
 
 def _owner(named: Ownership | None) -> NamedOwner:
     """Return the numbers of a user and a group; a number, too, must be that of one that exists."""
+    user, group = (named.user, named.group) if named is not None else (None, None)
     uid = gid = None
     unknown = []
-    if named is not None and named.user is not None:
+    if user is not None:
         try:
-            uid = (
-                pwd.getpwuid(int(named.user))
-                if named.user.isdecimal()
-                else pwd.getpwnam(named.user)
-            ).pw_uid
+            uid = (pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)).pw_uid
         except (KeyError, ValueError):  # there is no such one, or no such number
-            unknown.append(named.user)
-    if named is not None and named.group is not None:
+            unknown.append(user)
+    if group is not None:
         try:
-            gid = (
-                grp.getgrgid(int(named.group))
-                if named.group.isdecimal()
-                else grp.getgrnam(named.group)
-            ).gr_gid
+            gid = (grp.getgrgid(int(group)) if group.isdecimal() else grp.getgrnam(group)).gr_gid
         except (KeyError, ValueError):
-            unknown.append(named.group)
+            unknown.append(group)
     return NamedOwner(uid, gid, tuple(unknown))

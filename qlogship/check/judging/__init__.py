@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.findings import Finding, Level, in_order
-from qlogship.check.judging import access, asterisk, network, rotation, settings, state, unit
+from qlogship.check.judging import (
+    access,
+    asterisk,
+    clock,
+    ledger,
+    network,
+    rotation,
+    settings,
+    state,
+    unit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +44,7 @@ def judge(facts: Facts) -> list[Finding]:
         if any(one.group in groups and one.level is Level.PROBLEM for one in found)
     }
     if facts.state is not None:
-        found += state.judge_ledger(facts.state, url=facts.url, now=facts.now, known=told)
+        found += ledger.judge(facts.state, url=facts.url, now=facts.now, known=told)
     return in_order(found)
 
 
@@ -52,12 +62,13 @@ def _surroundings(facts: Facts) -> Iterator[Finding]:
     yield from rotation.judge(facts.rotation)
     yield from state.judge(held, account, unit_runs=facts.unit.active == "active")
     yield from state.judge_disks(facts.state_disk, facts.source_disk, held.growth)
+    reach = facts.network.reach if facts.network is not None else None
     if facts.network is not None:
         yield from network.judge(facts.network, now=facts.now)
-    yield from network.judge_clock(
-        facts.network.reach if facts.network is not None else None,
+    yield from clock.judge(
+        facts.now,
+        ahead=reach.clock_ahead if reach is not None else None,
         newest=held.span[1] if held.span is not None else None,
-        now=facts.now,
         synchronised=facts.synchronised,
     )
     yield from unit.judge(

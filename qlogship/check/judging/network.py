@@ -1,4 +1,4 @@
-"""Whether the dashboard can be reached, is who it says, and lets us in; and the clock."""
+"""Whether the dashboard can be reached, is who it says, lets us in."""
 
 from __future__ import annotations
 
@@ -22,12 +22,6 @@ _DAY: Final = 86_400
 
 # A certificate is renewed a month before its end as a rule; three weeks before it, nobody did.
 _EXPIRES_SOON: Final = 21 * _DAY
-
-# Seconds of a call centre's reports nobody counts; of a quarter of an hour somebody does.
-_CLOCK_TOLERANCE: Final = 120.0
-
-# A call's last record may be of a second that has just begun, or of a clock that was just set.
-_AHEAD_TOLERANCE: Final = 300.0
 
 
 def judge(facts: NetworkFacts, *, now: float) -> Iterator[Finding]:
@@ -204,41 +198,3 @@ def _login(login: Outcome | None, url: str) -> Finding:
                 login.detail,
                 "Check dashboard.url: this may be no Team Dashboard.",
             )
-
-
-def judge_clock(
-    reach: Reach | None, *, newest: int | None, now: float, synchronised: bool | None
-) -> Iterator[Finding]:
-    """Judge this machine's clock against the dashboard's, the archive's and its own service."""
-    ahead = reach.clock_ahead if reach is not None else None
-    clock, hint = moment(now), "Set the clock: `timedatectl set-ntp true`."
-    if newest is not None and now < newest - _AHEAD_TOLERANCE:
-        yield warning(
-            "clock.behind-archive",
-            clock,
-            f"the newest archived record is of {moment(newest)}: this clock was ahead then, or is"
-            " behind now",
-            hint,
-        )
-    elif ahead is not None and abs(ahead) > _CLOCK_TOLERANCE:
-        side = "ahead of" if ahead > 0 else "behind"
-        yield warning(
-            "clock.differs",
-            clock,
-            f"it is {lasting(abs(ahead))} {side} the dashboard's; calls are reported at the wrong"
-            " time",
-            hint,
-        )
-    elif synchronised is False:
-        yield warning(
-            "clock.unsynchronised",
-            clock,
-            "no time service keeps it right",
-            "Run `timedatectl set-ntp true`, or install chrony.",
-        )
-    elif ahead is not None:
-        yield ok("clock.right", clock, "agrees with the dashboard's")
-    elif synchronised:
-        yield ok("clock.right", clock, "kept right by a time service")
-    else:
-        yield unknown("clock.uncompared", clock, "there is nothing to compare it with", hint="")

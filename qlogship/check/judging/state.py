@@ -1,21 +1,20 @@
-"""Whether the state directory, the disks, and what was shipped are in order."""
+"""Whether the service can write its state, on a disk with room for it."""
 
 from __future__ import annotations
 
 import stat
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.findings import Finding, Level, ok, problem, unknown, warning
-from qlogship.check.words import lasting, listed
+from qlogship.check.findings import Finding, ok, problem, unknown, warning
+from qlogship.check.words import listed
 from qlogship.terminal.output import size
 from qlogship.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from qlogship.check.facts.state import DiskFacts, StateFacts
     from qlogship.installation.identity import Account
-    from qlogship.state.figures import Figures
 
 _MIB: Final = 1024 * 1024
 
@@ -26,9 +25,6 @@ _LOW_DAYS: Final = 30
 _YEARS: Final = 730
 _INODES_MIN: Final = 1000
 _FREE: Final = "Free some space on that file system."
-
-# What waits longer than this, while the service runs, does not wait for company.
-LAG_MAX: Final = 900.0
 
 
 def judge(facts: StateFacts, account: Account | None, *, unit_runs: bool) -> Iterator[Finding]:
@@ -148,78 +144,4 @@ def _state_disk(disk: DiskFacts, growth: float | None) -> Iterator[Finding]:
             disk.path,
             f"{size(disk.free)} free{forecast}",
             "Free some space on that file system, or name another state.directory.",
-        )
-
-
-def judge_ledger(
-    facts: StateFacts, *, url: str, now: float, known: Collection[str]
-) -> Iterator[Finding]:
-    """Judge what the ledger says; `known` are the kinds of trouble that are told already."""
-    figures = facts.figures
-    if figures is None:
-        return
-    if not figures.archive_lines:
-        yield ok("ledger.nothing-yet", url, "nothing is archived yet")
-    if figures.resync != "idle":
-        yield ok("ledger.resync", url, f"a resync is under way ({figures.resync})")
-    findings = [*_uploads(figures, url), *_waiting(facts, figures, url, now, known)]
-    yield from findings
-    if figures.archive_lines and not any(one.level is not Level.OK for one in findings):
-        yield ok(
-            "ledger.shipping",
-            url,
-            f"{count(figures.shipped_calls, 'call')} shipped, {figures.held_calls:,} held back",
-        )
-
-
-def lag_of(figures: Figures, now: float) -> float:
-    """Return for how many seconds the oldest record has waited that could be shipped."""
-    return max(0.0, now - figures.waiting_since) if figures.waiting_since is not None else 0.0
-
-
-def _uploads(figures: Figures, url: str) -> Iterator[Finding]:
-    if figures.unknown:
-        yield warning(
-            "ledger.unknown",
-            url,
-            f"{count(figures.unknown, 'upload')} without a known outcome",
-            "Look at `qlogship reconcile`; `qlogship resync` makes it certain.",
-        )
-    if figures.quarantined:
-        yield warning(
-            "ledger.quarantined",
-            url,
-            f"the dashboard refuses {count(figures.quarantined, 'upload')} for good",
-            "Look at `qlogship quarantine list`; then resend or drop.",
-        )
-    if figures.possible_duplicates:
-        yield ok(
-            "ledger.duplicates",
-            url,
-            f"{count(figures.possible_duplicates, 'upload')} may be counted twice; `qlogship"
-            " resync` makes the numbers exact",
-        )
-
-
-def _waiting(
-    facts: StateFacts, figures: Figures, url: str, now: float, known: Collection[str]
-) -> Iterator[Finding]:
-    """Yield what keeps the running service from shipping: its troubles, else the lag."""
-    if facts.holder is None:
-        return
-    for trouble in facts.troubles:
-        if not any(trouble.kind.startswith(kind) for kind in known):
-            yield warning(
-                "ledger.trouble",
-                trouble.kind,
-                trouble.message,
-                trouble.hint or "Look at `journalctl -u qlogship -p warning`.",
-            )
-    lag = lag_of(figures, now)
-    if lag > LAG_MAX and not facts.troubles:
-        yield warning(
-            "ledger.lag",
-            url,
-            f"the oldest record that could be shipped has waited for {lasting(lag)}",
-            "Look at `qlogship status` and `qlogship uploads`.",
         )

@@ -17,7 +17,17 @@ from qlogship.check.facts.state import DiskFacts, StateFacts
 from qlogship.check.facts.unit import UnitFacts, unit_of
 from qlogship.check.files import File
 from qlogship.check.findings import Finding, Level, exit_code, in_order
-from qlogship.check.judging import access, asterisk, network, rotation, settings, state, unit
+from qlogship.check.judging import (
+    access,
+    asterisk,
+    clock,
+    ledger,
+    network,
+    rotation,
+    settings,
+    state,
+    unit,
+)
 from qlogship.check.logrotate.stanza import Ownership, RotationOptions, Stanza
 from qlogship.config import Settings
 from qlogship.dashboard.certificate import Certificate
@@ -206,7 +216,7 @@ STATE: Final = StateFacts(
 )
 def test_ledger(facts: StateFacts, expected: list[str]) -> None:
     """What waits too long, is refused or in doubt is told; what is told already is not."""
-    assert ids(state.judge_ledger(facts, url=URL, now=NOW, known={"source"})) == expected
+    assert ids(ledger.judge(facts, url=URL, now=NOW, known={"source"})) == expected
 
 
 @pytest.mark.parametrize(
@@ -277,8 +287,7 @@ def test_clock(
     *, ahead: float | None, newest: int | None, synchronised: bool | None, expected: list[str]
 ) -> None:
     """It is compared with all there is to compare it with."""
-    reach = replace(REACH, clock_ahead=ahead)
-    found = network.judge_clock(reach, newest=newest, now=NOW, synchronised=synchronised)
+    found = clock.judge(NOW, ahead=ahead, newest=newest, synchronised=synchronised)
     assert ids(found) == expected
 
 
