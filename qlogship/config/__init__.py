@@ -9,7 +9,6 @@ from __future__ import annotations
 from qlogship.config.describe import Setting, describe
 from qlogship.config.load import Examination, Loaded, examine, load
 from qlogship.config.model import (
-    DEFAULT_PATH,
     PATH_VARIABLE,
     Batch,
     Dashboard,
@@ -19,6 +18,7 @@ from qlogship.config.model import (
     Source,
     State,
 )
+from qlogship.installation.places import DEFAULT_PATH
 
 __all__ = [
     "DEFAULT_PATH",

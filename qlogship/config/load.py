@@ -26,7 +26,6 @@ from pydantic import SecretStr, ValidationError
 
 from qlogship.config import environment, rules, secret, settings_file
 from qlogship.config.model import (
-    DEFAULT_PATH,
     PATH_VARIABLE,
     SECRETS,
     SECTIONS,
@@ -36,6 +35,7 @@ from qlogship.config.model import (
 )
 from qlogship.config.wording import explain
 from qlogship.errors import Fault, SettingsError
+from qlogship.installation.places import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

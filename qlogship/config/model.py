@@ -24,13 +24,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from qlogship.installation.places import STATE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic.fields import FieldInfo
     from pydantic_settings import PydanticBaseSettingsSource
 
-DEFAULT_PATH = "/etc/qlogship/qlogship.toml"
 ENVIRONMENT_PREFIX = "QLOGSHIP_"
 PATH_VARIABLE = "QLOGSHIP_CONFIG"
 
@@ -278,7 +279,7 @@ class State(_Section):
     """Where qlogship keeps its archive and its ledger."""
 
     directory: _File = Field(
-        default=Path("/var/lib/qlogship"),
+        default=STATE,
         description="the directory of the archive and the ledger",
         examples=["/var/lib/qlogship"],
     )

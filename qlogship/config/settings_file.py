@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from qlogship.config.model import DEFAULT_PATH, SECRETS, SECTIONS, is_secret
+from qlogship.config.model import SECRETS, SECTIONS, is_secret
 from qlogship.errors import Fault
+from qlogship.installation.places import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +115,7 @@ def _unusable(path: Path, place: str, problem: str, remedy: str) -> SettingsFile
 
 def _missing(path: Path) -> tuple[str, str]:
     write = f"`qlogship config example > {path}`"
-    if str(path) == DEFAULT_PATH:
+    if path == DEFAULT_PATH:
         return (
             "the file is missing",
             f"Run `qlogship setup`, or write one with {write} and edit it.",

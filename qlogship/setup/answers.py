@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from qlogship.config import Settings
+    from qlogship.installation.places import Places
     from qlogship.setup.editing import Changes
-    from qlogship.setup.places import Places
 
 HISTORIES: Final = ("all", "current", "none")
 

@@ -15,7 +15,7 @@ from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
-    from qlogship.setup.conduct import Wishes
+    from qlogship.setup.run import Wishes
 
 
 class History(StrEnum):
@@ -122,7 +122,7 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
     --password-file must be given unless the settings have them already. Settings
     that differ are overwritten only with --yes. The same answers again change nothing.
     """
-    from qlogship.setup.conduct import Wishes
+    from qlogship.setup.run import Wishes
 
     wishes = Wishes(
         config=_named(config) if instance is None else config,
@@ -142,7 +142,7 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
 
 
 def _conduct(wishes: Wishes, *, as_json: bool) -> ExitCode:
-    from qlogship.setup.conduct import Course, conduct
+    from qlogship.setup.run import Course, conduct
 
     course = Course()
     try:

@@ -16,14 +16,14 @@ from qlogship.config.model import variable
 from qlogship.config.secret import Found, read
 from qlogship.errors import QlogshipError, SettingsError, UsageError
 from qlogship.installation.identity import SERVICE_USER
+from qlogship.installation.places import Owner, owner
 from qlogship.setup.answers import NOWHERE
 from qlogship.setup.editing import is_blank, says
-from qlogship.setup.places import Owner, owner
 from qlogship.state.reader import Reader
 
 if TYPE_CHECKING:
     from qlogship.config import Settings
-    from qlogship.setup.places import Places
+    from qlogship.installation.places import Places
 
 _MOST: Final = 64 * 1024
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.errors import QlogshipError
-from qlogship.setup.unit import (
+from qlogship.installation.unit import (
     Action,
     NotStarted,
     Standing,
@@ -20,8 +20,8 @@ from qlogship.terminal import output
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qlogship.installation.places import Places
     from qlogship.setup.dialogue import Dialogue
-    from qlogship.setup.places import Places
 
 # A first upload waits for `batch.linger`, 15 s unless it was changed, and for the answer.
 _PATIENCE: Final = 25.0

@@ -24,7 +24,7 @@ from qlogship.errors import Fault, QlogshipError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qlogship.setup.places import Owner, Places
+    from qlogship.installation.places import Owner, Places
 
 _SUFFIX: Final = ".setup"
 BACKUP: Final = ".old"

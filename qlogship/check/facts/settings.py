@@ -14,8 +14,9 @@ from qlogship.check.facts.unit import credential_files
 from qlogship.check.machine import exists
 from qlogship.config import examine, secret
 from qlogship.config.load import STATE_VARIABLE
-from qlogship.config.model import DEFAULT_PATH, PATH_VARIABLE, SECRETS
+from qlogship.config.model import PATH_VARIABLE, SECRETS
 from qlogship.installation.identity import Barrier, can_read_as
+from qlogship.installation.places import DEFAULT_PATH, STATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,7 +88,7 @@ def gather(machine: Machine, path: Path, unit: UnitFacts, *, user: str | None) -
     environ = dict(machine.environ)
     if unit.name is not None and "@" in unit.name:
         instance = unit.name.partition("@")[2].removesuffix(".service")
-        environ.setdefault(STATE_VARIABLE, f"/var/lib/qlogship/{instance}")
+        environ.setdefault(STATE_VARIABLE, str(STATE / instance))
     with _credentials(files, environ) as whole:
         plain = examine(path, environ=whole, secrets=False)
         loaded = plain.loaded

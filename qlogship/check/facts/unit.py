@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.machine import exists
-from qlogship.config.model import DEFAULT_PATH
+from qlogship.installation.places import DEFAULT_PATH
 from qlogship.terminal.options import PROGRAM
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def unit_of(settings: Path, directory: Path) -> str | None:
     """Return the unit of a settings file: qlogship, an instance of qlogship@, or none."""
     if settings.parent != directory or settings.suffix != ".toml":
         return None
-    if settings.name == Path(DEFAULT_PATH).name:
+    if settings.name == DEFAULT_PATH.name:
         return "qlogship.service"
     return f"qlogship@{settings.stem}.service"
 

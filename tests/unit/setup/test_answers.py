@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qlogship.config import Dashboard, Settings, Source, State
+from qlogship.installation.places import places
 from qlogship.setup.answers import (
     Answers,
     UnfitAnswer,
@@ -17,7 +18,6 @@ from qlogship.setup.answers import (
     missing,
     password,
 )
-from qlogship.setup.places import places
 
 CLOUD = "https://company.softphone.pro"
 LOG = Path("/var/log/asterisk/queue_log")

@@ -24,7 +24,7 @@ from qlogship.source.files import OpenFile
 
 if TYPE_CHECKING:
     from qlogship.installation.identity import Barrier
-    from qlogship.setup.places import Owner
+    from qlogship.installation.places import Owner
 
 TIMEOUT: Final = 20.0
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.errors import QlogshipError, UsageError
 from qlogship.installation.identity import can_read_as
-from qlogship.setup import answers, editing, finding, writing
+from qlogship.installation.places import Owner, Places, places
+from qlogship.setup import answers, asterisk, editing, writing
 from qlogship.setup.answers import Answers
 from qlogship.setup.dialogue import Dialogue, can_ask
-from qlogship.setup.places import Owner, Places, places
 from qlogship.setup.present import Present, find_owner, has_begun, look
-from qlogship.setup.proving import Proof, is_within_reach
+from qlogship.setup.questions import Draft, Steps
 from qlogship.setup.service import attend
-from qlogship.setup.steps import Draft, Steps
+from qlogship.setup.verifying import Proof, is_within_reach
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _answers(steps: Steps, where: Places, present: Present) -> tuple[Answers, st
     """Take the answers, each proved before the next is asked."""
     url = steps.take_address()
     email, password = steps.take_account(url)
-    source = steps.take_source(finding.queue_log())
+    source = steps.take_source(asterisk.queue_log())
     state = present.settings.state.directory if present.settings else where.state or _STATE
     archives = present.settings.source.archives if present.settings else ()
     history = steps.take_history(source, archives, settled=has_begun(state))

@@ -20,18 +20,18 @@ from qlogship.errors import (
     UsageError,
 )
 from qlogship.installation.identity import can_read_as
-from qlogship.setup import answers, proving
+from qlogship.installation.unit import run_command
+from qlogship.setup import answers, verifying
 from qlogship.setup.answers import HISTORIES, UnfitAnswer
 from qlogship.setup.census import Share, take_census
-from qlogship.setup.proving import UNTRUSTED, AddressFails, Proof, SourceBarred
-from qlogship.setup.unit import run_command
+from qlogship.setup.verifying import UNTRUSTED, AddressFails, Proof, SourceBarred
 from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qlogship.installation.places import Owner
     from qlogship.setup.dialogue import Dialogue
-    from qlogship.setup.places import Owner
 
 # An account may be locked after some refused logins; nobody knows after how many.
 _LOGINS: Final = 3
@@ -97,7 +97,7 @@ class Steps:
             return True
         if self.dialogue is not None:
             self.dialogue.say(f"  looking at {url} ...")
-        proof = proving.prove_address(url, self.draft.ca_file)
+        proof = verifying.prove_address(url, self.draft.ca_file)
         self._prove(proof)
         if proof.ok or self.dialogue is None:
             return True
@@ -114,7 +114,7 @@ class Steps:
             return False
         path = Path(name).expanduser().absolute()
         try:
-            proving.prove_authority(path)
+            verifying.prove_authority(path)
         except SettingsError as fault:
             self.dialogue.mark(fault.faults[0].problem, ok=False, hint=fault.faults[0].remedy)
             return False
@@ -148,7 +148,7 @@ class Steps:
             return True
         while True:
             try:
-                proof = proving.prove_account(url, email, password, self.draft.ca_file)
+                proof = verifying.prove_account(url, email, password, self.draft.ca_file)
             except CredentialsRefused as error:
                 self._failed("login", error)
                 return False
@@ -211,7 +211,7 @@ class Steps:
     def _granted(self, path: Path) -> Proof:
         """Prove the file, and change who may read it when that is agreed to."""
         try:
-            return proving.prove_source(path, self.owner)
+            return verifying.prove_source(path, self.owner)
         except SourceBarred as error:
             if not self.owner.service or not self._may_grant(error):
                 raise
@@ -220,7 +220,7 @@ class Steps:
                     raise SourceUnreadable(
                         f"`{' '.join(command)}` failed: {problem}", hint=error.hint
                     ) from None
-            return proving.prove_source(path, self.owner)
+            return verifying.prove_source(path, self.owner)
 
     def _may_grant(self, error: SourceBarred) -> bool:
         if self.dialogue is None:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from qlogship.config import DEFAULT_PATH
 from qlogship.errors import UsageError
 
-_DEFAULT: Final = Path(DEFAULT_PATH)
-_STATE: Final = Path("/var/lib/qlogship")
+DEFAULT_PATH: Final = Path("/etc/qlogship/qlogship.toml")
+STATE: Final = Path("/var/lib/qlogship")
 Account = tuple[str, int, int]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
@@ -41,7 +40,7 @@ class Places:
     @property
     def authority(self) -> Path:
         """Where certificates to trust are kept when the service cannot read them where they are."""
-        plain = self.config.stem == _DEFAULT.stem
+        plain = self.config.stem == DEFAULT_PATH.stem
         return self.config.with_name("ca.pem" if plain else f"{self.config.stem}.ca.pem")
 
 
@@ -60,15 +59,15 @@ def places(config: Path | None, instance: str | None) -> Places:
                 f"{instance!r} is no name for an instance",
                 hint="Use letters, digits, - and _, such as --instance north.",
             )
-        config = _DEFAULT.with_name(f"{instance}.toml")
-    path = (config or _DEFAULT).absolute()
-    if path == _DEFAULT:
+        config = DEFAULT_PATH.with_name(f"{instance}.toml")
+    path = (config or DEFAULT_PATH).absolute()
+    if path == DEFAULT_PATH:
         return Places(path, path.with_name("password"), None, "qlogship")
     stem = path.stem
-    plain = stem == _DEFAULT.stem
+    plain = stem == DEFAULT_PATH.stem
     password = path.with_name("password" if plain else f"{stem}.password")
-    if path.parent == _DEFAULT.parent and path.suffix == ".toml" and _NAME.fullmatch(stem):
-        return Places(path, password, _STATE / stem, f"qlogship@{stem}")
+    if path.parent == DEFAULT_PATH.parent and path.suffix == ".toml" and _NAME.fullmatch(stem):
+        return Places(path, password, STATE / stem, f"qlogship@{stem}")
     state = path.with_name("state" if plain else f"{stem}.state")
     return Places(path, password, state, None, own_state=True)
 

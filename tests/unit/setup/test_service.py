@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from qlogship.installation.unit import Action, needed, reason, standing
 from qlogship.setup.dialogue import shows_emphasis
-from qlogship.setup.unit import Action, needed, reason, standing
 
 
 def report(
