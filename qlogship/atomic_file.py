@@ -61,7 +61,8 @@ class NewFile:
         self.file = os.fdopen(opener(self.path, 0o666 if mode is None else 0o600), "wb")
         self._placed = False
         try:
-            if owner is not None:
+            status = os.fstat(self.file.fileno())
+            if owner not in {None, (status.st_uid, status.st_gid)}:
                 os.fchown(self.file.fileno(), *owner)
             if mode is not None:
                 os.fchmod(self.file.fileno(), mode)

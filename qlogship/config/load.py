@@ -49,8 +49,8 @@ DEFAULT = "default"
 STATE_VARIABLE = "STATE_DIRECTORY"
 """In which systemd tells a service its StateDirectory."""
 
-# Stands in for an address that is missing or wrong, until the faults are raised.
-_NO_ADDRESS = "https://dashboard.invalid"
+NO_ADDRESS = "https://dashboard.invalid"
+"""Stands in for an address that is missing or wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _validate(layers: _Layers) -> tuple[Settings, list[tuple[str, Fault]]]:
             fault = Fault(layers.place(section, key), *explain(field, detail))
             refused.append((f"{section}.{key}", fault))
         values[section].pop(key, None)
-    values["dashboard"].setdefault("url", _NO_ADDRESS)
+    values["dashboard"].setdefault("url", NO_ADDRESS)
     return Settings.model_validate(values), refused
 
 

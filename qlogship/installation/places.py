@@ -1,7 +1,8 @@
 """Where an installation lies: settings, credential, state, unit; and to whom it belongs.
 
-Here live decisions over names. The names are those of the units: qlogship.service
-reads /etc/qlogship/qlogship.toml, qlogship@NAME.service reads /etc/qlogship/NAME.toml.
+Here live the names that the packages and their units use, and decisions over names:
+qlogship.service reads /etc/qlogship/qlogship.toml, qlogship@NAME.service
+/etc/qlogship/NAME.toml.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ from typing import Final
 from qlogship.errors import UsageError
 
 DEFAULT_PATH: Final = Path("/etc/qlogship/qlogship.toml")
+"""The settings that are read when nobody names others."""
+
 STATE: Final = Path("/var/lib/qlogship")
-Account = tuple[str, int, int]
+"""The state directory of qlogship.service; the instances have theirs in it."""
+
+# Where the unit lets the service see nothing (ProtectHome, PrivateTmp).
+_HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 # Files that are not settings of an instance.
 _TAKEN: Final = frozenset({"password", "qlogship"})
+
+Account = tuple[str, int, int]
+"""The name of a user, the user id and the id of the first group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class Places:
 
 
 def places(config: Path | None, instance: str | None) -> Places:
-    """Say where everything goes; `config` and `instance` are what was named.
+    """Return where everything goes; `config` and `instance` are what was named.
 
     Raises UsageError when both are named, or the instance's name is none.
     """
@@ -61,15 +70,29 @@ def places(config: Path | None, instance: str | None) -> Places:
             )
         config = DEFAULT_PATH.with_name(f"{instance}.toml")
     path = (config or DEFAULT_PATH).absolute()
-    if path == DEFAULT_PATH:
-        return Places(path, path.with_name("password"), None, "qlogship")
-    stem = path.stem
-    plain = stem == DEFAULT_PATH.stem
-    password = path.with_name("password" if plain else f"{stem}.password")
-    if path.parent == DEFAULT_PATH.parent and path.suffix == ".toml" and _NAME.fullmatch(stem):
-        return Places(path, password, STATE / stem, f"qlogship@{stem}")
-    state = path.with_name("state" if plain else f"{stem}.state")
-    return Places(path, password, state, None, own_state=True)
+    plain = path.stem == DEFAULT_PATH.stem
+    password = path.with_name("password" if plain else f"{path.stem}.password")
+    unit = unit_of(path) if _NAME.fullmatch(path.stem) else None
+    if unit is None:
+        state = path.with_name("state" if plain else f"{path.stem}.state")
+        return Places(path, password, state, None, own_state=True)
+    return Places(
+        path, password, None if plain else STATE / path.stem, unit.removesuffix(".service")
+    )
+
+
+def unit_of(settings: Path, directory: Path = DEFAULT_PATH.parent) -> str | None:
+    """Return the unit of a settings file: qlogship, an instance of qlogship@, or none."""
+    if settings.parent != directory or settings.suffix != ".toml":
+        return None
+    if settings.name == DEFAULT_PATH.name:
+        return "qlogship.service"
+    return f"qlogship@{settings.stem}.service"
+
+
+def is_hidden(path: Path) -> bool:
+    """Return whether the unit hides a path from the service, whatever its modes say."""
+    return any(path.is_relative_to(place) for place in _HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +112,7 @@ class Owner:
 
 
 def owner(*, caller: Account, service: Account | None) -> Owner:
-    """Say to whom the files belong: root and the service's group, or the caller alone.
-
-    An account is the name of a user, the user id and the id of the first group.
-    """
+    """Return to whom the files belong: root and the service's group, or the caller alone."""
     name, uid, gid = caller
     if uid == 0 and service is not None:
         return Owner(service[0], 0, service[2], 0o640, service[1], service=True)

@@ -31,15 +31,20 @@ class Uneditable(QlogshipError):
 def is_blank(text: str) -> bool:
     """Return whether a file sets nothing, such as the one that the package installs.
 
-    Raises tomllib.TOMLDecodeError.
+    What is no TOML is not blank; how it is wrong, those say who load it.
     """
-    document = _document(text)
-    return not any(value != {} for value in document.values())
+    try:
+        return not any(value != {} for value in _document(text).values())
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def says(text: str, section: str, key: str) -> bool:
-    """Return whether a file sets a key. Raises tomllib.TOMLDecodeError."""
-    content = _document(text).get(section)
+    """Return whether a file sets a key, or is no TOML and may mean anything."""
+    try:
+        content = _document(text).get(section)
+    except tomllib.TOMLDecodeError:
+        return True
     return isinstance(content, dict) and key in content
 
 

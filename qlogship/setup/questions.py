@@ -1,17 +1,17 @@
-"""The way through setup: each answer is taken, proved, and asked for again when it fails.
+"""The questions of setup: each answer is taken, proved, and asked for again when it fails.
 
-Here live the order of the questions and what is said; the looks at the world
-are in `proving`, the files in `writing`. Without a dialogue nothing is asked,
-and the first failure is raised.
+Here live the order within a question and what is said; the looks at the world are
+in `verifying`. Where nobody can be asked, the first failure is raised.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qlogship.dashboard.address import trust
 from qlogship.errors import (
     CredentialsRefused,
     DashboardUnreachable,
@@ -20,17 +20,18 @@ from qlogship.errors import (
     UsageError,
 )
 from qlogship.installation.identity import can_read_as
-from qlogship.installation.unit import run_command
 from qlogship.setup import answers, verifying
-from qlogship.setup.answers import HISTORIES, UnfitAnswer
+from qlogship.setup.answers import UnfitAnswer
 from qlogship.setup.census import Share, take_census
-from qlogship.setup.verifying import UNTRUSTED, AddressFails, Proof, SourceBarred
+from qlogship.setup.dialogue import Proof
+from qlogship.setup.verifying import UNTRUSTED, AddressFails, SourceBarred
 from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from qlogship.installation.places import Owner
+    from qlogship.setup.answers import Answers
     from qlogship.setup.dialogue import Dialogue
 
 # An account may be locked after some refused logins; nobody knows after how many.
@@ -38,35 +39,22 @@ _LOGINS: Final = 3
 
 
 @dataclass(slots=True)
-class Draft:
-    """What is known so far, from options and from settings that exist; None is still asked.
+class Questions:
+    """What is asked in one run of setup, and what was proved so far.
 
-    `given` names what came by an option, which is not asked for.
+    `known` comes from options and from settings that exist; `given` names what came by
+    an option, which is not asked for. `grant` lets the service's user read the queue_log
+    without asking.
     """
 
-    url: str | None = None
-    email: str | None = None
-    password: str | None = field(default=None, repr=False)
-    source: Path | None = None
-    history: str | None = None
-    ca_file: Path | None = None
-    given: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Steps:
-    """One run of setup: whom to ask, if anybody, and what was proved so far.
-
-    `voice` says how the proofs come out; None for a program that reads JSON.
-    """
-
-    draft: Draft
+    known: Answers
+    given: frozenset[str]
     owner: Owner
-    dialogue: Dialogue | None
-    voice: Dialogue | None = None
+    dialogue: Dialogue
+    proofs: list[Proof]
     offline: bool = False
     grant: bool = False
-    proofs: list[Proof] = field(default_factory=list)
+    _refused: int = field(default=0, init=False)
 
     # --- the dashboard ---
 
@@ -77,36 +65,33 @@ class Steps:
             "1 of 5: the Team Dashboard. Type its address, or the name of the tenant:\n"
             "company stands for https://company.softphone.pro.",
         )
-        default = self.draft.url or ""
+        url = self.known.url or ""
         while True:
-            text = self.dialogue.ask("Address", default) if asked and self.dialogue else default
+            text = self.dialogue.ask("Address", url) if asked else url
             asked = True
             try:
-                default = url = answers.address(text)
-                if self._prove_address(url):
+                url = answers.address(text)
+                if self._goes_on_with(url):
                     return url
             except UnfitAnswer as error:
                 self._unfit("--url", error)
             except AddressFails as error:
                 self._failed("address", error)
-                asked = not self._takes_authority(error)
+                asked = error.refusal not in UNTRUSTED or not self._trusts_more()
 
-    def _prove_address(self, url: str) -> bool:
+    def _goes_on_with(self, url: str) -> bool:
         if self.offline:
-            self._prove(Proof("address", None, f"{url} was not proved (--offline)"))
+            self._proved(Proof("address", None, f"{url} was not proved (--offline)"))
             return True
-        if self.dialogue is not None:
-            self.dialogue.say(f"  looking at {url} ...")
-        proof = verifying.prove_address(url, self.draft.ca_file)
-        self._prove(proof)
-        if proof.ok or self.dialogue is None:
+        self.dialogue.say(f"  looking at {url} ...")
+        proof = verifying.prove_address(url, self.known.ca_file)
+        self._proved(proof)
+        if proof.ok or not self.dialogue.asks:
             return True
-        return self.dialogue.confirm("Go on with this address?", default=proof.likely)
+        return self.dialogue.agrees("Go on with this address?", default=proof.likely)
 
-    def _takes_authority(self, error: AddressFails) -> bool:
-        """Ask for the certificate of a private authority; return whether the next look trusts more."""
-        if self.dialogue is None or error.refusal not in UNTRUSTED:
-            return False
+    def _trusts_more(self) -> bool:
+        """Ask for the certificate of a private authority; return whether there is another now."""
         name = self.dialogue.ask_if_any(
             "File with the certificate to trust (PEM), or Enter for another address"
         )
@@ -114,69 +99,69 @@ class Steps:
             return False
         path = Path(name).expanduser().absolute()
         try:
-            verifying.prove_authority(path)
-        except SettingsError as fault:
-            self.dialogue.mark(fault.faults[0].problem, ok=False, hint=fault.faults[0].remedy)
+            trust(path)
+        except SettingsError as error:
+            self.dialogue.mark(False, error.faults[0].problem, error.faults[0].remedy)
             return False
-        news = path != self.draft.ca_file
-        self.draft.ca_file = path
-        return news
+        before = self.known.ca_file
+        self.known = replace(self.known, ca_file=path)
+        return path != before
 
     # --- the account ---
 
     def take_account(self, url: str) -> tuple[str, str]:
         """Return an e-mail and a password that the dashboard lets in."""
-        refused = 0
         while True:
-            email = self._take_email(again=refused > 0)
-            password = self._take_password(again=refused > 0)
-            if self._let_in(url, email, password):
+            email, password = self._take_email(), self._take_password()
+            if self._is_let_in(url, email, password):
                 return email, password
-            refused += 1
-            if refused >= _LOGINS:
+            self._refused += 1
+            if self._refused >= _LOGINS:
                 raise CredentialsRefused(
-                    f"the dashboard refused the login {refused} times; nothing was changed",
+                    f"the dashboard refused the login {self._refused} times; nothing was changed",
                     hint="Log in with a browser first, then run this again: more attempts "
                     "could lock the account.",
                 )
-            self.draft.email = email
+            self.known = replace(self.known, email=email)
 
-    def _let_in(self, url: str, email: str, password: str) -> bool:
-        """Return whether the dashboard lets this account in; as often as it takes to get an answer."""
+    def _is_let_in(self, url: str, email: str, password: str) -> bool:
+        """Return whether the dashboard lets this account in; ask until it gives an answer."""
         if self.offline:
-            self._prove(Proof("login", None, "the login was not proved (--offline)"))
+            self._proved(Proof("login", None, "the login was not proved (--offline)"))
             return True
         while True:
             try:
-                proof = verifying.prove_account(url, email, password, self.draft.ca_file)
+                proof = verifying.prove_account(url, email, password, self.known.ca_file)
             except CredentialsRefused as error:
                 self._failed("login", error)
                 return False
             except DashboardUnreachable as error:
                 self._failed("login", error)
-                if self.dialogue is None or not self.dialogue.confirm("Try again?", default=True):
+                if not self.dialogue.agrees("Try again?"):
                     raise
             else:
-                self._prove(proof)
+                self._proved(proof)
                 return True
 
-    def _take_email(self, *, again: bool) -> str:
-        asked = again or self._head("email", "2 of 5: the e-mail of the Team administrator.")
-        default = self.draft.email or ""
+    def _take_email(self) -> str:
+        asked = self._refused or self._head(
+            "email", "2 of 5: the e-mail of the Team administrator."
+        )
+        known = self.known.email or ""
         while True:
-            text = self.dialogue.ask("E-mail", default) if asked and self.dialogue else default
+            text = self.dialogue.ask("E-mail", known) if asked else known
             try:
                 return answers.checked("dashboard", "email", text)
             except UnfitAnswer as error:
                 self._unfit("--email", error)
                 asked = True
 
-    def _take_password(self, *, again: bool) -> str:
-        asked = again or self._head("password", "3 of 5: the password. It is not shown.")
-        known = None if again else self.draft.password
+    def _take_password(self) -> str:
+        asked = self._refused or self._head("password", "3 of 5: the password. It is not shown.")
+        known = None if self._refused else self.known.password
         while True:
             text = known or ""
-            if asked and self.dialogue:
+            if asked:
                 keep = " (Enter keeps the present one)" if known else ""
                 text = self.dialogue.ask_hidden(f"Password{keep}", optional=known is not None)
                 text = text or known or ""
@@ -191,44 +176,37 @@ class Steps:
     def take_source(self, found: Path) -> Path:
         """Return a queue_log that the service's user can read; `found` is where it should be."""
         asked = self._head("source", "4 of 5: the queue_log that Asterisk writes.")
-        default = str(self.draft.source or found)
+        source = str(self.known.source or found)
         while True:
-            text = self.dialogue.ask("File", default) if asked and self.dialogue else default
+            text = self.dialogue.ask("File", source) if asked else source
+            asked = True
             try:
-                path = Path(answers.checked("source", "path", text))
-                default = str(path)
-                self._prove(self._granted(path))
+                source = answers.checked("source", "path", text)
+                self._prove_source(Path(source))
             except UnfitAnswer as error:
                 self._unfit("--source", error)
             except SourceUnreadable as error:
                 self._failed("queue_log", error)
-                if self.dialogue and self.dialogue.confirm("Use it all the same?", default=False):
-                    return path
+                if self.dialogue.agrees("Use it all the same?", default=False):
+                    return Path(source)
             else:
-                return path
-            asked = True
+                return Path(source)
 
-    def _granted(self, path: Path) -> Proof:
+    def _prove_source(self, path: Path) -> None:
         """Prove the file, and change who may read it when that is agreed to."""
         try:
-            return verifying.prove_source(path, self.owner)
+            proof = verifying.prove_source(path, self.owner)
         except SourceBarred as error:
-            if not self.owner.service or not self._may_grant(error):
+            if not self.owner.service:
                 raise
-            for command in error.barrier.commands:
-                if problem := run_command(command):
-                    raise SourceUnreadable(
-                        f"`{' '.join(command)}` failed: {problem}", hint=error.hint
-                    ) from None
-            return verifying.prove_source(path, self.owner)
-
-    def _may_grant(self, error: SourceBarred) -> bool:
-        if self.dialogue is None:
-            return self.grant
-        self.dialogue.say(f"  {error.message}. This changes it:")
-        for command in error.barrier.commands:
-            self.dialogue.say(f"    {' '.join(command)}")
-        return self.grant or self.dialogue.confirm("Do that now?", default=True)
+            commands = [" ".join(command) for command in error.barrier.commands]
+            for line in (f"  {error.message}. This changes it:", *(f"    {c}" for c in commands)):
+                self.dialogue.say(line)
+            if not self.grant and not self.dialogue.agrees("Do that now?"):
+                raise
+            verifying.let_in(error)
+            proof = verifying.prove_source(path, self.owner)
+        self._proved(proof)
 
     # --- history ---
 
@@ -237,68 +215,64 @@ class Steps:
 
         `settled` says that the service has started before: the answer counts no more.
         """
-        default = self.draft.history or "all"
+        known = self.known.history or "all"
         if settled:
-            if self.voice is not None:
-                self.voice.mark("how far back to ship was settled at the first start", ok=True)
-            return default
-        if not self._head("history", "5 of 5: how far back to ship.") or self.dialogue is None:
-            return default
+            self.dialogue.mark(True, "how far back to ship was settled at the first start")
+            return known
+        if not self._head("history", "5 of 5: how far back to ship."):
+            return known
         census = take_census(source, archives)
         rows = {
-            "all": f"{count(census.everything.files, 'file')}, {described(census.everything)}",
-            "current": f"{source.name} alone, {described(census.current)}",
+            "all": f"{count(census.everything.files, 'file')}, {_described(census.everything)}",
+            "current": f"{source.name} alone, {_described(census.current)}",
             "none": "only what comes from now on",
         }
         self.dialogue.say(answers.in_columns(rows))
         for path in census.unread:
-            self.dialogue.mark(f"{path} cannot be read to its end", ok=None)
-        self._warn_of_barred(census.files)
-        return self.dialogue.choose("Ship", HISTORIES, default)
-
-    def _warn_of_barred(self, files: tuple[Path, ...]) -> None:
-        """Name the rotated files that were counted here and that the service cannot read."""
-        barred = [found for path in files if (found := can_read_as(self.owner.user, path))]
-        if barred and self.voice is not None:
-            typed = " && ".join(" ".join(command) for command in barred[0].commands)
-            self.voice.mark(
+            self.dialogue.mark(None, f"{path} cannot be read to its end")
+        barred = [found for path in census.files if (found := can_read_as(self.owner.user, path))]
+        if barred:
+            typed = verifying.typed(barred[0])
+            self.dialogue.mark(
+                None,
                 f"{count(len(barred), 'rotated file')} of these cannot be read by the service:"
                 f" {barred[0].problem}",
-                ok=None,
-                hint=f"Type `{typed}`, and the like for the others." if typed else "",
+                f"Type `{typed}`, and the like for the others." if typed else "",
             )
+        return self.dialogue.choose("Ship", tuple(rows), known)
 
     # --- what is said ---
 
     def _head(self, name: str, text: str) -> bool:
         """Say what comes next, if it is asked for; return whether it is."""
-        if self.dialogue is None or name in self.draft.given:
-            return False
-        self.dialogue.head(text)
-        return True
+        asked = self.dialogue.asks and name not in self.given
+        if asked:
+            self.dialogue.head(text)
+        return asked
 
-    def _prove(self, proof: Proof) -> None:
-        self.proofs = [one for one in self.proofs if one.what != proof.what] + [proof]
-        if self.voice is not None:
-            self.voice.mark(proof.detail, ok=proof.ok, hint=proof.hint)
+    def _proved(self, proof: Proof) -> None:
+        self._record(proof)
+        self.dialogue.mark(proof.ok, proof.detail, proof.hint)
 
     def _failed(
         self, what: str, error: CredentialsRefused | DashboardUnreachable | SourceUnreadable
     ) -> None:
         """Put a failed proof on record; raise it when nobody can be asked again."""
-        proof = Proof(what, False, error.message, error.hint)
-        self.proofs = [one for one in self.proofs if one.what != what] + [proof]
-        if self.dialogue is None:
+        self._record(Proof(what, False, error.message, error.hint))
+        if not self.dialogue.asks:
             raise error
-        self.dialogue.mark(error.message, ok=False, hint=error.hint)
+        self.dialogue.mark(False, error.message, error.hint)
+
+    def _record(self, proof: Proof) -> None:
+        self.proofs[:] = [one for one in self.proofs if one.what != proof.what] + [proof]
 
     def _unfit(self, option: str, error: UnfitAnswer) -> None:
-        if self.dialogue is None:
+        if not self.dialogue.asks:
             raise UsageError(f"{option}: {error.problem}", hint=error.remedy) from None
-        self.dialogue.mark(error.problem, ok=False, hint=error.remedy)
+        self.dialogue.mark(False, error.problem, error.remedy)
 
 
-def described(share: Share) -> str:
+def _described(share: Share) -> str:
     """Return in words what some files hold: from when to when, and how much."""
     if share.first is None or share.last is None:
         return "no records yet"

@@ -1,32 +1,28 @@
-"""The course of setup: look, ask, compare, write, start; and what is said at the end.
+"""One run of setup: look, ask, compare, write, start; and what is said at the end.
 
-Here live the decisions between the steps. `steps` takes the answers, `writing`
-puts the files in place, `unit` speaks to systemd.
+Here live the decisions between the steps. `questions` takes the answers, `writing`
+puts the files in place, `service` starts what reads them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.errors import QlogshipError, UsageError
 from qlogship.installation.identity import can_read_as
-from qlogship.installation.places import Owner, Places, places
+from qlogship.installation.places import STATE, Owner, Places, places
 from qlogship.setup import answers, asterisk, editing, writing
 from qlogship.setup.answers import Answers
-from qlogship.setup.dialogue import Dialogue, can_ask
+from qlogship.setup.dialogue import Dialogue, Proof, can_ask
 from qlogship.setup.present import Present, find_owner, has_begun, look
-from qlogship.setup.questions import Draft, Steps
-from qlogship.setup.service import attend
-from qlogship.setup.verifying import Proof, is_within_reach
+from qlogship.setup.questions import Questions
+from qlogship.setup.service import start_service
+from qlogship.setup.verifying import is_within_reach, typed
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
-    from qlogship.config import Settings
-    from qlogship.setup.editing import Changes
-
-_STATE: Final = Path("/var/lib/qlogship")
+    from pathlib import Path
 
 # How settings begin where there was no file, not even the package's.
 _FIRST: Final = """\
@@ -40,34 +36,44 @@ class NothingWritten(QlogshipError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the command line says; None is asked, or taken from settings that exist."""
+class Options:
+    """What the command line says; what is open is asked, or taken from settings."""
 
     config: Path | None
     instance: str | None
-    url: str | None
-    email: str | None
-    password: str | None = field(repr=False)
-    source: Path | None
-    history: str | None
-    ca_file: Path | None
+    said: Answers
     grant: bool
     enable: bool | None
     offline: bool
     yes: bool
 
 
-@dataclass(slots=True)
-class Course:
-    """What was proved and written so far, for a report that is made when something fails, too."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be written, and how the settings differ from those that are there."""
 
-    steps: Steps | None = None
-    written: list[Path] = field(default_factory=list)
-    more: list[Proof] = field(default_factory=list)
+    answers: Answers
+    content: writing.Content
+    differences: list[tuple[str, str, str]]
+    overwrites: bool
 
-    def as_json(self) -> list[dict[str, object]]:
+
+class SetupRun:
+    """One run of setup, and what it has proved and written so far.
+
+    `quiet` leaves the result to the caller.
+    """
+
+    def __init__(self, options: Options, *, quiet: bool) -> None:
+        self.proofs: list[Proof] = []
+        self.written: list[Path] = []
+        self._options = options
+        self._quiet = quiet
+        asks = can_ask() and not options.yes
+        self._dialogue = Dialogue(asks=asks, speaks=asks or not quiet)
+
+    def proofs_as_json(self) -> list[dict[str, object]]:
         """Return the proofs as `--json` prints them; `ok` is null for what is not certain."""
-        proofs = [*(self.steps.proofs if self.steps else ()), *self.more]
         return [
             {
                 "what": proof.what,
@@ -76,225 +82,153 @@ class Course:
                 "problem": None if proof.ok else proof.detail,
                 "hint": proof.hint,
             }
-            for proof in proofs
+            for proof in self.proofs
         ]
 
+    def carry_out(self) -> dict[str, Any]:
+        """Set up one installation; return the result as `--json` prints it.
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be written, and how the settings differ from those that are there."""
-
-    changes: Changes
-    content: writing.Content
-    differences: list[tuple[str, str, str]]
-    overwrites: bool
-
-
-def conduct(wishes: Wishes, course: Course, *, quiet: bool) -> dict[str, Any]:
-    """Set up one installation; return the result as `--json` prints it.
-
-    `quiet` leaves the result to the caller. Raises what stands in the way, and
-    nothing is written then.
-    """
-    where = places(wishes.config, wishes.instance)
-    owner = find_owner()
-    present = look(where)
-    writing.check_writable(where.config)
-    dialogue = Dialogue() if can_ask() and not wishes.yes else None
-    draft = _draft(wishes, present)
-    voice = None if quiet and dialogue is None else Dialogue()
-    steps = course.steps = Steps(draft, owner, dialogue, voice, wishes.offline, wishes.grant)
-    if dialogue is None:
-        _check_complete(draft)
-    _greet(steps, where)
-    try:
-        given, password = _answers(steps, where, present)
-        given, authority = _within_reach(given, owner, where)
-        plan = _plan(given, password, authority, where, present)
-        if plan.differences:
-            _agree(plan, given, wishes, steps, where)
-    except KeyboardInterrupt:
-        output.print_note("")
-        output.print_note("Nothing was written.")
-        raise
-    written = writing.put_in_place(plan.content, where, owner, password=password)
-    course.written = written
-    mended = _mend_modes(where, owner, written)
-    course.more += _prove_files(where, owner, given.ca_file)
-    if not quiet:
-        _tell(where, written, mended, course.more, owner)
-    service = attend(
-        where,
-        wanted=wishes.enable,
-        dialogue=dialogue,
-        quiet=quiet,
-        changed=bool(written),
-        credentials=plan.content.password is not None or plan.content.authority is not None,
-    )
-    return {
-        "ok": service["ok"] is not False and all(proof.ok for proof in course.more),
-        "changed": bool(written or mended),
-        "settings": where.config,
-        "credential": where.password,
-        "written": written,
-        "mended": mended,
-        "service": service,
-        "proved": course.as_json(),
-    }
-
-
-def _draft(wishes: Wishes, present: Present) -> Draft:
-    """Join what the command line says with what is there; the command line wins."""
-    now = present.settings
-    said = {
-        "url": wishes.url,
-        "email": wishes.email,
-        "password": wishes.password,
-        "source": wishes.source.absolute() if wishes.source is not None else None,
-        "history": wishes.history,
-        "ca_file": wishes.ca_file,
-    }
-    there: dict[str, Any] = {"password": present.password}
-    if now is not None:
-        there |= {
-            "url": answers.said(now, "dashboard", "url"),
-            "email": now.dashboard.email,
-            "source": now.source.path,
-            "history": now.source.history,
-            "ca_file": now.dashboard.ca_file,
+        Raises what stands in the way, and nothing is written then.
+        """
+        where = places(self._options.config, self._options.instance)
+        owner = find_owner()
+        present = look(where)
+        writing.check_writable(where.config)
+        try:
+            plan = plan_of(self._ask(where, owner, present), where, owner, present)
+            if plan.differences:
+                self._agree(plan, where)
+        except KeyboardInterrupt:
+            output.print_note("")
+            output.print_note("Nothing was written.")
+            raise
+        self.written += writing.put_in_place(
+            plan.content, where, owner, password=plan.answers.password or ""
+        )
+        mended = _mend_modes(where, owner, self.written)
+        in_place = _prove_files(where, owner, plan.answers.ca_file)
+        self.proofs += in_place
+        if not self._quiet:
+            _tell(where, self.written, mended, in_place, owner)
+        service = start_service(
+            where,
+            wanted=self._options.enable,
+            dialogue=self._dialogue,
+            quiet=self._quiet,
+            changed=bool(self.written),
+            credentials=plan.content.password is not None or plan.content.authority is not None,
+        )
+        return {
+            "ok": service["ok"] is not False and all(proof.ok for proof in in_place),
+            "changed": bool(self.written or mended),
+            "settings": where.config,
+            "credential": where.password,
+            "written": self.written,
+            "mended": mended,
+            "service": service,
+            "proved": self.proofs_as_json(),
         }
-    values: dict[str, Any] = {
-        name: value if value is not None else there.get(name) for name, value in said.items()
-    }
-    return Draft(
-        **values, given=frozenset(name for name, value in said.items() if value is not None)
-    )
 
-
-def _check_complete(draft: Draft) -> None:
-    """Raise UsageError with all that is missing, when nobody can be asked."""
-    known = {name for name in ("url", "email", "password") if getattr(draft, name) is not None}
-    if options := answers.missing(known):
-        raise UsageError(
-            f"there is nobody to ask, and these are missing: {'; '.join(options)}",
-            hint="Give these options, or run `qlogship setup` on a terminal without --yes.",
+    def _ask(self, where: Places, owner: Owner, present: Present) -> Answers:
+        """Take the answers, each proved before the next is asked; options win over settings."""
+        said = self._options.said
+        known = replace(present.answers, **said.said)
+        if known.missing and not self._dialogue.asks:
+            raise UsageError(
+                f"there is nobody to ask, and these are missing: {'; '.join(known.missing)}",
+                hint="Give these options, or run `qlogship setup` on a terminal without --yes.",
+            )
+        self._dialogue.say(
+            "This sets up qlogship in five questions. Enter takes what stands in [ ];\n"
+            "Ctrl-C leaves everything as it is."
         )
-
-
-def _greet(steps: Steps, where: Places) -> None:
-    owner = steps.owner
-    if steps.dialogue is not None:
-        steps.dialogue.say(
-            "This sets up qlogship in five questions. Enter takes what stands in [ ];"
+        if not owner.service:
+            reason = "there is no user qlogship" if owner.uid == 0 else "you are not root"
+            self._dialogue.mark(None, f"{reason}: {where.config} will be for {owner.user} alone")
+        questions = Questions(
+            known,
+            frozenset(said.said),
+            owner,
+            self._dialogue,
+            self.proofs,
+            self._options.offline,
+            self._options.grant,
         )
-        steps.dialogue.say("Ctrl-C leaves everything as it is.")
-    if steps.voice is not None and not owner.service:
-        reason = "there is no user qlogship" if owner.uid == 0 else "you are not root"
-        steps.voice.mark(f"{reason}: {where.config} will be for {owner.user} alone", ok=None)
+        url = questions.take_address()
+        email, password = questions.take_account(url)
+        source = questions.take_source(asterisk.queue_log())
+        state = present.settings.state.directory if present.settings else where.state or STATE
+        archives = present.settings.source.archives if present.settings else ()
+        history = questions.take_history(source, archives, settled=has_begun(state))
+        return Answers(url, email, source, history, questions.known.ca_file, password)
+
+    def _agree(self, plan: Plan, where: Places) -> None:
+        """Show what will be written and ask; without a dialogue only --yes overwrites."""
+        dialogue = self._dialogue
+        if plan.overwrites:
+            if dialogue.asks:
+                dialogue.head("This changes:")
+            else:
+                output.print_note(f"{where.config} changes:")
+            for name, before, after in plan.differences:
+                output.print_note(f"  {name}: {before} -> {after}")
+        if not dialogue.asks:
+            if plan.overwrites and not self._options.yes:
+                raise UsageError(
+                    f"there are other settings in {where.config} already",
+                    hint="Look at the difference, and give --yes to overwrite them.",
+                )
+            return
+        if not plan.overwrites:
+            dialogue.head("This will be written:")
+            rows = {
+                "dashboard": plan.answers.url,
+                "e-mail": plan.answers.email,
+                "password": "(not shown)",
+                "queue_log": plan.answers.source,
+                "history": plan.answers.history,
+                "settings": where.config,
+                "credential": where.password,
+            }
+            if plan.answers.ca_file is not None:
+                rows["trusted"] = plan.answers.ca_file
+            dialogue.say(answers.in_columns(rows))
+        question = "Overwrite it?" if plan.overwrites else "Write it?"
+        if not dialogue.agrees(question, default=not plan.overwrites):
+            raise NothingWritten(
+                "nothing was written",
+                hint="Run `qlogship setup` again when you know what it should be.",
+            )
 
 
-def _answers(steps: Steps, where: Places, present: Present) -> tuple[Answers, str]:
-    """Take the answers, each proved before the next is asked."""
-    url = steps.take_address()
-    email, password = steps.take_account(url)
-    source = steps.take_source(asterisk.queue_log())
-    state = present.settings.state.directory if present.settings else where.state or _STATE
-    archives = present.settings.source.archives if present.settings else ()
-    history = steps.take_history(source, archives, settled=has_begun(state))
-    return Answers(url, email, source, history, steps.draft.ca_file), password
-
-
-def _within_reach(
-    given: Answers, owner: Owner, where: Places
-) -> tuple[Answers, tuple[Path, bytes] | None]:
-    """Have certificates that the service could not read kept beside the settings.
-
-    Returns the answers as they will be, and what is to be copied: from where, and
-    its bytes; None when there is nothing to copy, or it is there already.
-    """
-    source = given.ca_file
-    if source is None or source == where.authority or is_within_reach(source, owner):
-        return given, None
-    data = source.read_bytes()  # it was read before, when it was proved
-    given = replace(given, ca_file=where.authority)
-    if where.authority.exists() and where.authority.read_bytes() == data:
-        return given, None
-    return given, (source, data)
-
-
-def _plan(
-    given: Answers,
-    password: str,
-    authority: tuple[Path, bytes] | None,
-    where: Places,
-    present: Present,
-) -> Plan:
+def plan_of(given: Answers, where: Places, owner: Owner, present: Present) -> Plan:
     """Decide what has to be written. Raises Uneditable."""
-    now: Settings | None = present.settings
+    now, source = present.settings, given.ca_file
+    authority: bytes | None = None
+    if source not in {None, where.authority} and not is_within_reach(source, owner):
+        # The service could not read it where it is, so it is kept beside the settings.
+        authority = source.read_bytes()  # it was read before, when it was proved
+        given = replace(given, ca_file=where.authority)
+        if where.authority.exists() and where.authority.read_bytes() == authority:
+            authority = None
     changes = answers.changes(given, where, now)
     text = None
     if changes:
         text = editing.edited(_FIRST if present.text is None else present.text, changes)
-    content = writing.Content(
-        settings=text,
-        password=password if password != present.kept else None,
-        authority=authority[1] if authority is not None else None,
-        keep_old=now is not None and text is not None,
-    )
     differences = answers.differences(changes, now)
-    if content.password is not None:
-        there = "not set" if present.kept is None else "another"
-        differences.append((f"the password in {where.password}", there, "the new one"))
+    overwrites = now is not None and bool(changes)
+    password = given.password if given.password != present.kept else None
+    if password is not None:
+        before = "not set" if present.kept is None else "another"
+        differences.append((f"the password in {where.password}", before, "the new one"))
+        overwrites |= present.kept is not None
     if authority is not None:
-        there = "others" if where.authority.exists() else "none"
-        differences.append(
-            (f"the certificates in {where.authority}", there, f"those of {authority[0]}")
-        )
-    overwrites = (
-        (now is not None and bool(changes))
-        or (present.kept is not None and content.password is not None)
-        or (authority is not None and where.authority.exists())
-    )
-    return Plan(changes, content, differences, overwrites)
-
-
-def _agree(plan: Plan, given: Answers, wishes: Wishes, steps: Steps, where: Places) -> None:
-    """Show what will be written and ask; without a dialogue only --yes overwrites."""
-    dialogue = steps.dialogue
-    if plan.overwrites:
-        if dialogue is not None:
-            dialogue.head("This changes:")
-        else:
-            output.print_note(f"{where.config} changes:")
-        for name, before, after in plan.differences:
-            output.print_note(f"  {name}: {before} -> {after}")
-    if dialogue is None:
-        if plan.overwrites and not wishes.yes:
-            raise UsageError(
-                f"there are other settings in {where.config} already",
-                hint="Look at the difference, and give --yes to overwrite them.",
-            )
-        return
-    if not plan.overwrites:
-        dialogue.head("This will be written:")
-        rows = {
-            "dashboard": given.url,
-            "e-mail": given.email,
-            "password": "(not shown)",
-            "queue_log": str(given.source),
-            "history": given.history,
-            "settings": str(where.config),
-            "credential": str(where.password),
-        }
-        if given.ca_file is not None:
-            rows["trusted"] = str(given.ca_file)
-        dialogue.say(answers.in_columns(rows))
-    question = "Overwrite it?" if plan.overwrites else "Write it?"
-    if not dialogue.confirm(question, default=not plan.overwrites):
-        raise NothingWritten(
-            "nothing was written",
-            hint="Run `qlogship setup` again when you know what it should be.",
-        )
+        before = "others" if where.authority.exists() else "none"
+        differences.append((f"the certificates in {where.authority}", before, f"those of {source}"))
+        overwrites |= where.authority.exists()
+    keep_old = now is not None and text is not None
+    content = writing.Content(text, password, authority, keep_old)
+    return Plan(given, content, differences, overwrites)
 
 
 def _mend_modes(where: Places, owner: Owner, written: list[Path]) -> list[Path]:
@@ -313,16 +247,16 @@ def _mend_modes(where: Places, owner: Owner, written: list[Path]) -> list[Path]:
 def _prove_files(where: Places, owner: Owner, ca_file: Path | None) -> list[Proof]:
     """See whether the service's user can read what is in place now."""
     proofs = []
-    files = [("settings", where.config), ("credential", where.password)]
-    if ca_file is not None:
-        files.append(("ca_file", ca_file))
-    for what, path in files:
+    files = {"settings": where.config, "credential": where.password, "ca_file": ca_file}
+    for what, path in files.items():
+        if path is None:
+            continue
         barrier = can_read_as(owner.user, path)
         if barrier is None:
             proofs.append(Proof(what, True, f"{owner.user} can read {path}"))
         else:
-            typed = " && ".join(" ".join(command) for command in barrier.commands)
-            proofs.append(Proof(what, False, barrier.problem, f"Type `{typed}`." if typed else ""))
+            hint = f"Type `{typed(barrier)}`." if barrier.commands else ""
+            proofs.append(Proof(what, False, barrier.problem, hint))
     return proofs
 
 

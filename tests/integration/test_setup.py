@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from qlogship.config import load
+from qlogship.dashboard.address import trust
 from qlogship.dashboard.reach import Refusal
 from qlogship.errors import (
     CredentialsRefused,
@@ -33,7 +34,6 @@ from qlogship.setup.verifying import (
     is_within_reach,
     prove_account,
     prove_address,
-    prove_authority,
     prove_source,
 )
 from qlogship.setup.writing import Content, Unwritable, mend_mode, put_in_place, refusal
@@ -125,7 +125,7 @@ def test_a_private_authority_must_be_named(dashboard: Sandbox, tmp_path: Path) -
     authority = trustme.CA()
     ca_file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
-    prove_authority(ca_file)
+    trust(ca_file)
     context = server_context(authority.issue_cert("127.0.0.1"))
     with TlsFront(dashboard.port, context) as front:
         with pytest.raises(AddressFails) as caught:
@@ -143,10 +143,10 @@ def test_a_file_without_certificates_is_no_authority(tmp_path: Path) -> None:
     """Neither a missing file nor one of another kind."""
     other = tmp_path / "ca.pem"
     with pytest.raises(SettingsError):
-        prove_authority(other)
+        trust(other)
     other.write_text("hello")
     with pytest.raises(SettingsError):
-        prove_authority(other)
+        trust(other)
 
 
 # --- the queue_log ---

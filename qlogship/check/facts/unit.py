@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.machine import exists
-from qlogship.installation.places import DEFAULT_PATH
+from qlogship.installation.places import unit_of
 from qlogship.terminal.options import PROGRAM
 
 if TYPE_CHECKING:
@@ -85,15 +85,6 @@ def gather(machine: Machine, settings: Path) -> UnitFacts:
         program_exists=not command or exists(Path(command[0])),
         settings=Path(named[1]) if named else None,
     )
-
-
-def unit_of(settings: Path, directory: Path) -> str | None:
-    """Return the unit of a settings file: qlogship, an instance of qlogship@, or none."""
-    if settings.parent != directory or settings.suffix != ".toml":
-        return None
-    if settings.name == DEFAULT_PATH.name:
-        return "qlogship.service"
-    return f"qlogship@{settings.stem}.service"
 
 
 def credential_files(facts: UnitFacts, settings: Path) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ from qlogship.setup.answers import (
     changes,
     checked,
     differences,
-    missing,
     password,
 )
 
@@ -92,8 +92,9 @@ def test_what_can_be_no_password_is_not_repeated(text: str) -> None:
 
 def test_all_that_is_missing_is_named_at_once() -> None:
     """Each with the option that says it."""
-    assert [option.split()[0] for option in missing(())] == ["--url", "--email", "--password-file"]
-    assert missing({"url", "email", "password"}) == []
+    options = [option.split()[0] for option in Answers().missing]
+    assert options == ["--url", "--email", "--password-file"]
+    assert replace(ANSWERS, password="x").missing == []
 
 
 def test_first_settings_say_everything() -> None:
