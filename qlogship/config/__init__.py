@@ -6,7 +6,6 @@ once. The shape of the settings is in `model`.
 
 from __future__ import annotations
 
-from qlogship.config.describe import Setting, describe
 from qlogship.config.load import Examination, Loaded, examine, load
 from qlogship.config.model import (
     PATH_VARIABLE,
@@ -18,6 +17,7 @@ from qlogship.config.model import (
     Source,
     State,
 )
+from qlogship.config.reference import Setting, describe
 from qlogship.installation.places import DEFAULT_PATH
 
 __all__ = [

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from qlogship.config.load import NO_ADDRESS
 from qlogship.config.model import SECTIONS
+from qlogship.config.secret import Unfit
 from qlogship.config.wording import as_toml, explain
 from qlogship.installation.places import STATE
 
@@ -34,15 +35,6 @@ _NEEDED: Final = {
     "email": "--email ADDRESS",
     "password": "--password-file FILE (or -, to read it from stdin)",
 }
-
-
-class UnfitAnswer(Exception):
-    """An answer that cannot be right; holds problem and remedy."""
-
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,7 @@ class Answers:
 def address(text: str) -> str:
     """Return the dashboard's address for what a person typed: an address, a host, a tenant.
 
-    Raises UnfitAnswer.
+    Raises Unfit.
     """
     text = text.strip()
     if "://" not in text:
@@ -82,28 +74,28 @@ def address(text: str) -> str:
 
 
 def checked(section: str, key: str, text: str) -> str:
-    """Return a value as the settings take it. Raises UnfitAnswer with their own words."""
+    """Return a value as the settings take it. Raises Unfit with their own words."""
     model = SECTIONS[section]
     # What else the section asks for, so that one key can be looked at alone.
     needed = {"url": NO_ADDRESS} if section == "dashboard" else {}
     try:
         found = getattr(model.model_validate({**needed, key: text}), key)
     except ValidationError as error:
-        raise UnfitAnswer(*explain(model.model_fields[key], dict(error.errors()[0]))) from None
+        raise Unfit(*explain(model.model_fields[key], dict(error.errors()[0]))) from None
     return str(found)
 
 
 def password(text: str) -> str:
-    """Return the password in what was typed or read. Raises UnfitAnswer, without repeating it."""
+    """Return the password in what was typed or read. Raises Unfit, without repeating it."""
     text = text.removesuffix("\n").removesuffix("\r")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UnfitAnswer("the password is not UTF-8", "Give it in UTF-8.") from None
+        raise Unfit("the password is not UTF-8", "Give it in UTF-8.") from None
     if not text.strip():
-        raise UnfitAnswer("the password is empty", "Give the Team administrator's password.")
+        raise Unfit("the password is empty", "Give the Team administrator's password.")
     if any(character in text for character in "\r\n\0"):
-        raise UnfitAnswer("the password has more than one line", "Leave only the password in it.")
+        raise Unfit("the password has more than one line", "Leave only the password in it.")
     return text
 
 

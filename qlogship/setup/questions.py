@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qlogship.config.secret import Unfit
 from qlogship.dashboard.address import trust
 from qlogship.errors import (
     CredentialsRefused,
@@ -21,7 +22,6 @@ from qlogship.errors import (
 )
 from qlogship.installation.identity import can_read_as
 from qlogship.setup import answers, verifying
-from qlogship.setup.answers import UnfitAnswer
 from qlogship.setup.census import Share, take_census
 from qlogship.setup.dialogue import Proof
 from qlogship.setup.verifying import UNTRUSTED, AddressFails, SourceBarred
@@ -73,7 +73,7 @@ class Questions:
                 url = answers.address(text)
                 if self._goes_on_with(url):
                     return url
-            except UnfitAnswer as error:
+            except Unfit as error:
                 self._unfit("--url", error)
             except AddressFails as error:
                 self._failed("address", error)
@@ -152,7 +152,7 @@ class Questions:
             text = self.dialogue.ask("E-mail", known) if asked else known
             try:
                 return answers.checked("dashboard", "email", text)
-            except UnfitAnswer as error:
+            except Unfit as error:
                 self._unfit("--email", error)
                 asked = True
 
@@ -167,7 +167,7 @@ class Questions:
                 text = text or known or ""
             try:
                 return answers.password(text)
-            except UnfitAnswer as error:
+            except Unfit as error:
                 self._unfit("--password-file", error)
                 asked = True
 
@@ -183,7 +183,7 @@ class Questions:
             try:
                 source = answers.checked("source", "path", text)
                 self._prove_source(Path(source))
-            except UnfitAnswer as error:
+            except Unfit as error:
                 self._unfit("--source", error)
             except SourceUnreadable as error:
                 self._failed("queue_log", error)
@@ -266,7 +266,7 @@ class Questions:
     def _record(self, proof: Proof) -> None:
         self.proofs[:] = [one for one in self.proofs if one.what != proof.what] + [proof]
 
-    def _unfit(self, option: str, error: UnfitAnswer) -> None:
+    def _unfit(self, option: str, error: Unfit) -> None:
         if not self.dialogue.asks:
             raise UsageError(f"{option}: {error.problem}", hint=error.remedy) from None
         self.dialogue.mark(False, error.problem, error.remedy)
