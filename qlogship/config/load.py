@@ -138,7 +138,7 @@ class _Layers:
         return key in self.environment.values.get(section, {})
 
     def place(self, section: str, key: str) -> str:
-        """Say where somebody must look to change a setting, or to add it."""
+        """Return where somebody must look to change a setting, or to add it."""
         if self.in_environment(section, key):
             return environment.place(section, key)
         return self.file.place(section, key)

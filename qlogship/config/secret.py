@@ -51,7 +51,7 @@ def credential(key: str) -> str:
 def find(
     key: str, *, environ: Mapping[str, str], named: Path | None, named_place: str
 ) -> Found | None:
-    """Say where `password` or `token` is: environment, then credential, then the file named.
+    """Return where `password` or `token` is: environment, then credential, then the file named.
 
     A credential without content is none: the unit gives an empty one where the file
     it would be made from does not exist. The file named is not looked at.

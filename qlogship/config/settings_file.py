@@ -51,7 +51,7 @@ class SettingsFile:
     missing: bool = False
 
     def place(self, section: str, key: str = "") -> str:
-        """Say where a section or key stands, or would stand: path, line if known, name."""
+        """Return where a section or key stands, or would stand: path, line if known, name."""
         line = self.lines.get((section, key))
         name = f"[{section}] {key}" if section else key
         return f"{self.path}{f':{line}' if line else ''}: {name}".rstrip()

@@ -27,9 +27,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 # Files that are not settings of an instance.
 _TAKEN: Final = frozenset({"password", "qlogship"})
 
-Account = tuple[str, int, int]
-"""The name of a user, the user id and the id of the first group."""
-
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -111,8 +108,11 @@ class Owner:
     service: bool
 
 
-def owner(*, caller: Account, service: Account | None) -> Owner:
-    """Return to whom the files belong: root and the service's group, or the caller alone."""
+def owner(*, caller: tuple[str, int, int], service: tuple[str, int, int] | None) -> Owner:
+    """Return to whom the files belong: root and the service's group, or the caller alone.
+
+    A user is a name, the user id and the id of the first group.
+    """
     name, uid, gid = caller
     if uid == 0 and service is not None:
         return Owner(service[0], 0, service[2], 0o640, service[1], service=True)

@@ -79,7 +79,7 @@ def has_begun(directory: Path) -> bool:
 
 
 def find_owner() -> Owner:
-    """Say to whom the files are to belong."""
+    """Return to whom the files are to belong."""
     uid = os.geteuid()
     try:
         name = pwd.getpwuid(uid).pw_name
