@@ -19,6 +19,7 @@ import logging
 import os
 import re
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, cast
 
 # A None in sys.modules makes `import rich` fail (the language reference, "The
@@ -42,14 +43,6 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
 
 MASK = "********"
-
-_LEVELS: dict[str, int] = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "critical": logging.CRITICAL,
-}
 
 # sd-daemon(3): the journal takes the priority from a <N> before the line.
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
@@ -87,35 +80,34 @@ def configure(
     called again; the last call counts.
     """
     chosen = _choose(format, stream or sys.stderr, environ)
+    least = logging.getLevelNamesMapping()[level.upper()]
     lines = _Lines(stream)
-    render = _rendering(chosen, stream or sys.stderr, environ)
     named: list[Processor] = [structlog.processors.add_log_level]
     if chosen != "journal":
         # The journal stamps lines itself.
         named.append(structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"))
+    shown: list[Processor] = [
+        structlog.processors.format_exc_info,
+        _mask,
+        *_rendering(chosen, stream or sys.stderr, environ),
+    ]
     structlog.configure(
-        processors=[*named, structlog.processors.format_exc_info, _mask, *render],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        processors=[*named, *shown],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*named, structlog.stdlib.add_logger_name],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            _mask,
-            *render,
-        ],
+    lines.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*named, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shown],
+        )
     )
+    lines.setLevel(max(logging.WARNING, least))
     root = logging.getLogger()
-    for handler in root.handlers[:]:
-        if isinstance(handler, _Foreign):
-            root.removeHandler(handler)
-    foreign = _Foreign(lines)
-    foreign.setFormatter(formatter)
-    foreign.setLevel(max(logging.WARNING, _LEVELS[level]))
-    root.addHandler(foreign)
+    for handler in [one for one in root.handlers if isinstance(one, _Lines)]:
+        root.removeHandler(handler)
+    root.addHandler(lines)
 
 
 def get_logger(**facts: object) -> FilteringBoundLogger:
@@ -128,73 +120,54 @@ def get_logger(**facts: object) -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", structlog.get_logger(**facts))
 
 
-class _Lines:
+class _Lines(logging.Handler):
     """Writes lines to a stream, or to whatever stderr is at the moment.
 
-    A line that cannot be written is dropped: a full disk or a closed pipe
+    Those of structlog come as text, those of the standard library's loggers as
+    records. A line that cannot be written is dropped: a full disk or a closed pipe
     behind stderr must not stop the service. Each line is one write, so lines of
     two threads do not mix.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
         self._stream = stream
 
     def msg(self, line: str) -> None:
         stream = self._stream or sys.stderr
-        try:
+        with suppress(OSError, ValueError):
             stream.write(f"{line}\n")
             stream.flush()
-        except (OSError, ValueError):
-            pass
 
     debug = info = warning = error = critical = msg
 
-
-class _Foreign(logging.Handler):
-    """Takes what the standard library's loggers say."""
-
-    def __init__(self, lines: _Lines) -> None:
-        super().__init__()
-        self._lines = lines
-
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.msg(self.format(record))
+        self.msg(self.format(record))
 
 
 def _choose(
     wanted: Format, stream: TextIO, environ: Mapping[str, str]
 ) -> Literal["journal", "console", "json"]:
-    if wanted != "auto":
-        return wanted
-    if _is_journal(stream, environ):
-        return "journal"
-    return "console" if _is_terminal(stream) else "json"
-
-
-def _is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Return whether the stream is the one systemd connected to the journal.
+    """Return the form of a line.
 
     $JOURNAL_STREAM is inherited by children that write elsewhere, so device and
     inode are compared (systemd.exec(5)).
     """
-    try:
+    if wanted != "auto":
+        return wanted
+    with suppress(OSError, ValueError):
         status = os.fstat(stream.fileno())
-    except (OSError, ValueError):
-        return False
-    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+        if environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}":
+            return "journal"
+    return "console" if _is_terminal(stream) else "json"
 
 
 def _is_terminal(stream: TextIO) -> bool:
-    try:
-        return stream.isatty()
-    except ValueError:
-        return False
+    return not stream.closed and stream.isatty()
 
 
 def _rendering(
-    chosen: Literal["journal", "console", "json"],
-    stream: TextIO,
-    environ: Mapping[str, str],
+    chosen: Literal["journal", "console", "json"], stream: TextIO, environ: Mapping[str, str]
 ) -> list[Processor]:
     if chosen == "json":
         return [structlog.processors.JSONRenderer(default=str)]
@@ -235,17 +208,13 @@ def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
     A traceback keeps its lines, and a text with blanks is escaped by the
     renderer, which puts it in quotes.
     """
-    return {
-        key: _escaped(value)
-        if isinstance(value, str) and (key == "event" or not _BLANK.search(value))
-        else value
-        for key, value in event.items()
-    }
+    for key, value in event.items():
+        if isinstance(value, str) and (key == "event" or not _BLANK.search(value)):
+            event[key] = _escaped(value)
+    return event
 
 
 def _escaped(text: str) -> str:
-    if text.isprintable():
-        return text
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )

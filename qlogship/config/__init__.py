@@ -6,10 +6,8 @@ once. The shape of the settings is in `model`.
 
 from __future__ import annotations
 
-from qlogship.config.describe import Setting, describe
 from qlogship.config.load import Examination, Loaded, examine, load
 from qlogship.config.model import (
-    DEFAULT_PATH,
     PATH_VARIABLE,
     Batch,
     Dashboard,
@@ -19,6 +17,8 @@ from qlogship.config.model import (
     Source,
     State,
 )
+from qlogship.config.reference import Setting, describe
+from qlogship.installation.places import DEFAULT_PATH
 
 __all__ = [
     "DEFAULT_PATH",

@@ -49,7 +49,7 @@ def read(environ: Mapping[str, str]) -> Environment:
 
 
 def place(section: str, key: str) -> str:
-    """Say where a value of the environment comes from."""
+    """Return where a value of the environment comes from."""
     return f"{PLACE}{variable(section, key)}"
 
 

@@ -26,7 +26,6 @@ from pydantic import SecretStr, ValidationError
 
 from qlogship.config import environment, rules, secret, settings_file
 from qlogship.config.model import (
-    DEFAULT_PATH,
     PATH_VARIABLE,
     SECRETS,
     SECTIONS,
@@ -36,6 +35,7 @@ from qlogship.config.model import (
 )
 from qlogship.config.wording import explain
 from qlogship.errors import Fault, SettingsError
+from qlogship.installation.places import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +49,8 @@ DEFAULT = "default"
 STATE_VARIABLE = "STATE_DIRECTORY"
 """In which systemd tells a service its StateDirectory."""
 
-# Stands in for an address that is missing or wrong, until the faults are raised.
-_NO_ADDRESS = "https://dashboard.invalid"
+NO_ADDRESS = "https://dashboard.invalid"
+"""Stands in for an address that is missing or wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class _Layers:
         return key in self.environment.values.get(section, {})
 
     def place(self, section: str, key: str) -> str:
-        """Say where somebody must look to change a setting, or to add it."""
+        """Return where somebody must look to change a setting, or to add it."""
         if self.in_environment(section, key):
             return environment.place(section, key)
         return self.file.place(section, key)
@@ -176,7 +176,7 @@ def _validate(layers: _Layers) -> tuple[Settings, list[tuple[str, Fault]]]:
             fault = Fault(layers.place(section, key), *explain(field, detail))
             refused.append((f"{section}.{key}", fault))
         values[section].pop(key, None)
-    values["dashboard"].setdefault("url", _NO_ADDRESS)
+    values["dashboard"].setdefault("url", NO_ADDRESS)
     return Settings.model_validate(values), refused
 
 

@@ -51,7 +51,7 @@ def credential(key: str) -> str:
 def find(
     key: str, *, environ: Mapping[str, str], named: Path | None, named_place: str
 ) -> Found | None:
-    """Say where `password` or `token` is: environment, then credential, then the file named.
+    """Return where `password` or `token` is: environment, then credential, then the file named.
 
     A credential without content is none: the unit gives an empty one where the file
     it would be made from does not exist. The file named is not looked at.
@@ -81,12 +81,12 @@ def read(found: Found) -> tuple[SecretStr | None, Fault | None]:
         else:
             text = found.text.get_secret_value() if found.text is not None else ""
         return SecretStr(_content(found.key, str(found.path or "the variable"), text)), None
-    except _UnfitError as error:
+    except Unfit as error:
         return None, Fault(found.place, error.problem, error.remedy)
 
 
-class _UnfitError(Exception):
-    """A secret file that is not used; holds problem and remedy."""
+class Unfit(Exception):
+    """Something that cannot be taken as it is; holds problem and remedy."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
@@ -100,16 +100,14 @@ def _content(key: str, where: str, text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise _UnfitError(f"{where} is not UTF-8", f"Write the {key} in UTF-8.") from None
+        raise Unfit(f"{where} is not UTF-8", f"Write the {key} in UTF-8.") from None
     if not text.strip():
-        raise _UnfitError(f"{where} is empty", f"Write the {key} into it, or leave it out.")
+        raise Unfit(f"{where} is empty", f"Write the {key} into it, or leave it out.")
     if any(character in text for character in "\r\n\0"):
-        raise _UnfitError(f"{where} has more than one line", f"Leave only the {key} in it.")
+        raise Unfit(f"{where} has more than one line", f"Leave only the {key} in it.")
     # A token travels in a header, which takes no blanks and nothing beyond ASCII.
     if key == "token" and not (text.isascii() and text.isprintable() and " " not in text):
-        raise _UnfitError(
-            f"{where} holds characters that no token has", "Leave only the token in it."
-        )
+        raise Unfit(f"{where} holds characters that no token has", "Leave only the token in it.")
     return text
 
 
@@ -119,7 +117,7 @@ def _is_empty(path: Path) -> bool:
         return True
     try:
         return not _read_file(path, trusted=True).strip()
-    except _UnfitError:
+    except Unfit:
         return False
 
 
@@ -134,32 +132,30 @@ def _read_file(path: Path, *, trusted: bool) -> str:
         finally:
             os.close(handle)
     except (FileNotFoundError, NotADirectoryError):
-        raise _UnfitError(f"{path} is missing", _make(path)) from None
+        raise Unfit(f"{path} is missing", _make(path)) from None
     except PermissionError:
-        raise _UnfitError(
+        raise Unfit(
             f"you may not read {path}",
             f"Let the service read it: `chgrp qlogship {path} && chmod 0640 {path}`.",
         ) from None
     except OSError as error:
-        raise _UnfitError(
-            f"{path} cannot be read: {error.strerror}", "Name another file."
-        ) from None
+        raise Unfit(f"{path} cannot be read: {error.strerror}", "Name another file.") from None
     if len(data) > MAX_SECRET_BYTES:
-        raise _UnfitError(f"{path} is larger than 64 KiB", "Name the file with the secret.")
+        raise Unfit(f"{path} is larger than 64 KiB", "Name the file with the secret.")
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise _UnfitError(f"{path} is not UTF-8", "Save it as UTF-8.") from None
+        raise Unfit(f"{path} is not UTF-8", "Save it as UTF-8.") from None
 
 
 def _check_mode(path: Path, mode: int, *, trusted: bool) -> None:
     """Raise unless this is the mode of a file that may hold a secret."""
     if stat.S_ISDIR(mode):
-        raise _UnfitError(f"{path} is a directory", "Name the file in it.")
+        raise Unfit(f"{path} is a directory", "Name the file in it.")
     if not stat.S_ISREG(mode):
-        raise _UnfitError(f"{path} is no regular file", "Name a regular file.")
+        raise Unfit(f"{path} is no regular file", "Name a regular file.")
     if not trusted and mode & _OPEN_TO_OTHERS:
-        raise _UnfitError(
+        raise Unfit(
             f"others can read or change {path} (mode {stat.S_IMODE(mode):04o})",
             f"Run `chmod 0640 {path}`.",
         )

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from qlogship.config.model import DEFAULT_PATH, SECRETS, SECTIONS, is_secret
+from qlogship.config.model import SECRETS, SECTIONS, is_secret
 from qlogship.errors import Fault
+from qlogship.installation.places import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ class SettingsFile:
     missing: bool = False
 
     def place(self, section: str, key: str = "") -> str:
-        """Say where a section or key stands, or would stand: path, line if known, name."""
+        """Return where a section or key stands, or would stand: path, line if known, name."""
         line = self.lines.get((section, key))
         name = f"[{section}] {key}" if section else key
         return f"{self.path}{f':{line}' if line else ''}: {name}".rstrip()
@@ -67,75 +68,63 @@ def read(path: Path) -> SettingsFile:
         # A pipe must not hang us: it is opened without waiting, then refused.
         with open(path, "rb", opener=_without_waiting) as file:
             if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
-                return _unusable(
-                    path, str(path), "this is a pipe", "Name a file: it is read again."
-                )
+                return _unusable(path, "this is a pipe", "Name a file: it is read again.")
             data = file.read(MAX_FILE_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return replace(_unusable(path, str(path), *_missing(path)), missing=True)
     except (OSError, ValueError) as error:
-        return _unusable(path, str(path), *_unreadable(path, error))
+        return _unreadable(path, error)
     if len(data) > MAX_FILE_BYTES:
-        return _unusable(
-            path, str(path), "the file is larger than 1 MiB", "Name a settings file instead."
-        )
+        return _unusable(path, "the file is larger than 1 MiB", "Name a settings file instead.")
     try:
         text = data.decode("utf-8-sig")
+        return _sections(path, tomllib.loads(text), _lines(text))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        return _unusable(
-            path, f"{path}: line {line}", "this is not UTF-8", "Save the file as UTF-8."
-        )
-    try:
-        return _sections(path, tomllib.loads(text), _lines(text))
+        return _unusable(path, "this is not UTF-8", "Save the file as UTF-8.", f": line {line}")
     except tomllib.TOMLDecodeError as error:
         found = _PLACE.search(str(error))
-        where = f": {found[1]}" if found else ""
         problem = _PLACE.sub("", str(error))
         return _unusable(
             path,
-            f"{path}{where}",
             f"this is no TOML: {problem[:1].lower()}{problem[1:]}",
             "Correct the line; text goes in double quotes, `qlogship config example` shows each.",
+            f": {found[1]}" if found else "",
         )
     except RecursionError:
-        return _unusable(path, str(path), "this is no TOML: too many brackets", "Correct the file.")
+        return _unusable(path, "this is no TOML: too many brackets", "Correct the file.")
     except ValueError:  # Python reads no number of more than 4300 digits
-        return _unusable(path, str(path), "a number in it is too long", "Correct the file.")
+        return _unusable(path, "a number in it is too long", "Correct the file.")
 
 
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _unusable(path: Path, place: str, problem: str, remedy: str) -> SettingsFile:
-    return SettingsFile(path, faults=(Fault(place, problem, remedy),), usable=False)
+def _unusable(path: Path, problem: str, remedy: str, where: str = "") -> SettingsFile:
+    return SettingsFile(path, faults=(Fault(f"{path}{where}", problem, remedy),), usable=False)
 
 
-def _missing(path: Path) -> tuple[str, str]:
-    write = f"`qlogship config example > {path}`"
-    if str(path) == DEFAULT_PATH:
-        return (
-            "the file is missing",
-            f"Run `qlogship setup`, or write one with {write} and edit it.",
-        )
-    return "the file is missing", f"Name another with -c, or write one with {write}."
-
-
-def _unreadable(path: Path, error: OSError | ValueError) -> tuple[str, str]:
-    """Return problem and remedy for a file that could not be opened or read."""
+def _unreadable(path: Path, error: OSError | ValueError) -> SettingsFile:
+    """Return what there is to say of a file that could not be opened or read."""
     match error:
+        case FileNotFoundError() | NotADirectoryError():
+            way = "Name another with -c, or write one with"
+            end = ""
+            if path == DEFAULT_PATH:
+                way, end = "Run `qlogship setup`, or write one with", " and edit it"
+            remedy = f"{way} `qlogship config example > {path}`{end}."
+            return replace(_unusable(path, "the file is missing", remedy), missing=True)
         case PermissionError():
-            return (
-                "you may not read the file",
-                f"Run the command as root or as the user qlogship, or allow it: `ls -l {path}`.",
+            problem = "you may not read the file"
+            remedy = (
+                f"Run the command as root or as the user qlogship, or allow it: `ls -l {path}`."
             )
         case IsADirectoryError():
-            return "this is a directory", "Name the settings file in it."
+            problem, remedy = "this is a directory", "Name the settings file in it."
         case OSError():
-            return f"the file cannot be read: {error.strerror}", f"Try `cat {path}`."
+            problem, remedy = f"the file cannot be read: {error.strerror}", f"Try `cat {path}`."
         case _:
-            return "this is no file name", "Name another with -c."
+            problem, remedy = "this is no file name", "Name another with -c."
+    return _unusable(path, problem, remedy)
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:

@@ -7,6 +7,7 @@ have. They are made from the field's own limits, choices and examples.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, get_args, get_origin
 
 from qlogship.config.model import OWN_FAULT
@@ -84,14 +85,12 @@ def _one_of(known: tuple[str, ...]) -> str:
 
 def _quoted(text: str) -> str:
     """Return a TOML basic string."""
-    escaped = "".join(
-        f"\\{character}"
-        if character in '"\\'
-        else character
-        if character.isprintable()
-        else f"\\u{ord(character):04x}"
-        if ord(character) <= 0xFFFF
-        else f"\\U{ord(character):08x}"
-        for character in text
-    )
-    return f'"{escaped}"'
+    escaped = re.sub(r'["\\]', r"\\\g<0>", text)
+    return f'"{"".join(map(_printable, escaped))}"'
+
+
+def _printable(character: str) -> str:
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

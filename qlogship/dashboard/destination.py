@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from qlogship.atomic_file import NewFile
 from qlogship.errors import FileNotWritten
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ def destination(to: str | Path | BinaryIO) -> Iterator[BinaryIO]:
     to = Path(to)
     try:
         if _is_ordinary(to):
-            with _part_of(Path(os.path.realpath(to))) as out:
-                yield out
+            target = Path(os.path.realpath(to))
+            with NewFile(target, path=part_name(target), opener=_open_part) as new:
+                yield new.file
+                new.put_in_place()
         else:
             with to.open("wb") as out:
                 yield out
@@ -71,29 +74,12 @@ def _is_ordinary(path: Path) -> bool:
         return True
 
 
-@contextmanager
-def _part_of(target: Path) -> Iterator[BinaryIO]:
-    part = part_name(target)
-    with os.fdopen(_open_part(part), "wb") as out:
-        try:
-            yield out
-            out.flush()
-            _take_mode(out.fileno(), target)
-            os.fsync(out.fileno())
-            part.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise
-    _sync_directory(target.parent)
-
-
-def _open_part(part: Path) -> int:
+def _open_part(part: Path, mode: int) -> int:
     """Open the part, empty and locked; raises FileNotWritten when another download has it."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     for _ in range(_TRIES):
         try:
-            part_fd = os.open(part, flags, 0o666)
+            part_fd = os.open(part, flags, mode)
         except OSError as error:
             if error.errno not in _IN_THE_WAY or not os.path.lexists(part):
                 raise
@@ -128,19 +114,3 @@ def _is_ours(part_fd: int, part: Path) -> bool:
         return os.path.samestat(found, part.lstat())
     except FileNotFoundError:
         return False
-
-
-def _take_mode(part_fd: int, target: Path) -> None:
-    """Give the part the mode of the file that it replaces."""
-    with contextlib.suppress(FileNotFoundError):
-        os.fchmod(part_fd, stat.S_IMODE(target.stat().st_mode))
-
-
-def _sync_directory(directory: Path) -> None:
-    """Have the new name on the disk; not every file system can, and the file is there already."""
-    with contextlib.suppress(OSError):
-        directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory_fd)
-        finally:
-            os.close(directory_fd)

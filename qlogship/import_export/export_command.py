@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qlogship.archive.timeline import Excerpt
+from qlogship.atomic_file import NewFile
 from qlogship.config import load
 from qlogship.errors import QlogshipError, UsageError
 from qlogship.state.reader import Reader
@@ -98,21 +98,10 @@ def _writing(path: Path | None) -> Iterator[Callable[[bytes], object]]:
         with _said(path), path.open("wb") as device:
             yield device.write
         return
-    with (
-        _said(path),
-        # Callers' numbers are in it: the file is its owner's alone.
-        NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file,
-    ):
-        unfinished = Path(file.name)
-        try:
-            yield file.write
-            file.flush()
-            os.fsync(file.fileno())
-            unfinished.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                unfinished.unlink()
-            raise
+    # Callers' numbers are in it: the file is its owner's alone.
+    with _said(path), NewFile(path, mode=0o600) as new:
+        yield new.file.write
+        new.put_in_place()
 
 
 @contextmanager

@@ -8,13 +8,13 @@ What goes wrong here is a trouble that is said, and stops nothing.
 from __future__ import annotations
 
 import errno
-import os
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from qlogship import __version__
+from qlogship.atomic_file import NewFile
 from qlogship.errors import StateError
 from qlogship.metrics.text import RESYNC_STATES, UPLOAD_STATES, Sample, render
 
@@ -35,6 +35,8 @@ _RESTLESS: Final = 1.0
 """Seconds between two files while troubles come and go."""
 
 _MODE: Final = 0o644
+"""Whatever the umask: node_exporter is another user."""
+
 _KIND: Final = "metrics"
 _STATE: Final = "state"
 
@@ -222,18 +224,9 @@ class Metrics:
         )
         # The collector reads what ends in .prom, so this one it leaves alone.
         beside = path.with_name(f".{path.name}.new")
-        with suppress(FileNotFoundError):
-            beside.unlink()  # of a service that was killed
-        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-        try:
-            with os.fdopen(file, "wb") as stream:
-                os.fchmod(file, _MODE)  # whatever the umask: node_exporter is another user
-                stream.write(text.encode())
-            beside.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                beside.unlink()
-            raise
+        with NewFile(path, mode=_MODE, path=beside) as new:
+            new.file.write(text.encode())
+            new.put_in_place()
 
 
 def _reading(store: Store, unread_bytes: int | None, troubles: Iterable[str]) -> Reading:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qlogship.atomic_file import NewFile
 from qlogship.errors import QlogshipError, UsageError
 
 if TYPE_CHECKING:
-    from typing import NoReturn
-
-_MODE = 0o644
+    from pathlib import Path
 
 
 class PageNotWritten(QlogshipError):
@@ -40,32 +35,12 @@ def write(path: Path, page: str) -> None:
 
     Raises `PageNotWritten`.
     """
-    target = path.resolve()
     try:
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else _MODE & ~_umask()
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(page)
-                file.flush()
-                os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with NewFile(path.resolve()) as new:
+            new.file.write(page.encode())
+            new.put_in_place()
     except OSError as error:
-        _refuse(path, error)
-
-
-def _refuse(path: Path, error: OSError) -> NoReturn:
-    raise PageNotWritten(
-        f"the page {path} cannot be written: {error.strerror or error}",
-        hint="Look at the disk and at the rights of the directory, or name another file.",
-    ) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+        raise PageNotWritten(
+            f"the page {path} cannot be written: {error.strerror or error}",
+            hint="Look at the disk and at the rights of the directory, or name another file.",
+        ) from error

@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qlogship.atomic_file import NewFile
 from qlogship.errors import QlogshipError
 from qlogship.service import restart_delay as restarts
 from qlogship.service.restart_delay import FailedRun, Start
@@ -76,10 +77,12 @@ class Run:
     def _write(self) -> None:
         if self._path is None:
             return
-        beside = self._path.with_suffix(".new")
-        with suppress(OSError):
-            beside.write_text(json.dumps(asdict(self._this)))
-            beside.replace(self._path)
+        with (
+            suppress(OSError),
+            NewFile(self._path, path=self._path.with_suffix(".new")) as new,
+        ):
+            new.file.write(json.dumps(asdict(self._this)).encode())
+            new.put_in_place()
 
     def _forget(self) -> None:
         if self._path is not None:

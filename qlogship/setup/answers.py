@@ -7,31 +7,27 @@ themselves; here is only what people may type for it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from qlogship.config.load import NO_ADDRESS
 from qlogship.config.model import SECTIONS
+from qlogship.config.secret import Unfit
 from qlogship.config.wording import as_toml, explain
+from qlogship.installation.places import STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from qlogship.config import Settings
+    from qlogship.installation.places import Places
     from qlogship.setup.editing import Changes
-    from qlogship.setup.places import Places
-
-HISTORIES: Final = ("all", "current", "none")
-
-_DEFAULT_STATE: Final = Path("/var/lib/qlogship")
 
 _TENANT: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _CLOUD: Final = "softphone.pro"
-
-NOWHERE: Final = "https://dashboard.invalid"
-"""The address of a dashboard that nobody has named yet."""
 
 # What must be said, and how: answer to option.
 _NEEDED: Final = {
@@ -41,30 +37,33 @@ _NEEDED: Final = {
 }
 
 
-class UnfitAnswer(Exception):
-    """An answer that cannot be right; holds problem and remedy."""
-
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.remedy = remedy
-
-
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """All that is asked; paths are absolute. The password is kept apart."""
+    """All that is asked; None is what nobody has said yet. Paths are absolute."""
 
-    url: str
-    email: str
-    source: Path
-    history: str
+    url: str | None = None
+    email: str | None = None
+    source: Path | None = None
+    history: str | None = None
     ca_file: Path | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What has been said, by its name."""
+        known = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: value for name, value in known.items() if value is not None}
+
+    @property
+    def missing(self) -> list[str]:
+        """The options for what is needed and not said."""
+        return [option for name, option in _NEEDED.items() if name not in self.said]
 
 
 def address(text: str) -> str:
     """Return the dashboard's address for what a person typed: an address, a host, a tenant.
 
-    Raises UnfitAnswer.
+    Raises Unfit.
     """
     text = text.strip()
     if "://" not in text:
@@ -75,39 +74,29 @@ def address(text: str) -> str:
 
 
 def checked(section: str, key: str, text: str) -> str:
-    """Return a value as the settings take it. Raises UnfitAnswer with their own words."""
+    """Return a value as the settings take it. Raises Unfit with their own words."""
     model = SECTIONS[section]
-    needed = {} if (section, key) == ("dashboard", "url") else _stand_in(section)
+    # What else the section asks for, so that one key can be looked at alone.
+    needed = {"url": NO_ADDRESS} if section == "dashboard" else {}
     try:
         found = getattr(model.model_validate({**needed, key: text}), key)
     except ValidationError as error:
-        raise UnfitAnswer(*explain(model.model_fields[key], dict(error.errors()[0]))) from None
+        raise Unfit(*explain(model.model_fields[key], dict(error.errors()[0]))) from None
     return str(found)
 
 
-def _stand_in(section: str) -> dict[str, str]:
-    """Return what else a section asks for, so that one key can be looked at alone."""
-    return {"url": NOWHERE} if section == "dashboard" else {}
-
-
 def password(text: str) -> str:
-    """Return the password in what was typed or read. Raises UnfitAnswer, without repeating it."""
+    """Return the password in what was typed or read. Raises Unfit, without repeating it."""
     text = text.removesuffix("\n").removesuffix("\r")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UnfitAnswer("the password is not UTF-8", "Give it in UTF-8.") from None
+        raise Unfit("the password is not UTF-8", "Give it in UTF-8.") from None
     if not text.strip():
-        raise UnfitAnswer("the password is empty", "Give the Team administrator's password.")
+        raise Unfit("the password is empty", "Give the Team administrator's password.")
     if any(character in text for character in "\r\n\0"):
-        raise UnfitAnswer("the password has more than one line", "Leave only the password in it.")
+        raise Unfit("the password has more than one line", "Leave only the password in it.")
     return text
-
-
-def missing(known: Iterable[str]) -> list[str]:
-    """Return the options for what is needed and not known, of "url", "email", "password"."""
-    known = set(known)
-    return [option for name, option in _NEEDED.items() if name not in known]
 
 
 def changes(answers: Answers, places: Places, present: Settings | None) -> Changes:
@@ -131,7 +120,7 @@ def changes(answers: Answers, places: Places, present: Settings | None) -> Chang
         return wanted
     if present.dashboard.token_file is not None:
         wanted["dashboard", "token_file"] = None
-    if places.state is not None and present.state.directory == _DEFAULT_STATE:
+    if places.state is not None and present.state.directory == STATE:
         wanted["state", "directory"] = str(places.state)
     return {
         (section, key): value
@@ -145,21 +134,18 @@ def differences(wanted: Changes, present: Settings | None) -> list[tuple[str, st
     rows = []
     for (section, key), value in wanted.items():
         now = said(present, section, key) if present is not None else None
-        rows.append((f"{section}.{key}", _shown(now), _shown(value)))
+        before, after = ("not set" if one is None else as_toml(one) for one in (now, value))
+        rows.append((f"{section}.{key}", before, after))
     return rows
 
 
 def said(settings: Settings, section: str, key: str) -> str | None:
     """Return what settings say as text; None where they say nothing."""
     value = getattr(getattr(settings, section), key)
-    return None if value in {None, NOWHERE} else str(value)
+    return None if value in {None, NO_ADDRESS} else str(value)
 
 
-def _shown(value: str | None) -> str:
-    return "not set" if value is None else as_toml(value)
-
-
-def in_columns(rows: Mapping[str, str]) -> str:
+def in_columns(rows: Mapping[str, object]) -> str:
     """Return rows as lines of names and values, in two columns."""
     width = max(map(len, rows), default=0)
     return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in rows.items())

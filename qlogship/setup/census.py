@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,7 @@ from qlogship.source.family import members
 from qlogship.source.files import OpenFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Self
 
 _PIECE: Final = 1 << 20
@@ -66,13 +66,13 @@ def take_census(path: Path, archives: Iterable[str]) -> Census:
             starts[start] = first, member.status.st_mtime, member.path
     files = [place[2] for place in sorted(starts.values())]
     with _Progress(len(files) + 1) as progress:
-        whole, alone = _Counter(), _Counter()
-        parts = [_count(file, [whole], unread, progress) for file in files]
+        whole, alone = CallCounter(), CallCounter()
+        parts = [share for file in files for share in _count(file, [whole], unread, progress)]
         # A call that goes on in the live file is one of the whole, and one of the file alone.
-        live = _count(path, [whole, alone], unread, progress)
+        rest, current = _count(path, [whole, alone], unread, progress)
     return Census(
-        everything=replace(_sum([*parts, live]), calls=whole.counted),
-        current=replace(live, calls=alone.counted),
+        everything=_sum([*parts, rest]),
+        current=current,
         files=tuple(files),
         unread=tuple(dict.fromkeys(unread)),
     )
@@ -87,22 +87,11 @@ def _start(path: Path, unread: list[Path]) -> bytes:
         return b""
 
 
-class _Counter:
-    """Calls of some files, each counted once."""
-
-    def __init__(self) -> None:
-        self._calls = CallCounter()
-        self.counted = 0
-
-    def add(self, callids: set[bytes]) -> None:
-        """Take in the calls of one piece of text."""
-        self.counted += self._calls.count_new(callids)
-
-
 def _count(
-    path: Path, counters: Iterable[_Counter], unread: list[Path], progress: _Progress
-) -> Share:
-    """Count the records of one file; its calls are counted by the counters alone."""
+    path: Path, counters: Sequence[CallCounter], unread: list[Path], progress: _Progress
+) -> list[Share]:
+    """Count the records of one file; return them with the calls that are new to each counter."""
+    calls = [0] * len(counters)
     progress.file += 1
     records = offset = 0
     first = last = None
@@ -119,24 +108,26 @@ def _count(
                 offset += end
                 records += text.count(b"\n")
                 entered = entered_calls(text)
-                for counter in counters:
-                    counter.add(entered)
+                calls = [
+                    known + counter.count_new(entered)
+                    for known, counter in zip(calls, counters, strict=True)
+                ]
                 first = first if first is not None else next(times_in(text), None)
                 last = next(times_from_the_end(text), last)
                 progress.show(end)
     except SourceUnreadable:
         unread.append(path)
-    return Share(1, records, 0, first, last)
+    return [Share(1, records, new, first, last) for new in calls]
 
 
 def _sum(parts: list[Share]) -> Share:
-    """Return what files hold together, but for their calls."""
+    """Return what files hold together."""
     firsts = [part.first for part in parts if part.first is not None]
     lasts = [part.last for part in parts if part.last is not None]
     return Share(
         sum(part.files for part in parts),
         sum(part.records for part in parts),
-        0,
+        sum(part.calls for part in parts),
         min(firsts, default=None),
         max(lasts, default=None),
     )

@@ -6,7 +6,7 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -14,8 +14,7 @@ from qlogship.errors import ExitCode, QlogshipError, UsageError
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 
-if TYPE_CHECKING:
-    from qlogship.setup.conduct import Wishes
+_MOST: Final = 64 * 1024
 
 
 class History(StrEnum):
@@ -122,58 +121,58 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
     --password-file must be given unless the settings have them already. Settings
     that differ are overwritten only with --yes. The same answers again change nothing.
     """
-    from qlogship.setup.conduct import Wishes
+    from qlogship.config import PATH_VARIABLE
+    from qlogship.setup.answers import Answers
+    from qlogship.setup.run import Options, SetupRun
 
-    wishes = Wishes(
-        config=_named(config) if instance is None else config,
-        instance=instance,
+    if config is None and instance is None and (named := os.environ.get(PATH_VARIABLE)):
+        config = Path(named)
+    said = Answers(
         url=url,
         email=email,
-        password=_password(password_file),
-        source=source,
+        source=source.absolute() if source is not None else None,
         history=history.value if history is not None else None,
         ca_file=ca_file.absolute() if ca_file is not None else None,
-        grant=grant,
-        enable=enable,
-        offline=offline,
-        yes=yes,
+        password=_read_password(password_file) if password_file is not None else None,
     )
-    return _conduct(wishes, as_json=as_json)
-
-
-def _conduct(wishes: Wishes, *, as_json: bool) -> ExitCode:
-    from qlogship.setup.conduct import Course, conduct
-
-    course = Course()
+    run = SetupRun(Options(config, instance, said, grant, enable, offline, yes), quiet=as_json)
     try:
-        result = conduct(wishes, course, quiet=as_json)
+        result = run.carry_out()
     except QlogshipError as error:
         if not as_json:
             raise
-        shown = {"written": course.written, "proved": course.as_json()}
-        output.print_json({**output.error_as_json(error), **shown})
+        so_far = {"written": run.written, "proved": run.proofs_as_json()}
+        output.print_json({**output.error_as_json(error), **so_far})
         return error.exit_code
     if as_json:
         output.print_json(result)
     return ExitCode.DONE if result["ok"] else ExitCode.FAILED
 
 
-def _named(config: Path | None) -> Path | None:
-    from qlogship.config import PATH_VARIABLE
+def _read_password(path: Path) -> str:
+    """Return the text of a file that a command line names, of stdin for "-"; it may be a pipe.
 
-    if config is None and (named := os.environ.get(PATH_VARIABLE)):
-        return Path(named)
-    return config
-
-
-def _password(file: Path | None) -> str | None:
-    from qlogship.setup.present import read_password
-
-    if file is None:
-        return None
-    if str(file) == "-" and sys.stdin.isatty():
-        raise UsageError(
-            "--password-file - reads a pipe, and stdin is a terminal",
-            hint="Leave the option out to be asked for the password.",
-        )
-    return read_password(file)
+    Raises UsageError, which names the file and nothing of what is in it.
+    """
+    try:
+        if str(path) != "-":
+            with path.open("rb") as file:
+                data = file.read(_MOST + 1)
+        elif sys.stdin.isatty():
+            raise UsageError(
+                "--password-file - reads a pipe, and stdin is a terminal",
+                hint="Leave the option out to be asked for the password.",
+            )
+        else:
+            data = sys.stdin.buffer.read(_MOST + 1)
+        if len(data) <= _MOST:
+            return data.decode()
+        problem = "it is larger than 64 KiB"
+    except UnicodeDecodeError:
+        problem = "it is not UTF-8"
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or "this is no file name"
+    raise UsageError(
+        f"--password-file {path}: {problem}",
+        hint="Name a file that holds the password and nothing else, or - to read it from stdin.",
+    )

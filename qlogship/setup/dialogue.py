@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qlogship.terminal import output
@@ -31,26 +32,48 @@ def shows_emphasis(environ: Mapping[str, str], *, terminal: bool) -> bool:
     return terminal and not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb"
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was proved, in words. `ok` is None when it was not looked at, or is in doubt.
+
+    `likely` says that whoever is in doubt had better go on.
+    """
+
+    what: str
+    ok: bool | None
+    detail: str
+    hint: str = ""
+    likely: bool = True
+
+
 class Dialogue:
     """Questions, answers, and what is said about them.
 
-    End of input counts as Ctrl-C: both raise KeyboardInterrupt.
+    Without `asks` nothing is asked, nor said what a question is about; without `speaks`
+    it is not said either how a proof came out. End of input counts as Ctrl-C: both
+    raise KeyboardInterrupt.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, asks: bool, speaks: bool) -> None:
+        self.asks = asks
+        self._speaks = speaks
         self._emphasis = shows_emphasis(os.environ, terminal=sys.stderr.isatty())
 
-    def say(self, text: str = "") -> None:
-        """Say something."""
-        for line in text.split("\n"):
-            output.print_note(line)
+    def say(self, text: str) -> None:
+        """Say something to whoever is asked."""
+        if self.asks:
+            for line in text.split("\n"):
+                output.print_note(line)
 
     def head(self, text: str) -> None:
         """Say what the next question is about."""
-        sys.stderr.write(f"\n{self._styled(text, '1')}\n")
+        if self.asks:
+            sys.stderr.write(f"\n{self._styled(text, '1')}\n")
 
-    def mark(self, text: str, *, ok: bool | None, hint: str = "") -> None:
+    def mark(self, ok: bool | None, text: str, hint: str = "") -> None:
         """Say how a proof came out."""
+        if not self._speaks:
+            return
         width = output.width_of(sys.stderr)
         lines = output.folded(output.printable(text), first=_MARGIN, width=width)
         if hint:
@@ -91,15 +114,16 @@ class Dialogue:
                 return meant[0]
             self.say(f"  Type one of {', '.join(choices)}.")
 
-    def confirm(self, question: str, *, default: bool) -> bool:
-        """Ask for yes or no."""
-        while True:
+    def agrees(self, question: str, *, default: bool = True) -> bool:
+        """Ask for yes or no; where nobody is asked, nobody agrees."""
+        while self.asks:
             answer = self._line(f"{question} [{'Y/n' if default else 'y/N'}]: ").strip().lower()
             if not answer:
                 return default
             if answer in {"y", "yes", "n", "no"}:
                 return answer.startswith("y")
             self.say("  Type y or n.")
+        return False
 
     def _line(self, prompt: str) -> str:
         sys.stderr.write(prompt)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.config.wording import as_toml
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Changes = dict[tuple[str, str], str | None]
 
 _MARK: Final = "\ufeff"
-_ANY_HEADER: Final = re.compile(r"\s*\[")
 
 
 class Uneditable(QlogshipError):
@@ -31,15 +31,20 @@ class Uneditable(QlogshipError):
 def is_blank(text: str) -> bool:
     """Return whether a file sets nothing, such as the one that the package installs.
 
-    Raises tomllib.TOMLDecodeError.
+    What is no TOML is not blank; how it is wrong, those say who load it.
     """
-    document = _document(text)
-    return not any(value != {} for value in document.values())
+    try:
+        return not any(value != {} for value in _document(text).values())
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def says(text: str, section: str, key: str) -> bool:
-    """Return whether a file sets a key. Raises tomllib.TOMLDecodeError."""
-    content = _document(text).get(section)
+    """Return whether a file sets a key, or is no TOML and may mean anything."""
+    try:
+        content = _document(text).get(section)
+    except tomllib.TOMLDecodeError:
+        return True
     return isinstance(content, dict) and key in content
 
 
@@ -49,14 +54,18 @@ def edited(text: str, changes: Mapping[tuple[str, str], str | None]) -> str:
     Raises tomllib.TOMLDecodeError when the text is no TOML, Uneditable when the
     changes cannot be made.
     """
-    wanted = _changed(_document(text), changes)
-    if wanted == _document(text):
+    before = _document(text)
+    wanted = _changed(before, changes)
+    if wanted == before:
         return text
     mark = _MARK if text.startswith(_MARK) else ""
     end = "\r" if "\r\n" in text else ""
     lines = text.removeprefix(_MARK).split("\n")
-    for (section, key), value in _in_order(changes):
-        present = _document(text).get(section, {})
+    # Section by section, in each the last first: a new key goes to the top.
+    sections = [section for section, _ in changes]
+    backwards = [*changes][::-1]
+    for section, key in sorted(backwards, key=lambda place: sections.index(place[0])):
+        value, present = changes[section, key], before.get(section, {})
         if isinstance(present, dict) and present.get(key) != value:
             lines = _change(lines, section, key, value, end)
     for candidate in ("\n".join(lines), _anew(wanted)):
@@ -75,28 +84,14 @@ def _document(text: str) -> dict[str, Any]:
 def _changed(
     document: dict[str, Any], changes: Mapping[tuple[str, str], str | None]
 ) -> dict[str, Any]:
-    wanted = {
-        name: dict(content) if isinstance(content, dict) else content
-        for name, content in document.items()
-    }
+    wanted = deepcopy(document)
     for (section, key), value in changes.items():
         keys = wanted.setdefault(section, {})
-        if not isinstance(keys, dict):
-            continue  # a fault, which the loading of the settings names
-        if value is None:
-            keys.pop(key, None)
-        else:
+        if isinstance(keys, dict):  # else it is a fault, which the loading of the settings names
             keys[key] = value
+            if value is None:
+                del keys[key]
     return wanted
-
-
-def _in_order(
-    changes: Mapping[tuple[str, str], str | None],
-) -> list[tuple[tuple[str, str], str | None]]:
-    """Return the changes section by section, in each the last first: a new key goes to the top."""
-    sections = dict.fromkeys(section for section, _ in changes)
-    backwards = list(changes.items())[::-1]
-    return [change for section in sections for change in backwards if change[0][0] == section]
 
 
 def _means(text: str, wanted: dict[str, Any]) -> bool:
@@ -111,40 +106,44 @@ def _means(text: str, wanted: dict[str, Any]) -> bool:
 def _change(lines: list[str], section: str, key: str, value: str | None, end: str) -> list[str]:
     """Return the lines with one key changed: its line, its commented line, or a new one."""
     lines, start = _opened(lines, section, end)
-    stop = next(
-        (index for index in range(start, len(lines)) if _ANY_HEADER.match(lines[index])),
-        len(lines),
-    )
-    active = re.compile(rf"(\s*){re.escape(key)}\s*=")
-    at = next((index for index in range(start, stop) if active.match(lines[index])), None)
+    body = lines[start:]
+    body = body[: _find(body, r"\s*\[.*")]
+    at = _find(body, rf"\s*{re.escape(key)}\s*=.*")
     if value is None:
-        return lines if at is None else [*lines[:at], f"# {lines[at]}", *lines[at + 1 :]]
+        return lines if at is None else _replaced(lines, start + at, f"# {body[at]}")
     line = f"{key} = {as_toml(value)}"
     if at is not None:
-        indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-        line = f"{indent}{line}{_comment_of(lines[at])}"
+        indent = body[at][: len(body[at]) - len(body[at].lstrip())]
+        line = f"{indent}{line}{_comment_of(body[at])}"
     else:
-        silent = re.compile(rf"\s*#+\s*{re.escape(key)}\s*=")
-        at = next((index for index in range(start, stop) if silent.match(lines[index])), None)
+        at = _find(body, rf"\s*#+\s*{re.escape(key)}\s*=.*")
     if at is None:
         return [*lines[:start], line + end, *lines[start:]]
-    return [*lines[:at], line + end, *lines[at + 1 :]]
+    return _replaced(lines, start + at, line + end)
 
 
 def _opened(lines: list[str], section: str, end: str) -> tuple[list[str], int]:
     """Return the lines with this section in them, and the index of the line below its header."""
-    name = rf"\[\s*{re.escape(section)}\s*\]\s*(?:#.*)?"
-    for header in (rf"\s*{name}", rf"\s*#+\s*{name}"):
-        pattern = re.compile(header)
-        for index, line in enumerate(lines):
-            if pattern.fullmatch(line.rstrip("\r")):
-                shown = line.lstrip("# \t")
-                return [*lines[:index], shown, *lines[index + 1 :]], index + 1
+    header = rf"\[\s*{re.escape(section)}\s*\]\s*(?:#.*)?"
+    for before in (r"\s*", r"\s*#+\s*"):
+        at = _find(lines, before + header)
+        if at is not None:
+            return _replaced(lines, at, lines[at].lstrip("# \t")), at + 1
     while lines and not lines[-1].strip():
         lines = lines[:-1]
     gap = [end] if lines else []
     lines = [line if line.endswith(end) else line + end for line in lines]
     return [*lines, *gap, f"[{section}]{end}", ""], len(lines) + len(gap) + 1
+
+
+def _find(lines: list[str], pattern: str) -> int | None:
+    """Return the index of the first line that is like this."""
+    found = (at for at, line in enumerate(lines) if re.fullmatch(pattern, line.rstrip("\r")))
+    return next(found, None)
+
+
+def _replaced(lines: list[str], at: int, line: str) -> list[str]:
+    return [*lines[:at], line, *lines[at + 1 :]]
 
 
 def _comment_of(line: str) -> str:
@@ -164,11 +163,10 @@ def _comment_of(line: str) -> str:
 def _anew(wanted: dict[str, Any]) -> str:
     """Return the text of a whole file. Only sections of values: no settings have more."""
     top = {key: value for key, value in wanted.items() if not isinstance(value, dict)}
-    sections = {key: value for key, value in wanted.items() if isinstance(value, dict) and value}
-    parts = [_lines(top)] if top else []
-    parts += [f"[{name}]\n{_lines(keys)}" for name, keys in sections.items()]
-    return "\n".join(parts)
-
-
-def _lines(keys: dict[str, Any]) -> str:
-    return "".join(f"{key} = {as_toml(value)}\n" for key, value in keys.items())
+    sections = {"": top} | {key: value for key, value in wanted.items() if key not in top}
+    return "\n".join(
+        (f"[{name}]\n" if name else "")
+        + "".join(f"{key} = {as_toml(value)}\n" for key, value in keys.items())
+        for name, keys in sections.items()
+        if keys
+    )

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import os
 import pwd
-import sys
-import tomllib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from qlogship.config.load import examine
+from qlogship.config.load import NO_ADDRESS, examine
 from qlogship.config.model import variable
 from qlogship.config.secret import Found, read
-from qlogship.errors import QlogshipError, SettingsError, UsageError
+from qlogship.errors import QlogshipError, SettingsError
 from qlogship.installation.identity import SERVICE_USER
-from qlogship.setup.answers import NOWHERE
+from qlogship.installation.places import Owner, owner
+from qlogship.setup.answers import Answers, said
 from qlogship.setup.editing import is_blank, says
-from qlogship.setup.places import Owner, owner
 from qlogship.state.reader import Reader
 
 if TYPE_CHECKING:
     from qlogship.config import Settings
-    from qlogship.setup.places import Places
-
-_MOST: Final = 64 * 1024
+    from qlogship.installation.places import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +29,13 @@ class Present:
     """What was found before anything was asked.
 
     `text` is the settings file, None without one; `settings` is None as long as it
-    sets nothing, and leads NOWHERE as long as it names no dashboard. `password` is
-    the one in use, `kept` what the credential's own file holds.
+    sets nothing, and has NO_ADDRESS as long as it names no dashboard. `answers` is what
+    they say, with the password in use; `kept` is what the credential's own file holds.
     """
 
     text: str | None
     settings: Settings | None
-    password: str | None = field(repr=False)
+    answers: Answers
     kept: str | None = field(repr=False)
 
 
@@ -53,19 +49,26 @@ def look(places: Places) -> Present:
         pass
     except (OSError, UnicodeDecodeError):
         wrong = True  # how, is said by those who load it
-    settings = None
-    if wrong or (text is not None and not _is_blank(text)):
+    settings, now = None, Answers()
+    if wrong or (text is not None and not is_blank(text)):
         # What somebody has set before there was a dashboard is kept, and looked at as the rest.
-        without = text is not None and not _is_said(text, "dashboard", "url")
-        environ = {variable("dashboard", "url"): NOWHERE} if without else {}
+        without = text is not None and not says(text, "dashboard", "url")
+        environ = {variable("dashboard", "url"): NO_ADDRESS} if without else {}
         found = examine(places.config, environ=environ, secrets=False)
         if found.loaded is None:
             raise SettingsError(found.faults)
         settings = found.loaded.settings
+        now = Answers(
+            url=said(settings, "dashboard", "url"),
+            email=settings.dashboard.email,
+            source=settings.source.path,
+            history=settings.source.history,
+            ca_file=settings.dashboard.ca_file,
+        )
     kept = _secret(places.password)
     named = settings.dashboard.password_file if settings is not None else None
     in_use = kept if named in {None, places.password} else _secret(named)
-    return Present(text, settings, in_use, kept)
+    return Present(text, settings, replace(now, password=in_use), kept)
 
 
 def has_begun(directory: Path) -> bool:
@@ -76,7 +79,7 @@ def has_begun(directory: Path) -> bool:
 
 
 def find_owner() -> Owner:
-    """Say to whom the files are to belong."""
+    """Return to whom the files are to belong."""
     uid = os.geteuid()
     try:
         name = pwd.getpwuid(uid).pw_name
@@ -87,44 +90,6 @@ def find_owner() -> Owner:
         entry = pwd.getpwnam(SERVICE_USER)
         service = (entry.pw_name, entry.pw_uid, entry.pw_gid)
     return owner(caller=(name, uid, os.getegid()), service=service)
-
-
-def read_password(path: Path) -> str:
-    """Return the text of a file that a command line names, of stdin for "-"; it may be a pipe.
-
-    Raises UsageError, which names the file and nothing of what is in it.
-    """
-    try:
-        if str(path) == "-":
-            data = sys.stdin.buffer.read(_MOST + 1)
-        else:
-            with path.open("rb") as file:
-                data = file.read(_MOST + 1)
-        if len(data) <= _MOST:
-            return data.decode()
-        problem = "it is larger than 64 KiB"
-    except UnicodeDecodeError:
-        problem = "it is not UTF-8"
-    except (OSError, ValueError) as error:
-        problem = getattr(error, "strerror", None) or "this is no file name"
-    raise UsageError(
-        f"--password-file {path}: {problem}",
-        hint="Name a file that holds the password and nothing else, or - to read it from stdin.",
-    )
-
-
-def _is_blank(text: str) -> bool:
-    try:
-        return is_blank(text)
-    except tomllib.TOMLDecodeError:
-        return False
-
-
-def _is_said(text: str, section: str, key: str) -> bool:
-    try:
-        return says(text, section, key)
-    except tomllib.TOMLDecodeError:
-        return True  # how it is wrong, is said by those who load it
 
 
 def _secret(path: Path | None) -> str | None:

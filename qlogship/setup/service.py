@@ -1,30 +1,29 @@
-"""The last step of setup: the service is started, or takes what is new, and says how it stands."""
+"""The last step of setup: the service is started, or takes what is new, and how it is then."""
 
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from qlogship.config import load
 from qlogship.errors import QlogshipError
-from qlogship.setup.unit import (
-    Action,
-    NotStarted,
-    Standing,
-    Unit,
-    needed,
-    wait_for_standing,
-)
+from qlogship.installation.unit import Action, NotStarted, Unit
+from qlogship.service.status import report
+from qlogship.setup.dialogue import Proof
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
+    from qlogship.config import Settings
+    from qlogship.installation.places import Places
     from qlogship.setup.dialogue import Dialogue
-    from qlogship.setup.places import Places
 
 # A first upload waits for `batch.linger`, 15 s unless it was changed, and for the answer.
 _PATIENCE: Final = 25.0
+_EVERY: Final = 0.5
 
 _QUESTIONS: Final = {
     Action.ENABLE: "Start the service now, and with the machine?",
@@ -38,11 +37,11 @@ _LEFT: Final = {
 }
 
 
-def attend(
+def start_service(
     where: Places,
     *,
     wanted: bool | None,
-    dialogue: Dialogue | None,
+    dialogue: Dialogue,
     quiet: bool,
     changed: bool,
     credentials: bool,
@@ -53,78 +52,31 @@ def attend(
     that nothing is done. `changed` and `credentials` are those of `needed`. Raises
     NotStarted.
     """
+    done: list[Action] = []
+    needs: Action | None = None
     unit = Unit(where.unit) if where.unit is not None and Unit.is_here() else None
     if unit is None or not unit.is_known:
-        return _ended(where, [], _without_unit(where, wanted=bool(wanted)), quiet=quiet)
-    done: list[Action] = []
-    actions = needed(
-        state=unit.state, enabled=unit.is_enabled, changed=changed, credentials=credentials
-    )
-    look = _looker(where)
-    before = _accepted(look)
-    for action in actions:
-        if not _agreed(wanted, dialogue, _QUESTIONS[action]):
-            found = Standing(None, _LEFT[action], f"Type `{unit.command(action)}`.")
-            return _ended(where, done, found, quiet=quiet, needs=action)
-        unit.do(action)
-        done.append(action)
-    if not done:
-        return _ended(where, done, Standing(True, "the service runs"), quiet=quiet)
-    if not quiet:
-        output.print_note("Looking for the first upload; Ctrl-C stops looking, not the service.")
-    try:
-        found = wait_for_standing(look, before=before, seconds=_PATIENCE)
-    except KeyboardInterrupt:
-        found = Standing(None, "the service was started")
-    status = "qlogship status" if where.unit == "qlogship" else f"qlogship status -c {where.config}"
-    hint = f"Type `{status}` to see how far it is, `journalctl -u {unit.name} -f` to watch it."
-    return _ended(where, done, replace(found, hint=hint), quiet=quiet)
-
-
-def _looker(where: Places) -> Callable[[], dict[str, Any]]:
-    """Return a function that tells what `qlogship status` tells."""
-    from qlogship.config import load
-    from qlogship.service.status import report
-
-    settings = load(where.config, environ={}, secrets=False).settings
-    return lambda: report(settings)
-
-
-def _accepted(look: Callable[[], dict[str, Any]]) -> int:
-    try:
-        return int(look()["uploads"]["accepted"])
-    except QlogshipError:
-        return 0
-
-
-def _without_unit(where: Places, *, wanted: bool) -> Standing:
-    """Say how to start what no unit can start here. Raises NotStarted when that was wanted."""
-    if where.unit is None:
-        words = f"no unit of systemd reads {where.config}"
+        found = _without_unit(where, wanted=bool(wanted))
     else:
-        words = f"systemd does not run here for you, or has no unit {where.unit}"
-    hint = f"Start it with `qlogship run --config {where.config}`."
-    if wanted:
-        raise NotStarted(f"the settings are in place, but {words}", hint=hint)
-    return Standing(None, words, hint)
-
-
-def _agreed(wanted: bool | None, dialogue: Dialogue | None, question: str) -> bool:
-    if wanted is not None:
-        return wanted
-    return dialogue is not None and dialogue.confirm(question, default=True)
-
-
-def _ended(
-    where: Places,
-    done: list[Action],
-    found: Standing,
-    *,
-    quiet: bool,
-    needs: Action | None = None,
-) -> dict[str, Any]:
+        settings = load(where.config, environ={}, secrets=False).settings
+        before = _accepted(settings)
+        actions = needed(
+            state=unit.state, enabled=unit.is_enabled, changed=changed, credentials=credentials
+        )
+        for action in actions:
+            if not (dialogue.agrees(_QUESTIONS[action]) if wanted is None else wanted):
+                needs = action
+                break
+            unit.do(action)
+            done.append(action)
+        if needs is not None:
+            found = Proof("service", None, _LEFT[needs], f"Type `{unit.command(needs)}`.")
+        elif done:
+            found = _first_upload(where, unit, settings, before=before, quiet=quiet)
+        else:
+            found = Proof("service", True, "the service runs")
     if not quiet:
-        output.print_text(f"{found.words[:1].upper()}{found.words[1:]}.")
+        output.print_text(f"{found.detail[:1].upper()}{found.detail[1:]}.")
         if found.hint:
             for line in output.folded(found.hint, first="", width=output.width_of(sys.stdout)):
                 output.print_text(line)
@@ -133,6 +85,98 @@ def _ended(
         "done": done,
         "needs": needs,
         "ok": found.ok,
-        "detail": found.words,
+        "detail": found.detail,
         "hint": found.hint,
     }
+
+
+def _without_unit(where: Places, *, wanted: bool) -> Proof:
+    """Say how to start what no unit can start here. Raises NotStarted when that was wanted."""
+    if where.unit is None:
+        words = f"no unit of systemd reads {where.config}"
+    else:
+        words = f"systemd does not run here for you, or has no unit {where.unit}"
+    hint = f"Start it with `qlogship run --config {where.config}`."
+    if wanted:
+        raise NotStarted(f"the settings are in place, but {words}", hint=hint)
+    return Proof("service", None, words, hint)
+
+
+def _accepted(settings: Settings) -> int:
+    try:
+        return int(report(settings)["uploads"]["accepted"])
+    except QlogshipError:
+        return 0
+
+
+def needed(*, state: str, enabled: bool, changed: bool, credentials: bool) -> list[Action]:
+    """Return what brings a service up to its settings, in order; nothing when it is.
+
+    `state` is what systemd calls it. `changed` says that files were written, `credentials`
+    that the password or the certificates to trust are among them: systemd hands the one
+    over at a start only, and the others may be others under the same name, so a reload
+    is not enough.
+    """
+    if state == "activating":
+        # After failed runs it waits before it starts, up to minutes; who has just mended the
+        # settings should not.
+        return [Action.RESTART] if enabled else [Action.RESTART, Action.ENABLE]
+    if state not in {"active", "reloading"}:
+        return [Action.ENABLE]
+    actions = [] if enabled else [Action.ENABLE]
+    if changed:
+        actions.append(Action.RESTART if credentials else Action.RELOAD)
+    return actions
+
+
+def _first_upload(
+    where: Places, unit: Unit, settings: Settings, *, before: int, quiet: bool
+) -> Proof:
+    """Look again and again until there is something to tell, or time is up.
+
+    What looking raises counts as a service that is not there yet.
+    """
+    if not quiet:
+        output.print_note("Looking for the first upload; Ctrl-C stops looking, not the service.")
+    deadline = time.monotonic() + _PATIENCE
+    found: Proof | None = None
+    try:
+        while found is None:
+            patient = time.monotonic() < deadline
+            try:
+                found = started(report(settings), before=before, patient=patient)
+            except QlogshipError as error:
+                found = None if patient else Proof("service", False, error.message)
+            if found is None:
+                time.sleep(_EVERY)
+    except KeyboardInterrupt:
+        found = Proof("service", None, "the service was started")
+    status = "qlogship status" if where.unit == "qlogship" else f"qlogship status -c {where.config}"
+    hint = f"Type `{status}` to see how far it is, `journalctl -u {unit.name} -f` to watch it."
+    return replace(found, hint=hint)
+
+
+def started(report: Mapping[str, Any], *, before: int, patient: bool) -> Proof | None:
+    """Return what `qlogship status --json` tells about a service that was just started.
+
+    `before` uploads were accepted earlier. None while there is something to wait
+    for, and `patient` says that there is time.
+    """
+    uploads, troubles, held = report["uploads"], report["troubles"], report["held"]
+    ok: bool | None = True
+    rest = report["archive"]["lines"] - report["lines"]["shipped"] - held["lines"]
+    if not report["service"]["running"]:
+        ok, words = False, "the service does not run"
+    elif troubles:
+        ok, words = False, str(troubles[0]["message"])
+    elif uploads["accepted"] > before:
+        calls = report["calls"]["shipped"]
+        return Proof("service", True, f"the dashboard took an upload ({calls:,} calls so far)")
+    elif report["source"]["lag_bytes"] or rest > 0 or uploads["pending"]:
+        ok, words = None, "the service runs; nothing was accepted yet"
+    elif held["lines"]:
+        # A call that has just been read is held for some seconds even when it is over.
+        words = f"the service runs; {held['calls']:,} calls are held back until they are over"
+    else:
+        return Proof("service", True, "the service runs, and nothing waits to be shipped")
+    return None if patient else Proof("service", ok, words)

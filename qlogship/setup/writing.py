@@ -1,8 +1,7 @@
 """Putting settings and credential in place: whole or not at all, and never readable by others.
 
-Each file is made beside its place under a name of its own, with its owner and
-mode before anything is in it; what was written is loaded as the service would
-load it; only then are the files renamed into place.
+All files are made beside their places; what was written is loaded as the service
+would load it; only then are the files renamed into place.
 """
 
 from __future__ import annotations
@@ -11,20 +10,21 @@ import errno
 import fcntl
 import os
 import signal
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qlogship.atomic_file import NewFile
 from qlogship.config.load import examine
 from qlogship.config.model import variable
 from qlogship.config.secret import Found, read
 from qlogship.errors import Fault, QlogshipError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from qlogship.setup.places import Owner, Places
+    from qlogship.installation.places import Owner, Places
 
 _SUFFIX: Final = ".setup"
 BACKUP: Final = ".old"
@@ -57,12 +57,17 @@ def put_in_place(content: Content, places: Places, owner: Owner, *, password: st
     writing there.
     """
     with _said(places.config.parent):
-        _make_directory(places.config.parent, 0o755)
+        if not places.config.parent.is_dir():
+            places.config.parent.mkdir(parents=True, exist_ok=True)
+            places.config.parent.chmod(0o755)
     with _alone(places.config.parent):
         written = _put(content, places, owner, password)
     if places.own_state and places.state is not None:
         with _said(places.state):
-            _make_state(places.state, owner)
+            if not places.state.is_dir():
+                places.state.mkdir(mode=0o700)
+                if owner.service:
+                    os.chown(places.state, owner.state_uid, owner.gid)
     return written
 
 
@@ -95,7 +100,9 @@ def mend_mode(path: Path, owner: Owner) -> bool:
             return False
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            _own(handle, owner)
+            if right[:2] != (status.st_uid, status.st_gid):
+                os.fchown(handle, owner.uid, owner.gid)
+            os.fchmod(handle, owner.mode)
         finally:
             os.close(handle)
     return True
@@ -104,7 +111,7 @@ def mend_mode(path: Path, owner: Owner) -> bool:
 def _put(content: Content, places: Places, owner: Owner, password: str) -> list[Path]:
     """Make, prove and rename the files, and clear away what a run that was killed has left."""
     files = {
-        Path(os.path.realpath(path)): data if isinstance(data, bytes) else data.encode()
+        path: data if isinstance(data, bytes) else data.encode()
         for path, data in (
             (places.password, None if content.password is None else f"{content.password}\n"),
             (places.authority, content.authority),
@@ -112,106 +119,56 @@ def _put(content: Content, places: Places, owner: Owner, password: str) -> list[
         )
         if data is not None
     }
-    made: dict[Path, Path] = {}
-    try:
+    made: dict[Path, NewFile] = {}
+    with ExitStack() as stack:
         for path in (places.config, places.password, places.authority):
             with _said(path):
                 _beside(Path(os.path.realpath(path))).unlink(missing_ok=True)
         for path, data in files.items():
             with _said(path):
-                made[path] = _made(path, data, owner)
+                # A link stays one: what it leads to is replaced.
+                made[path] = stack.enter_context(_new(Path(os.path.realpath(path)), owner))
+                made[path].file.write(data)
+                made[path].file.flush()
         _prove(made, password, places)
         with _said(places.config), _undisturbed():
-            if content.keep_old:
-                _keep_old(places.config, owner)
-            for path in list(made):
-                made[path].replace(path)
-                del made[path]
-            for directory in {path.parent for path in files}:
-                _sync(directory)
-    finally:
-        for temporary in made.values():
-            temporary.unlink(missing_ok=True)
-    return list(files)
+            if content.keep_old and places.config.exists():
+                # As they are now, once; they hold no secret.
+                with _new(places.config.with_name(f"{places.config.name}{BACKUP}"), owner) as old:
+                    old.file.write(places.config.read_bytes())
+                    old.put_in_place()
+            for new in made.values():
+                new.put_in_place()
+    return [new.target for new in made.values()]
 
 
-def _made(path: Path, data: bytes, owner: Owner) -> Path:
-    """Make the file that will be renamed to `path`; nobody else can read it at any moment."""
-    temporary = _beside(path)
-    temporary.unlink(missing_ok=True)  # of a run that was killed
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(temporary, flags, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _own(file.fileno(), owner)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+def _new(path: Path, owner: Owner) -> NewFile:
+    """Make the file that will be `path`; nobody else can read it at any moment."""
+    return NewFile(path, mode=owner.mode, owner=(owner.uid, owner.gid), path=_beside(path))
 
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}{_SUFFIX}")
 
 
-def _own(handle: int, owner: Owner) -> None:
-    status = os.fstat(handle)
-    if (status.st_uid, status.st_gid) != (owner.uid, owner.gid):
-        os.fchown(handle, owner.uid, owner.gid)
-    os.fchmod(handle, owner.mode)
-
-
-def _prove(made: dict[Path, Path], password: str, places: Places) -> None:
+def _prove(made: Mapping[Path, NewFile], password: str, places: Places) -> None:
     """Load what was written, as the service and `qlogship config check` do."""
     faults: list[Fault] = []
-    if written := made.get(Path(os.path.realpath(places.config))):
+    if new := made.get(places.config):
         environ = {variable("dashboard", "password"): password}
-        if authority := made.get(Path(os.path.realpath(places.authority))):
-            environ[variable("dashboard", "ca_file")] = str(authority)  # it will be in place, too
+        if authority := made.get(places.authority):
+            environ[variable("dashboard", "ca_file")] = str(authority.path)  # it will be there, too
         faults += [
-            replace(fault, place=fault.place.replace(str(written), str(places.config)))
-            for fault in examine(written, environ=environ).faults
+            replace(fault, place=fault.place.replace(str(new.path), str(places.config)))
+            for fault in examine(new.path, environ=environ).faults
         ]
-    if written := made.get(Path(os.path.realpath(places.password))):
+    if new := made.get(places.password):
         place = str(places.password)
-        _, fault = read(Found("password", place, place, path=written))
+        _, fault = read(Found("password", place, place, path=new.path))
         if fault is not None:
             faults.append(replace(fault, problem="the password cannot be read back"))
     if faults:
         raise SettingsError(faults)
-
-
-def _keep_old(path: Path, owner: Owner) -> None:
-    """Keep the settings as they are now, once; they hold no secret."""
-    if not path.exists():
-        return
-    copy = _made(path.with_name(f"{path.name}{BACKUP}"), path.read_bytes(), owner)
-    copy.replace(path.with_name(f"{path.name}{BACKUP}"))
-
-
-def _make_directory(path: Path, mode: int) -> None:
-    if not path.is_dir():
-        path.mkdir(mode=mode, parents=True, exist_ok=True)
-        path.chmod(mode)
-
-
-def _make_state(path: Path, owner: Owner) -> None:
-    if path.is_dir():
-        return
-    path.mkdir(mode=0o700)
-    if owner.service:
-        os.chown(path, owner.state_uid, owner.gid)
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

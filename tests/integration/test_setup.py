@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from qlogship.config import load
+from qlogship.dashboard.address import trust
 from qlogship.dashboard.reach import Refusal
 from qlogship.errors import (
     CredentialsRefused,
@@ -24,16 +25,15 @@ from qlogship.errors import (
     SettingsError,
     SourceUnreadable,
 )
+from qlogship.installation.places import Owner, Places, places
 from qlogship.sandbox.server import Sandbox
-from qlogship.setup import finding
+from qlogship.setup import asterisk
 from qlogship.setup.census import Share, take_census
-from qlogship.setup.places import Owner, Places, places
-from qlogship.setup.proving import (
+from qlogship.setup.verifying import (
     AddressFails,
     is_within_reach,
     prove_account,
     prove_address,
-    prove_authority,
     prove_source,
 )
 from qlogship.setup.writing import Content, Unwritable, mend_mode, put_in_place, refusal
@@ -125,7 +125,7 @@ def test_a_private_authority_must_be_named(dashboard: Sandbox, tmp_path: Path) -
     authority = trustme.CA()
     ca_file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
-    prove_authority(ca_file)
+    trust(ca_file)
     context = server_context(authority.issue_cert("127.0.0.1"))
     with TlsFront(dashboard.port, context) as front:
         with pytest.raises(AddressFails) as caught:
@@ -143,10 +143,10 @@ def test_a_file_without_certificates_is_no_authority(tmp_path: Path) -> None:
     """Neither a missing file nor one of another kind."""
     other = tmp_path / "ca.pem"
     with pytest.raises(SettingsError):
-        prove_authority(other)
+        trust(other)
     other.write_text("hello")
     with pytest.raises(SettingsError):
-        prove_authority(other)
+        trust(other)
 
 
 # --- the queue_log ---
@@ -162,12 +162,12 @@ def test_a_queue_log_that_is_none(tmp_path: Path) -> None:
 
 def test_the_queue_log_is_where_asterisk_says(tmp_path: Path) -> None:
     """By astlogdir and queue_log_name, also in included files; else where Asterisk's default is."""
-    assert finding.queue_log(tmp_path) == Path("/var/log/asterisk/queue_log")
+    assert asterisk.queue_log(tmp_path) == Path("/var/log/asterisk/queue_log")
     (tmp_path / "asterisk.conf").write_text("[directories]\nastlogdir => /srv/log ; here\n")
-    assert finding.queue_log(tmp_path) == Path("/srv/log/queue_log")
+    assert asterisk.queue_log(tmp_path) == Path("/srv/log/queue_log")
     (tmp_path / "logger.conf").write_text("[general]\n#include logger_*.conf\n[logfiles]\n")
     (tmp_path / "logger_own.conf").write_text("queue_log_name=calls\n#include logger.conf\n")
-    assert finding.queue_log(tmp_path) == Path("/srv/log/calls")
+    assert asterisk.queue_log(tmp_path) == Path("/srv/log/calls")
 
 
 def record(time: int, call: int) -> bytes:

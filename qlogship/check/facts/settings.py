@@ -13,8 +13,9 @@ from qlogship.check.facts.unit import credential_files, instance_of
 from qlogship.check.files import File, look_at
 from qlogship.config import examine, secret
 from qlogship.config.load import STATE_VARIABLE
-from qlogship.config.model import DEFAULT_PATH, PATH_VARIABLE, SECRETS
+from qlogship.config.model import PATH_VARIABLE, SECRETS
 from qlogship.installation.identity import Account, Barrier, can_read_as
+from qlogship.installation.places import DEFAULT_PATH, STATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,7 +76,7 @@ def gather(machine: Machine, path: Path, unit: UnitFacts, user: Account | None) 
     files = credential_files(unit, path)
     environ = dict(machine.environ)
     if instance := instance_of(unit.name or ""):
-        environ.setdefault(STATE_VARIABLE, f"/var/lib/qlogship/{instance}")
+        environ.setdefault(STATE_VARIABLE, str(STATE / instance))
     with _credentials(files, environ) as whole:
         plain = examine(path, environ=whole, secrets=False)
         loaded = plain.loaded

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.files import look_at
-from qlogship.config.model import DEFAULT_PATH
+from qlogship.installation.places import unit_of
 from qlogship.terminal.options import PROGRAM
 
 if TYPE_CHECKING:
@@ -90,15 +90,6 @@ def gather(machine: Machine, settings: Path) -> UnitFacts:
         program_exists=not command or look_at(Path(command[0])) is not None,
         settings=Path(named[1]) if named else None,
     )
-
-
-def unit_of(settings: Path, directory: Path) -> str | None:
-    """Return the unit of a settings file: qlogship, an instance of qlogship@, or none."""
-    if settings.parent != directory or settings.suffix != ".toml":
-        return None
-    if settings.name == Path(DEFAULT_PATH).name:
-        return "qlogship.service"
-    return f"qlogship@{settings.stem}.service"
 
 
 def instance_of(unit: str) -> str:

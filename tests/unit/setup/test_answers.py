@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from qlogship.config import Dashboard, Settings, Source, State
+from qlogship.config.secret import Unfit
+from qlogship.installation.places import places
 from qlogship.setup.answers import (
     Answers,
-    UnfitAnswer,
     address,
     changes,
     checked,
     differences,
-    missing,
     password,
 )
-from qlogship.setup.places import places
 
 CLOUD = "https://company.softphone.pro"
 LOG = Path("/var/log/asterisk/queue_log")
@@ -55,7 +55,7 @@ def test_a_tenant_or_an_address(typed: str, meant: str) -> None:
 )
 def test_an_address_obeys_the_rules_of_the_settings(typed: str) -> None:
     """What the settings would refuse is refused when it is typed, with their remedy."""
-    with pytest.raises(UnfitAnswer) as caught:
+    with pytest.raises(Unfit) as caught:
         address(typed)
     assert caught.value.remedy
     assert "u:p" not in caught.value.problem
@@ -64,13 +64,13 @@ def test_an_address_obeys_the_rules_of_the_settings(typed: str) -> None:
 @pytest.mark.parametrize("typed", ["admin", "a@b c", ""])
 def test_an_email_obeys_the_rules_of_the_settings(typed: str) -> None:
     """An e-mail without an @, or with a blank, is none."""
-    with pytest.raises(UnfitAnswer):
+    with pytest.raises(Unfit):
         checked("dashboard", "email", typed)
 
 
 def test_a_relative_queue_log_is_refused() -> None:
     """A path depends on no directory."""
-    with pytest.raises(UnfitAnswer):
+    with pytest.raises(Unfit):
         checked("source", "path", "queue_log")
 
 
@@ -85,15 +85,16 @@ def test_one_newline_at_its_end_is_no_part_of_a_password(text: str, meant: str) 
 @pytest.mark.parametrize("text", ["", "\n", "  ", "SECRET\nmore", "SECRET\0", "SECRET\udcff"])
 def test_what_can_be_no_password_is_not_repeated(text: str) -> None:
     """The problem is named, never what was typed."""
-    with pytest.raises(UnfitAnswer) as caught:
+    with pytest.raises(Unfit) as caught:
         password(text)
     assert "SECRET" not in caught.value.problem + caught.value.remedy
 
 
 def test_all_that_is_missing_is_named_at_once() -> None:
     """Each with the option that says it."""
-    assert [option.split()[0] for option in missing(())] == ["--url", "--email", "--password-file"]
-    assert missing({"url", "email", "password"}) == []
+    options = [option.split()[0] for option in Answers().missing]
+    assert options == ["--url", "--email", "--password-file"]
+    assert replace(ANSWERS, password="x").missing == []
 
 
 def test_first_settings_say_everything() -> None:

@@ -1,7 +1,8 @@
 """Where an installation lies: settings, credential, state, unit; and to whom it belongs.
 
-Here live decisions over names. The names are those of the units: qlogship.service
-reads /etc/qlogship/qlogship.toml, qlogship@NAME.service reads /etc/qlogship/NAME.toml.
+Here live the names that the packages and their units use, and decisions over names:
+qlogship.service reads /etc/qlogship/qlogship.toml, qlogship@NAME.service
+/etc/qlogship/NAME.toml.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from qlogship.config import DEFAULT_PATH
 from qlogship.errors import UsageError
 
-_DEFAULT: Final = Path(DEFAULT_PATH)
-_STATE: Final = Path("/var/lib/qlogship")
-Account = tuple[str, int, int]
+DEFAULT_PATH: Final = Path("/etc/qlogship/qlogship.toml")
+"""The settings that are read when nobody names others."""
+
+STATE: Final = Path("/var/lib/qlogship")
+"""The state directory of qlogship.service; the instances have theirs in it."""
+
+# Where the unit lets the service see nothing (ProtectHome, PrivateTmp).
+_HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 # Files that are not settings of an instance.
@@ -41,12 +46,12 @@ class Places:
     @property
     def authority(self) -> Path:
         """Where certificates to trust are kept when the service cannot read them where they are."""
-        plain = self.config.stem == _DEFAULT.stem
+        plain = self.config.stem == DEFAULT_PATH.stem
         return self.config.with_name("ca.pem" if plain else f"{self.config.stem}.ca.pem")
 
 
 def places(config: Path | None, instance: str | None) -> Places:
-    """Say where everything goes; `config` and `instance` are what was named.
+    """Return where everything goes; `config` and `instance` are what was named.
 
     Raises UsageError when both are named, or the instance's name is none.
     """
@@ -60,17 +65,31 @@ def places(config: Path | None, instance: str | None) -> Places:
                 f"{instance!r} is no name for an instance",
                 hint="Use letters, digits, - and _, such as --instance north.",
             )
-        config = _DEFAULT.with_name(f"{instance}.toml")
-    path = (config or _DEFAULT).absolute()
-    if path == _DEFAULT:
-        return Places(path, path.with_name("password"), None, "qlogship")
-    stem = path.stem
-    plain = stem == _DEFAULT.stem
-    password = path.with_name("password" if plain else f"{stem}.password")
-    if path.parent == _DEFAULT.parent and path.suffix == ".toml" and _NAME.fullmatch(stem):
-        return Places(path, password, _STATE / stem, f"qlogship@{stem}")
-    state = path.with_name("state" if plain else f"{stem}.state")
-    return Places(path, password, state, None, own_state=True)
+        config = DEFAULT_PATH.with_name(f"{instance}.toml")
+    path = (config or DEFAULT_PATH).absolute()
+    plain = path.stem == DEFAULT_PATH.stem
+    password = path.with_name("password" if plain else f"{path.stem}.password")
+    unit = unit_of(path) if _NAME.fullmatch(path.stem) else None
+    if unit is None:
+        state = path.with_name("state" if plain else f"{path.stem}.state")
+        return Places(path, password, state, None, own_state=True)
+    return Places(
+        path, password, None if plain else STATE / path.stem, unit.removesuffix(".service")
+    )
+
+
+def unit_of(settings: Path, directory: Path = DEFAULT_PATH.parent) -> str | None:
+    """Return the unit of a settings file: qlogship, an instance of qlogship@, or none."""
+    if settings.parent != directory or settings.suffix != ".toml":
+        return None
+    if settings.name == DEFAULT_PATH.name:
+        return "qlogship.service"
+    return f"qlogship@{settings.stem}.service"
+
+
+def is_hidden(path: Path) -> bool:
+    """Return whether the unit hides a path from the service, whatever its modes say."""
+    return any(path.is_relative_to(place) for place in _HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +108,10 @@ class Owner:
     service: bool
 
 
-def owner(*, caller: Account, service: Account | None) -> Owner:
-    """Say to whom the files belong: root and the service's group, or the caller alone.
+def owner(*, caller: tuple[str, int, int], service: tuple[str, int, int] | None) -> Owner:
+    """Return to whom the files belong: root and the service's group, or the caller alone.
 
-    An account is the name of a user, the user id and the id of the first group.
+    A user is a name, the user id and the id of the first group.
     """
     name, uid, gid = caller
     if uid == 0 and service is not None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from qlogship.installation.unit import Action, reason
 from qlogship.setup.dialogue import shows_emphasis
-from qlogship.setup.unit import Action, needed, reason, standing
+from qlogship.setup.service import needed, started
 
 
 def report(
@@ -34,16 +35,16 @@ def report(
 
 def test_an_upload_accepted_since_is_the_end_of_waiting() -> None:
     """However much time is left; one of before the start proves nothing."""
-    found = standing(report(accepted=2, lines=5), before=1, patient=True)
+    found = started(report(accepted=2, lines=5), before=1, patient=True)
     assert found is not None
     assert found.ok is True
-    assert "20 calls" in found.words
-    assert standing(report(accepted=2, lines=5), before=2, patient=True) is None
+    assert "20 calls" in found.detail
+    assert started(report(accepted=2, lines=5), before=2, patient=True) is None
 
 
 def test_where_nothing_waits_nobody_waits() -> None:
     """An empty queue_log makes no upload."""
-    found = standing(report(), before=0, patient=True)
+    found = started(report(), before=0, patient=True)
     assert found is not None
     assert found.ok is True
 
@@ -60,8 +61,8 @@ def test_where_nothing_waits_nobody_waits() -> None:
 )
 def test_everything_else_may_still_change(state: dict[str, Any], *, ok: bool | None) -> None:
     """What starts, a first trouble, a batch that waits, calls not over: until time is up."""
-    assert standing(state, before=0, patient=True) is None
-    found = standing(state, before=0, patient=False)
+    assert started(state, before=0, patient=True) is None
+    found = started(state, before=0, patient=False)
     assert found is not None
     assert found.ok is ok
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qlogship.errors import UsageError
-from qlogship.setup.places import owner, places
+from qlogship.installation.places import owner, places
 
 ROOT = ("root", 0, 0)
 SERVICE = ("qlogship", 998, 997)

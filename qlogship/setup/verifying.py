@@ -6,48 +6,34 @@ or raises the error that the command ends with when nobody can be asked again.
 
 from __future__ import annotations
 
+import shutil
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
 from qlogship.config.model import Dashboard, Settings, is_loopback
-from qlogship.dashboard.address import trust
 from qlogship.dashboard.knock import Likeness, knock, likeness
 from qlogship.dashboard.reach import Reach, Refusal, Stage, examine
 from qlogship.errors import CredentialsRefused, DashboardUnreachable, SourceUnreadable
 from qlogship.installation.identity import can_read_as
+from qlogship.installation.places import is_hidden
+from qlogship.installation.unit import run_program
 from qlogship.service.login import prove_login
+from qlogship.setup.dialogue import Proof
 from qlogship.source.files import OpenFile
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qlogship.installation.identity import Barrier
-    from qlogship.setup.places import Owner
+    from qlogship.installation.places import Owner
 
 TIMEOUT: Final = 20.0
-
-# Where the unit lets the service see nothing (ProtectHome, PrivateTmp).
-_HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
 
 UNTRUSTED: Final = frozenset(
     {Refusal.SELF_SIGNED, Refusal.PRIVATE_AUTHORITY, Refusal.ALONE, Refusal.OTHER}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What was proved, in words. `ok` is None when it was not looked at, or is in doubt.
-
-    `likely` says that whoever is in doubt had better go on.
-    """
-
-    what: str
-    ok: bool | None
-    detail: str
-    hint: str = ""
-    likely: bool = True
 
 
 class AddressFails(DashboardUnreachable):
@@ -71,56 +57,46 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
     found = examine(url, ca_file, timeout=TIMEOUT)
     if found.failed is not None:
         raise _failure(url, found, ca_file)
-    secure = url.startswith("https:")
-    place = found.host
+    place, until = found.host, ""
     if found.addresses and found.addresses[0] != found.host:
         place += f" ({found.addresses[0]})"
-    until = ""
     if found.certificate is not None:
-        day = time.strftime("%Y-%m-%d", time.localtime(found.certificate.not_after))
-        until = f"; its certificate is good until {day}"
+        until = f"; its certificate is good until {_day(found.certificate.not_after)}"
     answer = knock(url, ca_file, timeout=TIMEOUT)
-    match likeness(answer, url):
-        case Likeness.ALIKE:
-            proof = Proof("address", True, f"{place} answers as a Team Dashboard does{until}")
-        case Likeness.UNLIKE:
-            moved = f" and leads to {answer.location}" if answer.location else ""
-            proof = Proof(
-                "address",
-                None,
-                f"{place} answers with {answer.status}{moved}, which no Team Dashboard does{until}",
-                "Check the address: it is what stands in the browser when you are logged in.",
-                likely=False,
-            )
-        case _:
-            said = str(answer.status or answer.detail)
-            proof = Proof(
-                "address",
-                None,
-                f"{place} answers with {said}: perhaps a Team Dashboard; the login will tell",
-            )
-    if not secure and not is_loopback(url) and proof.ok:
+    like = likeness(answer, url)
+    if like is Likeness.UNLIKE:
+        moved = f" and leads to {answer.location}" if answer.location else ""
         return Proof(
             "address",
             None,
-            f"{proof.detail}; http:// sends the password and the calls in clear text",
-            "Use https:// unless the whole way to the dashboard is your own.",
+            f"{place} answers with {answer.status}{moved}, which no Team Dashboard does{until}",
+            "Check the address: it is what stands in the browser when you are logged in.",
             likely=False,
         )
-    return proof
-
-
-def prove_authority(ca_file: Path) -> None:
-    """See whether a file holds certificates to trust. Raises SettingsError."""
-    trust(ca_file)
+    if like is not Likeness.ALIKE:
+        said = answer.status or answer.detail
+        return Proof(
+            "address",
+            None,
+            f"{place} answers with {said}: perhaps a Team Dashboard; the login will tell",
+        )
+    detail = f"{place} answers as a Team Dashboard does{until}"
+    if url.startswith("https:") or is_loopback(url):
+        return Proof("address", True, detail)
+    return Proof(
+        "address",
+        None,
+        f"{detail}; http:// sends the password and the calls in clear text",
+        "Use https:// unless the whole way to the dashboard is your own.",
+        likely=False,
+    )
 
 
 def is_within_reach(path: Path, owner: Owner) -> bool:
     """Return whether the service can read a file: its user may, and its unit does not hide it."""
     if not owner.service:
         return True
-    hidden = any(path.resolve().is_relative_to(place) for place in _HIDDEN)
-    return not hidden and can_read_as(owner.user, path) is None
+    return not is_hidden(path.resolve()) and can_read_as(owner.user, path) is None
 
 
 def prove_account(url: str, email: str, password: str, ca_file: Path | None) -> Proof:
@@ -140,8 +116,7 @@ def prove_source(path: Path, owner: Owner) -> Proof:
     """See whether the service's user can read the queue_log. Raises SourceUnreadable."""
     barrier = can_read_as(owner.user, path)
     if barrier is not None and barrier.commands:
-        typed = " && ".join(" ".join(command) for command in barrier.commands)
-        raise SourceBarred(barrier.problem, hint=f"Type `{typed}`.", barrier=barrier)
+        raise SourceBarred(barrier.problem, hint=f"Type `{typed(barrier)}`.", barrier=barrier)
     if barrier is not None:
         raise SourceUnreadable(
             barrier.problem,
@@ -151,7 +126,7 @@ def prove_source(path: Path, owner: Owner) -> Proof:
     with OpenFile(path, plain=True) as file:
         size = file.status.st_size
     text = f"{owner.user} can read {path} ({size:,} bytes)"
-    if owner.service and any(path.is_relative_to(place) for place in _HIDDEN):
+    if owner.service and is_hidden(path):
         return Proof(
             "queue_log",
             None,
@@ -161,6 +136,25 @@ def prove_source(path: Path, owner: Owner) -> Proof:
     return Proof("queue_log", True, text)
 
 
+def let_in(error: SourceBarred) -> None:
+    """Run the commands that let the service's user read the queue_log. Raises SourceUnreadable."""
+    for command in error.barrier.commands:
+        if shutil.which(command[0]) is None:
+            package = " (it is in the package acl)" if command[0] == "setfacl" else ""
+            problem = f"there is no {command[0]} on this machine{package}"
+        else:
+            done = run_program(command)
+            if not done.returncode:
+                continue
+            problem = done.stderr.strip() or f"it ended with {done.returncode}"
+        raise SourceUnreadable(f"`{' '.join(command)}` failed: {problem}", hint=error.hint)
+
+
+def typed(barrier: Barrier) -> str:
+    """Return what a person types to take a barrier away; empty when no command does."""
+    return " && ".join(" ".join(command) for command in barrier.commands)
+
+
 def _failure(url: str, found: Reach, ca_file: Path | None) -> AddressFails:
     match found.failed:
         case Stage.LOOK_UP:
@@ -168,10 +162,10 @@ def _failure(url: str, found: Reach, ca_file: Path | None) -> AddressFails:
         case Stage.CONNECT:
             hint = f"Check the address, and that the firewall lets port {found.port} out."
         case Stage.TLS if found.refusal is not None:
+            why, hint = _distrust(found, ca_file)
             return AddressFails(
-                f"{found.host} shows a certificate that is not trusted:"
-                f" {_why(found, found.refusal, ca_file)}",
-                hint=_certificate_hint(found.refusal),
+                f"{found.host} shows a certificate that is not trusted: {why}",
+                hint=hint,
                 refusal=found.refusal,
             )
         case _:
@@ -179,34 +173,31 @@ def _failure(url: str, found: Reach, ca_file: Path | None) -> AddressFails:
     return AddressFails(found.problem, hint=hint)
 
 
-def _why(found: Reach, refusal: Refusal, ca_file: Path | None) -> str:
-    shown = found.certificate
-    day = "%Y-%m-%d"
-    known = f"the system does not know{f', nor does {ca_file}' if ca_file else ''}"
-    match refusal:
-        case Refusal.EXPIRED if shown is not None:
-            return f"it ended on {time.strftime(day, time.localtime(shown.not_after))}"
-        case Refusal.NOT_YET_VALID if shown is not None:
-            return f"it begins on {time.strftime(day, time.localtime(shown.not_before))}"
-        case Refusal.WRONG_NAME:
-            whose = f" but {shown.subject}" if shown is not None and shown.subject else ""
-            return f"it is not for this name{whose}"
-        case Refusal.SELF_SIGNED:
-            return "it is signed by itself"
-        case Refusal.PRIVATE_AUTHORITY | Refusal.ALONE if shown is not None:
-            return f"it is signed by {shown.issuer}, whom {known}"
-        case _:
-            return found.problem
-
-
-def _certificate_hint(refusal: Refusal) -> str:
-    match refusal:
+def _distrust(found: Reach, ca_file: Path | None) -> tuple[str, str]:
+    """Return why the certificate is not trusted, and what to do."""
+    shown, why = found.certificate, found.problem
+    match found.refusal:
         case Refusal.EXPIRED | Refusal.NOT_YET_VALID:
-            return (
+            if shown is not None and found.refusal is Refusal.EXPIRED:
+                why = f"it ended on {_day(shown.not_after)}"
+            elif shown is not None:
+                why = f"it begins on {_day(shown.not_before)}"
+            return why, (
                 "Check this machine's clock with `date`; if it is right, tell the dashboard's"
                 " administrator."
             )
         case Refusal.WRONG_NAME:
-            return "Check the address: another name than this one may be meant."
-        case _:
-            return "Name a file with the certificate of whoever signed it, in PEM form: --ca-file."
+            whose = f" but {shown.subject}" if shown is not None and shown.subject else ""
+            why = f"it is not for this name{whose}"
+            return why, "Check the address: another name than this one may be meant."
+        case Refusal.SELF_SIGNED:
+            why = "it is signed by itself"
+        case Refusal.PRIVATE_AUTHORITY | Refusal.ALONE if shown is not None:
+            known = f"the system does not know{f', nor does {ca_file}' if ca_file else ''}"
+            why = f"it is signed by {shown.issuer}, whom {known}"
+    hint = "Name a file with the certificate of whoever signed it, in PEM form: --ca-file."
+    return why, hint
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(seconds))

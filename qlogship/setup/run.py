@@ -1,0 +1,276 @@
+"""One run of setup: look, ask, compare, write, start; and what is said at the end.
+
+Here live the decisions between the steps. `questions` takes the answers, `writing`
+puts the files in place, `service` starts what reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from qlogship.errors import QlogshipError, UsageError
+from qlogship.installation.identity import can_read_as
+from qlogship.installation.places import STATE, Owner, Places, places
+from qlogship.setup import answers, asterisk, editing, writing
+from qlogship.setup.answers import Answers
+from qlogship.setup.dialogue import Dialogue, Proof, can_ask
+from qlogship.setup.present import Present, find_owner, has_begun, look
+from qlogship.setup.questions import Questions
+from qlogship.setup.service import start_service
+from qlogship.setup.verifying import is_within_reach, typed
+from qlogship.terminal import output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# How settings begin where there was no file, not even the package's.
+_FIRST: Final = """\
+# The settings of qlogship, written by `qlogship setup`.
+# `qlogship config example` prints every key, with its default and what it does.
+"""
+
+
+class NothingWritten(QlogshipError):
+    """The person at the terminal did not want it written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; what is open is asked, or taken from settings."""
+
+    config: Path | None
+    instance: str | None
+    said: Answers
+    grant: bool
+    enable: bool | None
+    offline: bool
+    yes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be written, and how the settings differ from those that are there."""
+
+    answers: Answers
+    content: writing.Content
+    differences: list[tuple[str, str, str]]
+    overwrites: bool
+
+
+class SetupRun:
+    """One run of setup, and what it has proved and written so far.
+
+    `quiet` leaves the result to the caller.
+    """
+
+    def __init__(self, options: Options, *, quiet: bool) -> None:
+        self.proofs: list[Proof] = []
+        self.written: list[Path] = []
+        self._options = options
+        self._quiet = quiet
+        asks = can_ask() and not options.yes
+        self._dialogue = Dialogue(asks=asks, speaks=asks or not quiet)
+
+    def proofs_as_json(self) -> list[dict[str, object]]:
+        """Return the proofs as `--json` prints them; `ok` is null for what is not certain."""
+        return [
+            {
+                "what": proof.what,
+                "ok": proof.ok,
+                "detail": proof.detail,
+                "problem": None if proof.ok else proof.detail,
+                "hint": proof.hint,
+            }
+            for proof in self.proofs
+        ]
+
+    def carry_out(self) -> dict[str, Any]:
+        """Set up one installation; return the result as `--json` prints it.
+
+        Raises what stands in the way, and nothing is written then.
+        """
+        where = places(self._options.config, self._options.instance)
+        owner = find_owner()
+        present = look(where)
+        writing.check_writable(where.config)
+        try:
+            plan = plan_of(self._ask(where, owner, present), where, owner, present)
+            if plan.differences:
+                self._agree(plan, where)
+        except KeyboardInterrupt:
+            output.print_note("")
+            output.print_note("Nothing was written.")
+            raise
+        self.written += writing.put_in_place(
+            plan.content, where, owner, password=plan.answers.password or ""
+        )
+        mended = _mend_modes(where, owner, self.written)
+        in_place = _prove_files(where, owner, plan.answers.ca_file)
+        self.proofs += in_place
+        if not self._quiet:
+            _tell(where, self.written, mended, in_place, owner)
+        service = start_service(
+            where,
+            wanted=self._options.enable,
+            dialogue=self._dialogue,
+            quiet=self._quiet,
+            changed=bool(self.written),
+            credentials=plan.content.password is not None or plan.content.authority is not None,
+        )
+        return {
+            "ok": service["ok"] is not False and all(proof.ok for proof in in_place),
+            "changed": bool(self.written or mended),
+            "settings": where.config,
+            "credential": where.password,
+            "written": self.written,
+            "mended": mended,
+            "service": service,
+            "proved": self.proofs_as_json(),
+        }
+
+    def _ask(self, where: Places, owner: Owner, present: Present) -> Answers:
+        """Take the answers, each proved before the next is asked; options win over settings."""
+        said = self._options.said
+        known = replace(present.answers, **said.said)
+        if known.missing and not self._dialogue.asks:
+            raise UsageError(
+                f"there is nobody to ask, and these are missing: {'; '.join(known.missing)}",
+                hint="Give these options, or run `qlogship setup` on a terminal without --yes.",
+            )
+        self._dialogue.say(
+            "This sets up qlogship in five questions. Enter takes what stands in [ ];\n"
+            "Ctrl-C leaves everything as it is."
+        )
+        if not owner.service:
+            reason = "there is no user qlogship" if owner.uid == 0 else "you are not root"
+            self._dialogue.mark(None, f"{reason}: {where.config} will be for {owner.user} alone")
+        questions = Questions(
+            known,
+            frozenset(said.said),
+            owner,
+            self._dialogue,
+            self.proofs,
+            self._options.offline,
+            self._options.grant,
+        )
+        url = questions.take_address()
+        email, password = questions.take_account(url)
+        source = questions.take_source(asterisk.queue_log())
+        state = present.settings.state.directory if present.settings else where.state or STATE
+        archives = present.settings.source.archives if present.settings else ()
+        history = questions.take_history(source, archives, settled=has_begun(state))
+        return Answers(url, email, source, history, questions.known.ca_file, password)
+
+    def _agree(self, plan: Plan, where: Places) -> None:
+        """Show what will be written and ask; without a dialogue only --yes overwrites."""
+        dialogue = self._dialogue
+        if plan.overwrites:
+            if dialogue.asks:
+                dialogue.head("This changes:")
+            else:
+                output.print_note(f"{where.config} changes:")
+            for name, before, after in plan.differences:
+                output.print_note(f"  {name}: {before} -> {after}")
+        if not dialogue.asks:
+            if plan.overwrites and not self._options.yes:
+                raise UsageError(
+                    f"there are other settings in {where.config} already",
+                    hint="Look at the difference, and give --yes to overwrite them.",
+                )
+            return
+        if not plan.overwrites:
+            dialogue.head("This will be written:")
+            rows = {
+                "dashboard": plan.answers.url,
+                "e-mail": plan.answers.email,
+                "password": "(not shown)",
+                "queue_log": plan.answers.source,
+                "history": plan.answers.history,
+                "settings": where.config,
+                "credential": where.password,
+            }
+            if plan.answers.ca_file is not None:
+                rows["trusted"] = plan.answers.ca_file
+            dialogue.say(answers.in_columns(rows))
+        question = "Overwrite it?" if plan.overwrites else "Write it?"
+        if not dialogue.agrees(question, default=not plan.overwrites):
+            raise NothingWritten(
+                "nothing was written",
+                hint="Run `qlogship setup` again when you know what it should be.",
+            )
+
+
+def plan_of(given: Answers, where: Places, owner: Owner, present: Present) -> Plan:
+    """Decide what has to be written. Raises Uneditable."""
+    now, source = present.settings, given.ca_file
+    authority: bytes | None = None
+    if source not in {None, where.authority} and not is_within_reach(source, owner):
+        # The service could not read it where it is, so it is kept beside the settings.
+        authority = source.read_bytes()  # it was read before, when it was proved
+        given = replace(given, ca_file=where.authority)
+        if where.authority.exists() and where.authority.read_bytes() == authority:
+            authority = None
+    changes = answers.changes(given, where, now)
+    text = None
+    if changes:
+        text = editing.edited(_FIRST if present.text is None else present.text, changes)
+    differences = answers.differences(changes, now)
+    overwrites = now is not None and bool(changes)
+    password = given.password if given.password != present.kept else None
+    if password is not None:
+        before = "not set" if present.kept is None else "another"
+        differences.append((f"the password in {where.password}", before, "the new one"))
+        overwrites |= present.kept is not None
+    if authority is not None:
+        before = "others" if where.authority.exists() else "none"
+        differences.append((f"the certificates in {where.authority}", before, f"those of {source}"))
+        overwrites |= where.authority.exists()
+    keep_old = now is not None and text is not None
+    content = writing.Content(text, password, authority, keep_old)
+    return Plan(given, content, differences, overwrites)
+
+
+def _mend_modes(where: Places, owner: Owner, written: list[Path]) -> list[Path]:
+    """Close files that are more open than they should be, or open those that are too closed."""
+    mended = []
+    for path in (where.config, where.password):
+        if path in written:
+            continue
+        too_open = path.stat().st_mode & 0o777 & ~owner.mode
+        if too_open or (owner.service and can_read_as(owner.user, path)):
+            writing.mend_mode(path, owner)
+            mended.append(path)
+    return mended
+
+
+def _prove_files(where: Places, owner: Owner, ca_file: Path | None) -> list[Proof]:
+    """See whether the service's user can read what is in place now."""
+    proofs = []
+    files = {"settings": where.config, "credential": where.password, "ca_file": ca_file}
+    for what, path in files.items():
+        if path is None:
+            continue
+        barrier = can_read_as(owner.user, path)
+        if barrier is None:
+            proofs.append(Proof(what, True, f"{owner.user} can read {path}"))
+        else:
+            hint = f"Type `{typed(barrier)}`." if barrier.commands else ""
+            proofs.append(Proof(what, False, barrier.problem, hint))
+    return proofs
+
+
+def _tell(
+    where: Places, written: list[Path], mended: list[Path], proofs: list[Proof], owner: Owner
+) -> None:
+    for path in written:
+        output.print_text(f"Wrote {path} (mode {owner.mode:04o}).")
+    for path in mended:
+        output.print_text(f"Mended the owner and the mode of {path} ({owner.mode:04o}).")
+    if not written and not mended:
+        output.print_text(f"Nothing to change: {where.config} and {where.password} say it already.")
+    for proof in proofs:
+        if not proof.ok:
+            output.print_note(f"warning: {proof.detail}")
+            if proof.hint:
+                output.print_note(f"hint: {proof.hint}")
