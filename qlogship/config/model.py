@@ -17,11 +17,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from qlogship.installation.places import STATE
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic.fields import FieldInfo
+    from pydantic_settings import PydanticBaseSettingsSource
 
 ENVIRONMENT_PREFIX = "QLOGSHIP_"
 PATH_VARIABLE = "QLOGSHIP_CONFIG"
@@ -308,13 +310,10 @@ class Metrics(_Section):
     )
 
 
-class Settings(_Section):
-    """All settings, frozen; made by `load`, or by hand in a test.
+class Settings(BaseSettings):
+    """All settings, frozen; made by `load`, or by hand in a test."""
 
-    What pydantic-settings reads from the environment by itself is of no use here: it
-    passes over a mistyped variable without a word, stops at the first bad one, and
-    cannot say which value came from where; `load` does all three.
-    """
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     dashboard: Dashboard
     source: Source = Source()
@@ -324,9 +323,32 @@ class Settings(_Section):
     log: Log = Log()
     metrics: Metrics = Metrics()
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the names are the library's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what the caller hands in and nothing ambient.
+
+        The library's own reader of the environment passes over a mistyped
+        variable without a word, stops at the first bad one, and cannot say which
+        value came from where; `load` does all three.
+        """
+        return (init_settings,)
+
 
 SECTIONS: dict[str, type[BaseModel]] = {
-    name: cast("type[BaseModel]", field.annotation) for name, field in Settings.model_fields.items()
+    "dashboard": Dashboard,
+    "source": Source,
+    "batch": Batch,
+    "delivery": Delivery,
+    "state": State,
+    "log": Log,
+    "metrics": Metrics,
 }
 
 # Keys that the settings file must not hold, and what goes there instead.

@@ -69,6 +69,7 @@ def _parts(site: Path, info: Path) -> list[Path]:
     """Return what belongs to a library: its own folder of notes, and its modules by their name."""
     library = re.sub(r"-.*", "", info.name).lower()
     modules = {
+        "python_dotenv": ["dotenv"],
         "python_multipart": ["multipart", "python_multipart"],
         "markdown_it_py": ["markdown_it"],
     }.get(library, [library])
