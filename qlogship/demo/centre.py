@@ -9,9 +9,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from qlogship.demo import scene
+from qlogship.demo.log_writer import LiveCallCentre
 from qlogship.queue_log.events import CONNECT, ENTERQUEUE
 from qlogship.queue_log.records import Record, parse
-from qlogship.sandbox.livelog import LiveCallCentre
 
 if TYPE_CHECKING:
     from collections.abc import Callable

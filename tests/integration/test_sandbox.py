@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from qlogship.demo.log_writer import LiveCallCentre
 from qlogship.errors import StateError, UsageError
 from qlogship.queue_log.records import entered_calls, time_of
 from qlogship.sandbox.command import read_script
 from qlogship.sandbox.faults_json import FaultScriptError
-from qlogship.sandbox.livelog import LiveCallCentre
 from qlogship.sandbox.options import Options, Repeats
 from qlogship.sandbox.server import Sandbox
 

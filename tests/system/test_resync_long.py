@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from qlogship.errors import ExitCode
-from qlogship.sandbox.backlog import write_backlog
 from qlogship.state.reader import Reader
 from tests.support.arrivals import lines_of
+from tests.support.backlog import write_backlog
 from tests.support.installation import environment
 from tests.support.waiting import until
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qlogship.demo.callcentre import CallCentre
 from qlogship.queue_log.records import entered_calls
-from qlogship.sandbox.callcentre import CallCentre
 from qlogship.sandbox.tally import QueueTally, tally_of
 
 

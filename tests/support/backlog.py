@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from qlogship.demo.callcentre import CallCentre
 from qlogship.queue_log.records import time_of
-from qlogship.sandbox.callcentre import CallCentre
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Self
 
-from qlogship.sandbox.callcentre import CallCentre
+from qlogship.demo.callcentre import CallCentre
 
 if TYPE_CHECKING:
     from collections.abc import Callable
