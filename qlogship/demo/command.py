@@ -12,7 +12,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
 import typer
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qlogship.demo.screen import Screen
     from qlogship.demo.stage import Plan
     from qlogship.demo.verdict import Verdict
+    from qlogship.sandbox.faults import Script
 
 _TICK: Final = 0.2
 """Seconds between two pictures."""
@@ -94,7 +95,7 @@ def demo(
                     seconds=seconds,
                     seed=seed,
                     port=port,
-                    faults=_read_faults(faults),
+                    script=_read_script(faults),
                 )
                 verdict = _play(plan, signals, view)
         except ServiceEnded as error:
@@ -122,13 +123,12 @@ def _play(plan: Plan, signals: _Signals, view: Screen | Lines) -> Verdict:
         return stage.verdict()
 
 
-def _read_faults(script: Path | None) -> list[dict[str, Any]]:
-    """Return a fault script in the form that the sandbox takes."""
+def _read_script(path: Path | None) -> Script:
+    """Return the dashboard's fault script; raises UsageError, too, when it cannot be run."""
     from qlogship.sandbox.command import load_server, read_script
-    from qlogship.sandbox.faults_json import dump
 
     load_server()
-    return [] if script is None else dump(read_script(script))
+    return () if path is None else read_script(path)
 
 
 def _view() -> Screen | Lines:

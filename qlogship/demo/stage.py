@@ -17,9 +17,9 @@ from __future__ import annotations
 import json
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from qlogship.demo import scene
 from qlogship.demo.centre import Centre
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qlogship.demo.verdict import Verdict
+    from qlogship.sandbox.faults import Script
 
 _ROTATE_EVERY: Final = 5.0
 _SERVED_WITHIN: Final = 4.0
@@ -50,14 +51,14 @@ _SHOWN_UPLOADS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be played, and where; `faults` is a fault script in its JSON form."""
+    """What is to be played, and where; `script` is the dashboard's fault script."""
 
     directory: Path
     speed: float
     seconds: float | None = None
     seed: int = 1
     port: int = 0
-    faults: list[dict[str, Any]] = field(default_factory=list)
+    script: Script = ()
 
 
 class Stage:
@@ -84,7 +85,7 @@ class Stage:
         queue_log.parent.mkdir()
         with ExitStack() as cleanup:
             self._sandbox = cleanup.enter_context(
-                Sandbox(faults=plan.faults, port=plan.port, data=plan.directory / "dashboard.db")
+                Sandbox(script=plan.script, port=plan.port, data=plan.directory / "dashboard.db")
             )
             self._page = HTTPConnection("127.0.0.1", self._sandbox.port, timeout=5)
             cleanup.callback(self._page.close)

@@ -69,7 +69,7 @@ def sandbox(
         host=host,
         port=port,
         data=data,
-        script=read_script(faults) if faults else None,
+        script=read_script(faults) if faults else (),
         started=lambda url: typer.echo(greeting(url, options)),
     )
     typer.echo("The sandbox has ended.", err=True)
@@ -94,7 +94,7 @@ def load_server(load: Callable[[str], ModuleType] = importlib.import_module) -> 
 def read_script(path: Path) -> Script:
     """Read a fault script from a JSON file; raises UsageError with all that is wrong."""
     # Imported here with the rest of the emulator, not whenever the command line is built.
-    from qlogship.sandbox import faults_json
+    from qlogship.sandbox.faults import parse
 
     try:
         steps = json.loads(path.read_bytes())
@@ -108,7 +108,7 @@ def read_script(path: Path) -> Script:
             f"the fault script {path} is no JSON: {error}",
             hint='Write a list of steps, such as [{"on": "upload", "do": "lose_reply"}].',
         ) from error
-    return faults_json.parse(steps)
+    return parse(steps)
 
 
 def greeting(url: str, options: Options) -> str:

@@ -14,13 +14,13 @@ import signal
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import uvicorn
 from uvicorn.server import ServerState
 
 from qlogship.errors import UsageError
-from qlogship.sandbox import faults_json
+from qlogship.sandbox import faults
 from qlogship.sandbox.app import Emulator
 from qlogship.sandbox.connection import ConnectionProtocol
 from qlogship.sandbox.database import Database
@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from qlogship.sandbox.faults import Script
-    from qlogship.sandbox.people import Person
     from qlogship.sandbox.storage import Upload
-    from qlogship.sandbox.traffic import RequestSeen
 
 _BACKLOG = 128
 # Long enough for an upload that is being stored; nothing else is left to wait for.
@@ -47,7 +44,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     data: Path | None = None,
-    script: Script | None = None,
+    script: faults.Script = (),
     started: Callable[[str], None] = lambda _url: None,
 ) -> None:
     """Run the emulator until SIGINT or SIGTERM; `started` is called with its address.
@@ -74,7 +71,7 @@ class Sandbox:
         self,
         options: Options | None = None,
         *,
-        faults: object = (),
+        script: faults.Script = (),
         data: Path | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -82,10 +79,8 @@ class Sandbox:
     ) -> None:
         self.options = options or Options()
         self._database = Database(data)
-        self._emulator = Emulator(
-            self.options, self._database, script=faults_json.parse(faults), clock=clock
-        )
-        self._storage = self._emulator.storage
+        self._emulator = Emulator(self.options, self._database, script=script, clock=clock)
+        self._storage = self._emulator.tenant.storage
         self._host = host
         self.port = port
         self._thread: threading.Thread | None = None
@@ -144,66 +139,13 @@ class Sandbox:
         thread.join()
         self._thread = None
 
-    def script(self, steps: object) -> None:
-        """Set the fault script, in its JSON form; it replaces what was left of the last one."""
-        self._emulator.script = faults_json.parse(steps)
-
-    def faults_left(self) -> list[dict[str, Any]]:
-        """Return the steps of the fault script that are still to come."""
-        return faults_json.dump(self._emulator.script)
-
-    def expire_tokens(self) -> None:
-        """Make every token issued so far worthless."""
-        self._emulator.tokens.expire_all()
-
-    def clear(self) -> None:
-        """Forget uploads, users, requests and faults; tokens live on."""
-        self._storage.clear()
-        self._emulator.people.forget()
-        self._emulator.traffic.forget()
-        self.script([])
-
     def bodies(self) -> list[bytes]:
         """Return the bytes of every kept upload, in order of arrival."""
         return self._storage.bodies()
 
-    def calls(self) -> set[bytes]:
-        """Return every callid that entered a queue in what is kept."""
-        return self._storage.calls()
-
     def uploads(self) -> list[Upload]:
         """Return the kept uploads, in order of arrival."""
         return self._storage.uploads()
-
-    def people(self) -> list[Person]:
-        """Return the users in the order of their ids, the administrator first."""
-        found, _ = self._emulator.people.page(descending=False)
-        return found
-
-    def arrivals(self, limit: int = 1000) -> list[Upload]:
-        """Return the newest arrivals first, those that were refused or dropped among them."""
-        return self._storage.latest(limit)
-
-    def requests(self) -> list[RequestSeen]:
-        """Return the requests to the vendor's API, in order of arrival."""
-        return self._emulator.traffic.requests()
-
-    def wait_for(self, condition: Callable[[], bool], within: float = 10.0) -> bool:
-        """Return True as soon as the condition holds, False when it never did in `within` seconds.
-
-        It is looked at whenever a request begins, meets the fault script, is
-        answered or ends.
-        """
-        traffic = self._emulator.traffic
-        deadline = time.monotonic() + within
-        while True:
-            seen = traffic.changes
-            if condition():
-                return True
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            traffic.wait_for_change(seen, left)
 
     def _live(self, listener: socket.socket, ready: threading.Event) -> None:
         try:

@@ -17,7 +17,6 @@ from qlogship.sandbox.tally import FileTally, QueueTally, tally_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
 
     from qlogship.sandbox.database import Database
 
@@ -179,21 +178,10 @@ class Storage:
         rows = self._database.rows("SELECT body FROM upload WHERE id = ? AND kept", upload_id)
         return zlib.decompress(rows[0][0]) if rows else None
 
-    def each_body(self) -> Iterator[bytes]:
-        """Yield the bytes of every kept upload, in order of arrival, one at a time."""
-        for (number,) in self._database.rows("SELECT id FROM upload WHERE kept ORDER BY id"):
-            body = self.body(number)
-            # It may have been cleared meanwhile.
-            if body is not None:
-                yield body
-
     def bodies(self) -> list[bytes]:
-        """Return the bytes of every kept upload, in order of arrival; all at once, so for tests."""
-        return list(self.each_body())
-
-    def calls(self) -> set[bytes]:
-        """Return every callid that entered a queue in what is kept."""
-        return {callid for (callid,) in self._database.rows("SELECT callid FROM call")}
+        """Return the bytes of every kept upload, in order of arrival; all of them at once."""
+        rows = self._database.rows("SELECT body FROM upload WHERE kept ORDER BY id")
+        return [zlib.decompress(body) for (body,) in rows]
 
     def _rows(self, query: str, *values: int) -> list[Upload]:
         rows = self._database.rows(query, *values)

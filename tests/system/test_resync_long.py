@@ -18,8 +18,8 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qlogship.sandbox.server import Sandbox
     from tests.support.installation import Installation
+    from tests.support.sandbox import Sandbox
 
 RECORDS: Final = 2_000_000
 SIZE: Final = 200 * 2**20
