@@ -1,19 +1,20 @@
 """A simulated call centre: callers, queues and agents, and the queue_log they leave behind.
 
-Theory of operation. Everything happens at a point on one time line, kept as a
-heap of (time, number, what to do). Doing it may write lines, change who is
-waiting and who is idle, and put more on the heap. Nothing sleeps and nothing
-asks for the time; all chance comes from one seeded generator, so the same
-arguments always give the same bytes.
+Theory of operation. When a caller enters a queue, the whole passage is decided
+at once: who is rung and when, who picks up, when the caller gives up. Every
+agent knows when they are free again, so whoever enters later finds what the
+earlier ones left. The lines of a passage go on an agenda, a heap in order of
+time, and so does the next thing to decide: a passage through another queue, the
+next caller, a break. Nothing sleeps and nothing asks for the time; all chance
+comes from one seeded generator, so the same arguments always give the same bytes.
 
 What is written when follows app_queue.c of Asterisk 12 and later. Each
 passage of a call through a queue opens with ENTERQUEUE and closes with
 exactly one terminal event; the next passage of the same call may open in the
 same second.
 
-Timers are not taken off the heap when they lose their meaning. A call counts
-its changes in `turn`, a timer remembers the turn it was set in, and one that
-comes late finds another number and does nothing.
+Times are seconds since the call centre opened, as in life; only a stamp knows
+the pace.
 """
 
 from __future__ import annotations
@@ -95,35 +96,38 @@ class _Agent:
     number: int
     queues: list[_Queue]
     logs_in: bool
-    idle: bool = False
-    wants_pause: bool = False
+    free_at: float
+    since: float | None = None
     last_call: float = 0.0
     channel: bytes = b""
     login_id: bytes = b""
-    since: float = 0.0
 
 
 @dataclass(slots=True)
 class _Queue:
+    """A queue; `leave_at` is when those who wait will leave it."""
+
     setup: QueueSetup
     name: bytes
     agents: list[_Agent] = field(default_factory=list)
-    waiting: list[_Call] = field(default_factory=list)
+    leave_at: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Call:
     callid: bytes
     number: bytes
-    queue: _Queue
-    entered_at: float = 0.0
-    position: int = 0
     leg: int = 0
-    turn: int = 0
-    ringing: list[_Agent] = field(default_factory=list)
-    rang_at: float = 0.0
-    resting: bool = False
-    overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Passage:
+    """A call in a queue, from ENTERQUEUE to its terminal event."""
+
+    call: _Call
+    queue: _Queue
+    position: int
+    entered_at: float
 
 
 class CallCentre:
@@ -141,27 +145,21 @@ class CallCentre:
         start: float = 1_700_000_000,
         calls_per_hour: float = 150.0,
         staff: int = 14,
-        queues: tuple[QueueSetup, ...] = QUEUES,
         pace: float = 1.0,
     ) -> None:
+        self.open_calls = 0
+        """How many callers are in the house: in the menu, waiting or talking."""
         self._random = Random(seed)  # noqa: S311 -- a simulation, to be repeated
-        self._now = float(start)
+        self._start = float(start)
         self._pace = pace
         self._between_calls = _HOUR / calls_per_hour
+        self._now = 0.0
+        self._closed = False
         self._order = itertools.count()
         self._channels = itertools.count(1)
-        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self._lines: list[bytes] = []
-        self._queues = {setup.name: _Queue(setup, setup.name.encode()) for setup in queues}
-        self._agents = self._hire(staff)
-        self._closed = False
-        self._open = 0
-        self.entered: set[bytes] = set()
-
-    @property
-    def open_calls(self) -> int:
-        """Return how many callers are in the house: in the menu, waiting or talking."""
-        return self._open
+        self._agenda: list[tuple[float, int, bytes | Callable[[], None]]] = []
+        self._queues = {setup.name: _Queue(setup, setup.name.encode()) for setup in QUEUES}
+        self._agents = [self._hire(number) for number in range(staff)]
 
     def close(self) -> None:
         """Take no more calls; `events` ends when the last one that is open has ended."""
@@ -172,208 +170,184 @@ class CallCentre:
 
         Iterate over it once. A line's stamp is its time in whole seconds.
         """
-        self._open_the_house()
-        yield from self._written()
-        while self._agenda and not (self._closed and not self._open):
-            self._now, _, happen = heapq.heappop(self._agenda)
-            happen()
-            yield from self._written()
+        self._write(0.0, _NONE, _NONE, _NONE, b"QUEUESTART")
+        for agent in self._agents:
+            self._at(agent.free_at, partial(self._come_in, agent))
+        self._at(self._random.uniform(5, 20), self._arrive)
+        while not (self._closed and not self.open_calls):
+            self._now, _, entry = heapq.heappop(self._agenda)
+            if isinstance(entry, bytes):
+                yield self._stamp(self._now), entry
+            else:
+                entry()
+        self._agenda.clear()
         self._send_home()
-        yield from self._written()
-
-    def _written(self) -> Iterator[tuple[float, bytes]]:
-        lines, self._lines = self._lines, []
-        for line in lines:
-            yield self._now, line
-
-    # -- the house
-
-    def _hire(self, staff: int) -> list[_Agent]:
-        """Return that many agents, each in two of the queues, so that every queue has some."""
-        queues = list(self._queues.values())
-        agents = []
-        for number in range(staff):
-            name = AGENTS[number % len(AGENTS)].encode()
-            if number >= len(AGENTS):
-                name += b" %d" % (number // len(AGENTS) + 1)
-            first = number % len(queues)
-            second = (first + 1 + number // len(queues)) % len(queues)
-            member_of = [queues[index] for index in sorted({first, second})]
-            agent = _Agent(
-                name=name[:_NAME_BYTES],
-                interface=b"PJSIP/%d" % (201 + number),
-                number=201 + number,
-                queues=member_of,
-                logs_in=number % 5 == 3,  # one in five uses the agent pool
-            )
-            for queue in member_of:
-                queue.agents.append(agent)
-            agents.append(agent)
-        return agents
-
-    def _open_the_house(self) -> None:
-        self._say(_NONE, _NONE, _NONE, b"QUEUESTART")
-        for agent in self._agents:
-            self._after(self._random.uniform(0, 60), partial(self._come_in, agent))
-        self._after(self._random.uniform(5, 20), self._arrive)
-
-    def _come_in(self, agent: _Agent) -> None:
-        if agent.logs_in:
-            agent.login_id, agent.channel = self._channel(agent.interface)
-            self._say(agent.login_id, _NONE, b"%d" % agent.number, b"AGENTLOGIN", agent.channel)
-        for queue in agent.queues:
-            self._say(b"MANAGER", queue.name, agent.interface, b"ADDMEMBER", b"")
-        agent.since = self._now
-        self._after(self._random.uniform(1200, 5400), partial(self._tire, agent))
-        self._free(agent)
-
-    def _send_home(self) -> None:
-        for agent in self._agents:
-            if not agent.since:
-                continue
-            for queue in agent.queues:
-                self._say(b"MANAGER", queue.name, agent.interface, b"REMOVEMEMBER", b"")
-            if agent.logs_in:
-                self._say(
-                    agent.login_id, _NONE, b"%d" % agent.number, b"AGENTLOGOFF",
-                    agent.channel, b"%d" % self._seconds_since(agent.since),
-                )  # fmt: skip
+        for at, _, entry in sorted(self._agenda):
+            if isinstance(entry, bytes):
+                yield self._stamp(at), entry
 
     # -- agents
 
-    def _free(self, agent: _Agent) -> None:
-        """Let an agent take the next call, or the break that is due."""
-        if agent.wants_pause:
-            agent.wants_pause = False
-            self._pause(agent)
-            return
-        agent.idle = True
+    def _hire(self, number: int) -> _Agent:
+        """Return an agent in two of the queues; the first few see to it that all have some."""
+        queues = list(self._queues.values())
+        name = AGENTS[number % len(AGENTS)].encode()
+        if number >= len(AGENTS):
+            name += b" %d" % (number // len(AGENTS) + 1)
+        first = number % len(queues)
+        second = (first + 1 + number // len(queues)) % len(queues)
+        agent = _Agent(
+            name=name[:_NAME_BYTES],
+            interface=b"PJSIP/%d" % (201 + number),
+            number=201 + number,
+            queues=[queues[index] for index in sorted({first, second})],
+            logs_in=number % 5 == 3,  # one in five uses the agent pool
+            free_at=self._random.uniform(0, 60),
+        )
         for queue in agent.queues:
-            self._ring_for(queue)
+            queue.agents.append(agent)
+        return agent
 
-    def _tire(self, agent: _Agent) -> None:
-        if agent.idle:
-            agent.idle = False
-            self._pause(agent)
-        else:
-            agent.wants_pause = True
+    def _come_in(self, agent: _Agent) -> None:
+        agent.since = self._now
+        if agent.logs_in:
+            agent.login_id, agent.channel = self._channel(self._now, agent.interface)
+            self._write(
+                self._now, agent.login_id, _NONE, b"%d" % agent.number, b"AGENTLOGIN",
+                agent.channel,
+            )  # fmt: skip
+        for queue in agent.queues:
+            self._write(self._now, b"MANAGER", queue.name, agent.interface, b"ADDMEMBER", b"")
+        self._at(self._now + self._random.uniform(1200, 5400), partial(self._take_a_break, agent))
 
-    def _pause(self, agent: _Agent) -> None:
+    def _take_a_break(self, agent: _Agent) -> None:
+        """Pause as soon as what the agent is busy with has ended."""
+        since = max(self._now, agent.free_at)
+        agent.free_at = since + self._random.uniform(240, 1500)
         reason = self._random.choice(_PAUSES)
-        self._say_of_pause(agent, b"PAUSE", reason)
-        self._after(self._random.uniform(240, 1500), partial(self._return, agent, reason))
+        for at, event in ((since, b"PAUSE"), (agent.free_at, b"UNPAUSE")):
+            self._write(at, _NONE, _NONE, agent.name, event + b"ALL", reason)
+            for queue in agent.queues:
+                self._write(at, _NONE, queue.name, agent.name, event, reason)
+        again = agent.free_at + self._random.uniform(1800, 7200)
+        self._at(again, partial(self._take_a_break, agent))
 
-    def _return(self, agent: _Agent, reason: bytes) -> None:
-        self._say_of_pause(agent, b"UNPAUSE", reason)
-        self._after(self._random.uniform(1800, 7200), partial(self._tire, agent))
-        self._free(agent)
-
-    def _say_of_pause(self, agent: _Agent, event: bytes, reason: bytes) -> None:
-        self._say(_NONE, _NONE, agent.name, event + b"ALL", reason)
-        for queue in agent.queues:
-            self._say(_NONE, queue.name, agent.name, event, reason)
+    def _send_home(self) -> None:
+        for agent in self._agents:
+            if agent.since is None:
+                continue
+            for queue in agent.queues:
+                self._write(
+                    self._now, b"MANAGER", queue.name, agent.interface, b"REMOVEMEMBER", b""
+                )
+            if agent.logs_in:
+                self._write(
+                    self._now, agent.login_id, _NONE, b"%d" % agent.number, b"AGENTLOGOFF",
+                    agent.channel, b"%d" % self._seconds(agent.since, self._now),
+                )  # fmt: skip
 
     # -- callers
 
     def _arrive(self) -> None:
         if self._closed:
             return
-        self._after(self._random.expovariate(1 / self._between_calls), self._arrive)
+        self._at(self._now + self._random.expovariate(1 / self._between_calls), self._arrive)
         queues = list(self._queues.values())
         queue = self._random.choices(queues, [queue.setup.share for queue in queues])[0]
-        call = _Call(self._channel(b"")[0], self._caller(), queue)
-        self._open += 1
+        number = b"7495555%04d" % self._random.randrange(10_000)
+        number = self._random.choices((number, b"anonymous", b""), (95, 3, 2))[0]
+        call = _Call(self._channel(self._now, b"")[0], number)
+        self.open_calls += 1
         # The caller hears a greeting first: a callid is older than its first line.
-        self._after(self._random.uniform(2, 25), partial(self._reach_queue, call))
-
-    def _reach_queue(self, call: _Call) -> None:
-        setup = call.queue.setup
-        self._say(call.callid, call.queue.name, _NONE, b"DID", setup.number.encode())
-        self._enter(call, call.queue)
+        at = self._now + self._random.uniform(2, 25)
+        self._write(at, call.callid, queue.name, _NONE, b"DID", queue.setup.number.encode())
+        self._at(at, partial(self._enter, call, queue))
 
     def _enter(self, call: _Call, queue: _Queue) -> None:
-        queue.waiting.append(call)
-        call.queue = queue
-        call.entered_at = self._now
-        call.position = len(queue.waiting)
         call.leg += 1
-        call.turn += 1
-        call.overdue = False
-        self.entered.add(call.callid)
-        self._say(
-            call.callid, queue.name, _NONE, b"ENTERQUEUE", b"", call.number, b"%d" % call.position
-        )
-        patience = self._random.expovariate(1 / queue.setup.patience)
-        self._after(patience, partial(self._give_up, call, call.leg))
-        self._after(queue.setup.longest, partial(self._run_out, call, call.leg))
-        self._ring_for(queue)
+        queue.leave_at = [at for at in queue.leave_at if at > self._now]
+        passage = _Passage(call, queue, len(queue.leave_at) + 1, self._now)
+        position = b"%d" % passage.position
+        self._say(passage, self._now, _NONE, b"ENTERQUEUE", b"", call.number, position)
+        self._wait(passage)
 
-    def _ring_for(self, queue: _Queue) -> None:
-        """Ring idle agents for the callers that wait, first come first served."""
-        for call in list(queue.waiting):
-            if call.ringing or call.resting:
-                continue
-            idle = [agent for agent in queue.agents if agent.idle]
-            if not idle:
+    def _wait(self, passage: _Passage) -> None:
+        """Decide who is rung for a caller, and who of them or whether the caller loses patience."""
+        queue = passage.queue
+        gives_up = self._now + self._random.expovariate(1 / queue.setup.patience)
+        runs_out = self._now + queue.setup.longest
+        at = self._now
+        while True:
+            at = max(at, min((agent.free_at for agent in queue.agents), default=math.inf))
+            if at >= gives_up or at >= runs_out:
+                self._leave(passage, min(gives_up, runs_out), by_time=runs_out < gives_up)
                 return
-            if not queue.setup.ring_all:
-                idle = [min(idle, key=_last_call)]
-            self._ring(call, idle)
+            rung, answering, until = self._ring(queue, at)
+            end = min(until, gives_up)
+            for agent in rung:
+                agent.free_at = end
+            if gives_up < until:
+                rang = b"%d" % (1000 * (gives_up - at) / self._pace)
+                for agent in rung:
+                    self._say(passage, gives_up, agent.name, b"RINGCANCELED", rang)
+                self._leave(passage, gives_up, by_time=False)
+                return
+            if answering:
+                self._talk(passage, answering, at, until)
+                return
+            rang = b"%d" % (1000 * self._seconds(at, until))
+            for agent in rung:
+                self._say(passage, until, agent.name, b"RINGNOANSWER", rang)
+            if until >= runs_out:  # telephones that ring at the limit are let ring first
+                self._leave(passage, until, by_time=True)
+                return
+            at = until + _RETRY_SECONDS
 
-    def _ring(self, call: _Call, agents: list[_Agent]) -> None:
-        call.turn += 1
-        call.rang_at = self._now
-        call.ringing = agents
-        answers = []
-        for agent in agents:
-            agent.idle = False
-            if self._random.random() < call.queue.setup.quick:
-                answers.append((self._random.uniform(1.5, 13), agent.number, agent))
-        if answers:
-            delay, _, agent = min(answers)
-            self._after(delay, partial(self._connect, call, call.turn, agent))
+    def _ring(self, queue: _Queue, at: float) -> tuple[list[_Agent], _Agent | None, float]:
+        """Return who is rung, who of them picks up, and when that is or the ringing ends."""
+        rung = [agent for agent in queue.agents if agent.free_at <= at]
+        if not queue.setup.ring_all:
+            rung = [min(rung, key=lambda agent: (agent.last_call, agent.number))]
+        answers = [
+            (at + self._random.uniform(1.5, 13), agent.number, agent)
+            for agent in rung
+            if self._random.random() < queue.setup.quick
+        ]
+        if not answers:
+            return rung, None, at + _RING_SECONDS
+        until, _, agent = min(answers)
+        return rung, agent, until
+
+    def _leave(self, passage: _Passage, at: float, *, by_time: bool) -> None:
+        """Let the caller hang up, press the key that leads out of the queue, or be sent on."""
+        stood = (
+            b"%d" % (1 + sum(other > at for other in passage.queue.leave_at)),
+            b"%d" % passage.position,
+            b"%d" % self._seconds(passage.entered_at, at),
+        )
+        passage.queue.leave_at.append(at)
+        if by_time:
+            self._say(passage, at, _NONE, b"EXITWITHTIMEOUT", *stood)
+        elif self._random.random() < 0.15:
+            self._say(passage, at, _NONE, b"EXITWITHKEY", b"1", *stood)
         else:
-            self._after(_RING_SECONDS, partial(self._nobody_answered, call, call.turn))
-
-    def _nobody_answered(self, call: _Call, turn: int) -> None:
-        if call.turn != turn:
+            self._say(passage, at, _NONE, b"ABANDON", *stood)
+            self._at(at, self._end)
             return
-        rang = b"%d" % (1000 * self._seconds_since(call.rang_at))
-        for agent in call.ringing:
-            self._say(call.callid, call.queue.name, agent.name, b"RINGNOANSWER", rang)
-        agents, call.ringing = call.ringing, []
-        if call.overdue:
-            self._leave_by_time(call)
-        else:
-            call.turn += 1
-            call.resting = True
-            self._after(_RETRY_SECONDS, partial(self._try_again, call, call.turn))
-        for agent in agents:
-            self._free(agent)
+        next_queue = self._queues.get(passage.queue.setup.overflow)
+        goes_on = passage.call.leg < _MOST_LEGS and self._random.random() < 0.8
+        self._go_on(passage.call, at, next_queue if goes_on else None)
 
-    def _try_again(self, call: _Call, turn: int) -> None:
-        if call.turn == turn:
-            call.resting = False
-            self._ring_for(call.queue)
-
-    def _connect(self, call: _Call, turn: int, agent: _Agent) -> None:
-        if call.turn != turn:
-            return
-        others = [other for other in call.ringing if other is not agent]
-        held = self._seconds_since(call.entered_at)
-        rang = self._seconds_since(call.rang_at)
-        agent_channel, _ = self._channel(agent.interface)
-        self._leave(call)
-        self._say(
-            call.callid, call.queue.name, agent.name, b"CONNECT",
-            b"%d" % held, agent_channel, b"%d" % rang,
-        )  # fmt: skip
-        talk = min(self._random.lognormvariate(math.log(110), 0.8), 1800.0)
-        self._after(talk, partial(self._hang_up, call, agent, held, self._now))
-        for other in others:
-            self._free(other)
-
-    def _hang_up(self, call: _Call, agent: _Agent, held: int, since: float) -> None:
+    def _talk(self, passage: _Passage, agent: _Agent, rang_at: float, at: float) -> None:
+        """Connect the caller at `at`, and decide how the talk ends."""
+        call = passage.call
+        passage.queue.leave_at.append(at)
+        held = b"%d" % self._seconds(passage.entered_at, at)
+        rang = b"%d" % self._seconds(rang_at, at)
+        self._say(passage, at, agent.name, b"CONNECT", held, self._channel(rang_at, b"")[0], rang)
+        end = at + min(self._random.lognormvariate(math.log(110), 0.8), 1800.0)
+        agent.last_call = end
+        agent.free_at = end + self._random.uniform(3, 20)
         event = self._random.choices(_ENDINGS, _ENDING_SHARES)[0]
         next_queue = None
         where: tuple[bytes, ...] = ()
@@ -385,101 +359,40 @@ class CallCentre:
             where = (exten, b"from-internal")
         elif event == b"ATTENDEDTRANSFER":
             where = (b"BRIDGE", b"%032x" % self._random.getrandbits(128))
-        talked = self._seconds_since(since)
-        self._say(
-            call.callid, call.queue.name, agent.name, event,
-            *where, b"%d" % held, b"%d" % talked, b"%d" % call.position,
-        )  # fmt: skip
-        agent.last_call = self._now
-        self._after(self._random.uniform(3, 20), partial(self._free, agent))
-        self._go_on(call, next_queue)
+        talked = b"%d" % self._seconds(at, end)
+        position = b"%d" % passage.position
+        self._say(passage, end, agent.name, event, *where, held, talked, position)
+        self._go_on(call, end, next_queue)
 
-    def _give_up(self, call: _Call, leg: int) -> None:
-        """Let the caller hang up, or press the key that leads out of the queue."""
-        if call.leg != leg or call not in call.queue.waiting:
-            return
-        rang = b"%d" % int(1000 * (self._now - call.rang_at))
-        for agent in call.ringing:
-            self._say(call.callid, call.queue.name, agent.name, b"RINGCANCELED", rang)
-        stood = self._stood(call)
-        agents = call.ringing
-        self._leave(call)
-        if self._random.random() < 0.15:
-            self._say(call.callid, call.queue.name, _NONE, b"EXITWITHKEY", b"1", *stood)
-            self._go_on(call, self._overflow(call))
-        else:
-            self._say(call.callid, call.queue.name, _NONE, b"ABANDON", *stood)
-            self._go_on(call, None)
-        for agent in agents:
-            self._free(agent)
-
-    def _run_out(self, call: _Call, leg: int) -> None:
-        """End the wait at the queue's limit; telephones that ring are let ring first."""
-        if call.leg != leg or call not in call.queue.waiting:
-            return
-        if call.ringing:
-            call.overdue = True
-        else:
-            self._leave_by_time(call)
-
-    def _leave_by_time(self, call: _Call) -> None:
-        stood = self._stood(call)
-        self._leave(call)
-        self._say(call.callid, call.queue.name, _NONE, b"EXITWITHTIMEOUT", *stood)
-        self._go_on(call, self._overflow(call))
-
-    def _overflow(self, call: _Call) -> _Queue | None:
-        queue = self._queues.get(call.queue.setup.overflow)
-        return queue if call.leg < _MOST_LEGS and self._random.random() < 0.8 else None
-
-    def _leave(self, call: _Call) -> None:
-        call.queue.waiting.remove(call)
-        call.turn += 1
-        call.ringing = []
-        call.resting = False
-
-    def _go_on(self, call: _Call, queue: _Queue | None) -> None:
+    def _go_on(self, call: _Call, at: float, queue: _Queue | None) -> None:
         """Take the call to the next queue in the same moment, or see it end."""
-        if queue is None:
-            self._open -= 1
-        else:
-            self._enter(call, queue)
+        self._at(at, partial(self._enter, call, queue) if queue else self._end)
 
-    def _stood(self, call: _Call) -> tuple[bytes, bytes, bytes]:
-        return (
-            b"%d" % (call.queue.waiting.index(call) + 1),
-            b"%d" % call.position,
-            b"%d" % self._seconds_since(call.entered_at),
-        )
+    def _end(self) -> None:
+        self.open_calls -= 1
 
-    # -- small change
+    # -- what is due when, and how it is written
 
-    def _caller(self) -> bytes:
-        chance = self._random.random()
-        if chance < 0.03:
-            return b"anonymous"
-        if chance < 0.05:
-            return b""
-        return b"7495555%04d" % self._random.randrange(10_000)
+    def _at(self, at: float, entry: bytes | Callable[[], None]) -> None:
+        heapq.heappush(self._agenda, (at, next(self._order), entry))
 
-    def _channel(self, interface: bytes) -> tuple[bytes, bytes]:
+    def _stamp(self, at: float) -> float:
+        return self._start + at / self._pace
+
+    def _seconds(self, since: float, until: float) -> int:
+        """Return the difference of two stamps: Asterisk subtracts whole seconds."""
+        return int(self._stamp(until)) - int(self._stamp(since))
+
+    def _channel(self, at: float, interface: bytes) -> tuple[bytes, bytes]:
         """Return the unique id and the name of a new channel (channel_internal_api.c)."""
         number = next(self._channels)
-        return b"%d.%d" % (self._now, number), b"%b-%08x" % (interface, number)
+        return b"%d.%d" % (self._stamp(at), number), b"%b-%08x" % (interface, number)
 
-    def _after(self, delay: float, happen: Callable[[], None]) -> None:
-        at = self._now + delay / self._pace
-        heapq.heappush(self._agenda, (at, next(self._order), happen))
+    def _say(self, passage: _Passage, at: float, agent: bytes, event: bytes, *data: bytes) -> None:
+        self._write(at, passage.call.callid, passage.queue.name, agent, event, *data)
 
-    def _seconds_since(self, moment: float) -> int:
-        """Return the difference of two stamps: Asterisk subtracts whole seconds."""
-        return int(self._now) - int(moment)
-
-    def _say(self, callid: bytes, queue: bytes, agent: bytes, event: bytes, *data: bytes) -> None:
-        self._lines.append(
-            b"%d|%b|%b|%b|%b|%b\n" % (self._now, callid, queue, agent, event, b"|".join(data))
-        )
-
-
-def _last_call(agent: _Agent) -> tuple[float, int]:
-    return agent.last_call, agent.number
+    def _write(
+        self, at: float, callid: bytes, queue: bytes, agent: bytes, event: bytes, *data: bytes
+    ) -> None:
+        line = (b"%d" % self._stamp(at), callid, queue, agent, event, b"|".join(data))
+        self._at(at, b"|".join(line) + b"\n")

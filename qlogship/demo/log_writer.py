@@ -1,4 +1,4 @@
-"""A queue_log that is being written, as Asterisk writes and rotates one.
+"""The queue_log of the demo: a call centre is played into a file, as Asterisk writes one.
 
 Each line is one write to a file opened for appending (main/logger.c,
 ast_queue_log); a rotation renames the file to `.0`, moves the older ones up
@@ -10,21 +10,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
-from typing import TYPE_CHECKING, Self
+from collections import deque
+from typing import TYPE_CHECKING, Final, Self
 
+from qlogship.demo import scene
 from qlogship.demo.callcentre import CallCentre
+from qlogship.queue_log.events import CONNECT, ENTERQUEUE
+from qlogship.queue_log.records import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
 
-_MODE = 0o640
+_MODE: Final = 0o640
+_ABANDON: Final = b"ABANDON"
+_TAIL: Final = 80
+_FILES: Final = 20
+"""Rotated files that stay, as with logrotate's `rotate`; the oldest goes when one more comes."""
 
 
-class LiveCallCentre:
+class LogWriter:
     """Play a call centre into the file at `path`; nothing is written between the steps.
 
     Stamps are the clock's own time. `pace` makes calls shorter than in life
@@ -36,43 +42,27 @@ class LiveCallCentre:
         path: Path,
         *,
         seed: int = 1,
-        calls_per_hour: float = 150.0,
         pace: float = 1.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.path = path
+        self.written = bytearray()
+        """All that went into the files, in the order of writing."""
         self.lines = 0
-        self.rotations = 0
+        self._path = path
         self._clock = clock
-        self._centre = CallCentre(
-            seed=seed, start=clock(), calls_per_hour=calls_per_hour, pace=pace
-        )
+        self._centre = CallCentre(seed=seed, start=clock(), pace=pace)
         self._events = self._centre.events()
         self._next = next(self._events, None)
+        self._rotations = 0
+        self._tail: deque[bytes] = deque(maxlen=_TAIL)
+        self._calls: dict[bytes, set[bytes]] = {ENTERQUEUE: set(), CONNECT: set(), _ABANDON: set()}
         self._file = self._open()
 
     def __enter__(self) -> Self:
-        """Return itself; the file is open already."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file, whatever is still open in the call centre."""
+    def __exit__(self, *_: object) -> None:
         self.shut()
-
-    @property
-    def entered(self) -> frozenset[bytes]:
-        """Return the callids that have entered a queue so far."""
-        return frozenset(self._centre.entered)
-
-    @property
-    def open_calls(self) -> int:
-        """Return how many calls have not ended."""
-        return self._centre.open_calls
 
     @property
     def over(self) -> bool:
@@ -88,51 +78,66 @@ class LiveCallCentre:
             self._next = next(self._events, None)
         return self.lines - before
 
-    def rotate(self, now: float | None = None) -> None:
+    def rotate(self) -> None:
         """Rotate the file, after everything that is due went into the old one."""
-        moment = self._clock() if now is None else now
-        self.step(moment)
-        for age, rotated in _rotated(self.path):
-            suffix = rotated.name.removeprefix(f"{self.path.name}.{age}")
-            rotated.rename(self.path.with_name(f"{self.path.name}.{age + 1}{suffix}"))
-        self.path.rename(self.path.with_name(f"{self.path.name}.0"))
+        now = self._clock()
+        self.step(now)
+        for age in reversed(range(_FILES)):
+            with contextlib.suppress(FileNotFoundError):
+                self._rotated(age).rename(self._rotated(age + 1))
+        self._rotated(_FILES).unlink(missing_ok=True)
+        self._path.rename(self._rotated(0))
         os.close(self._file)
         self._file = self._open()
-        self.rotations += 1
-        self._write(b"%d|NONE|NONE|NONE|CONFIGRELOAD|\n" % moment)
+        self._rotations += 1
+        self._tail.append(scene.ROTATION)
+        self._write(b"%d|NONE|NONE|NONE|CONFIGRELOAD|\n" % now)
 
     def close(self) -> None:
         """Take no more calls; further steps let the open ones end in their own time."""
         self._centre.close()
 
-    def finish(self) -> frozenset[bytes]:
-        """Write at once how every open call ends, and return the callids that entered a queue.
+    def finish(self) -> None:
+        """Write at once how every open call ends.
 
         The last stamps lie ahead of the clock by what the calls had yet to go.
         """
         self.close()
         self.step(float("inf"))
-        return self.entered
 
     def shut(self) -> None:
         """Close the file; may be called twice."""
         if self._file >= 0:
-            with contextlib.suppress(OSError):
-                os.close(self._file)
+            os.close(self._file)
             self._file = -1
 
+    def seen(self) -> scene.Centre:
+        """Return what there is to see."""
+        answered = self._calls[CONNECT]
+        return scene.Centre(
+            going_on=self._centre.open_calls,
+            entered=len(self._calls[ENTERQUEUE]),
+            answered=len(answered),
+            abandoned=len(self._calls[_ABANDON] - answered),
+            records=self.lines,
+            size=len(self.written),
+            rotations=self._rotations,
+            tail=tuple(self._tail),
+        )
+
+    def _rotated(self, age: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{age}")
+
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
 
     def _write(self, line: bytes) -> None:
         written = os.write(self._file, line)
         if written < len(line):
-            raise OSError(f"{self.path}: {written} of {len(line)} bytes of a line were written")
+            raise OSError(f"{self._path}: {written} of {len(line)} bytes of a line were written")
         self.lines += 1
-
-
-def _rotated(path: Path) -> list[tuple[int, Path]]:
-    """Return the numbered files beside a queue_log, oldest first."""
-    pattern = re.compile(re.escape(path.name) + r"\.(\d+)(?:\.gz|\.bz2|\.Z)?")
-    found = [(pattern.fullmatch(other.name), other) for other in path.parent.iterdir()]
-    return sorted(((int(match[1]), other) for match, other in found if match), reverse=True)
+        self.written += line
+        self._tail.append(line.rstrip(b"\n"))
+        record = parse(line)
+        if record is not None and record.event in self._calls:
+            self._calls[record.event].add(record.callid)

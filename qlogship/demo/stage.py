@@ -22,7 +22,7 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Final, Self
 
 from qlogship.demo import scene
-from qlogship.demo.centre import Centre
+from qlogship.demo.log_writer import LogWriter
 from qlogship.demo.scene import Phase, Scene
 from qlogship.demo.service import Service, ServiceEnded
 from qlogship.demo.verdict import Arrived, compare
@@ -89,10 +89,9 @@ class Stage:
             )
             self._page = HTTPConnection("127.0.0.1", self._sandbox.port, timeout=5)
             cleanup.callback(self._page.close)
-            self._centre = Centre(
-                queue_log, seed=plan.seed, speed=plan.speed, clock=self._wall_clock
+            self._centre = cleanup.enter_context(
+                LogWriter(queue_log, seed=plan.seed, pace=plan.speed, clock=self._wall_clock)
             )
-            cleanup.callback(self._centre.shut)
             self._service = Service(
                 plan.directory,
                 queue_log=queue_log,
@@ -115,7 +114,7 @@ class Stage:
     def close_the_doors(self) -> None:
         """Take no more calls, and come to an end."""
         if self._phase is Phase.PLAYING:
-            self._centre.close_the_doors()
+            self._centre.close()
             self._enter_phase(Phase.CLOSING)
 
     def step(self) -> Scene:
@@ -170,7 +169,7 @@ class Stage:
             self._centre.step()
         if self._phase is Phase.CLOSING:
             if now - self._since >= _SERVED_WITHIN:
-                self._centre.hurry()
+                self._centre.finish()
             if self._centre.over:
                 self._enter_phase(Phase.SHIPPING)
 
@@ -179,7 +178,7 @@ class Stage:
         figures = service.figures
         shipped = (figures.archive_lines, figures.shipped_lines)
         if self._phase is Phase.SHIPPING:
-            written = self._centre.records
+            written = self._centre.lines
             if shipped != self._shipped:
                 self._since = now
             if shipped == (written, written) or now - self._since >= _PATIENCE:
