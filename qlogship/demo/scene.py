@@ -62,7 +62,7 @@ class Dashboard:
     """The sandbox."""
 
     url: str = ""
-    summary: Summary = field(default_factory=lambda: Summary(0, 0, 0, 0, 0, 0, 0, 0, 0, (), 0))
+    summary: Summary = field(default_factory=Summary)
 
 
 @dataclass(frozen=True, slots=True)

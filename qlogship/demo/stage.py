@@ -8,27 +8,23 @@ in the house are served, SHIPPING until the ledger has every record, STOPPING
 until the service has ended. Only then is it compared what was written and what
 arrived: nothing moves any more.
 
-The service is a process of its own and is looked at from outside: through its
-tables as `qlogship status` does, and through the dashboard's own address.
+The service is a process of its own and is looked at from outside, through its
+tables, as `qlogship status` does.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Final, Self
 
 from qlogship.demo import scene
 from qlogship.demo.log_writer import LogWriter
 from qlogship.demo.scene import Phase, Scene
 from qlogship.demo.service import Service, ServiceEnded
-from qlogship.demo.verdict import Arrived, compare
+from qlogship.demo.verdict import compare
 from qlogship.sandbox.server import Sandbox
-from qlogship.sandbox.storage import Summary
-from qlogship.sandbox.tally import QueueTally
 from qlogship.state.reader import Reader
 
 if TYPE_CHECKING:
@@ -87,8 +83,6 @@ class Stage:
             self._sandbox = cleanup.enter_context(
                 Sandbox(script=plan.script, port=plan.port, data=plan.directory / "dashboard.db")
             )
-            self._page = HTTPConnection("127.0.0.1", self._sandbox.port, timeout=5)
-            cleanup.callback(self._page.close)
             self._centre = cleanup.enter_context(
                 LogWriter(queue_log, seed=plan.seed, pace=plan.speed, clock=self._wall_clock)
             )
@@ -134,20 +128,18 @@ class Stage:
             speed=self._plan.speed,
             centre=self._centre.seen(),
             service=service,
-            dashboard=scene.Dashboard(url=self._sandbox.url, summary=self._look_at_dashboard()),
+            dashboard=scene.Dashboard(
+                url=self._sandbox.url, summary=self._sandbox.storage.summary()
+            ),
         )
 
     def verdict(self) -> Verdict:
         """Compare what was written and what the dashboard holds; call it when all is over."""
         with Reader(self._service.state) as reader:
             figures, uploads = reader.figures(), reader.uploads()
-        arrived = [
-            Arrived(sha256=upload.sha256, body=body)
-            for upload, body in zip(self._sandbox.uploads(), self._sandbox.bodies(), strict=True)
-        ]
         return compare(
             bytes(self._centre.written),
-            arrived,
+            self._sandbox.storage.bodies(),
             archived_records=figures.archive_lines,
             archived_calls=figures.archive_calls,
             ledger=uploads,
@@ -199,10 +191,3 @@ class Stage:
                 uploads=tuple(reader.uploads(limit=_SHOWN_UPLOADS)),
                 troubles=tuple(reader.troubles()),
             )
-
-    def _look_at_dashboard(self) -> Summary:
-        """Ask the sandbox as anybody could."""
-        self._page.request("GET", "/sandbox/summary")
-        found = json.loads(self._page.getresponse().read())
-        queues = tuple(QueueTally(**queue) for queue in found.pop("queues"))
-        return Summary(**found, queues=queues)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from qlogship.sandbox.storage import Upload
 
+_HOST = "127.0.0.1"
 _BACKLOG = 128
 # Long enough for an upload that is being stored; nothing else is left to wait for.
 _LAST_TASKS = 5.0
@@ -41,7 +41,7 @@ _LAST_TASKS = 5.0
 def serve(
     options: Options,
     *,
-    host: str = "127.0.0.1",
+    host: str = _HOST,
     port: int = 0,
     data: Path | None = None,
     script: faults.Script = (),
@@ -73,15 +73,13 @@ class Sandbox:
         *,
         script: faults.Script = (),
         data: Path | None = None,
-        host: str = "127.0.0.1",
         port: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.options = options or Options()
         self._database = Database(data)
         self._emulator = Emulator(self.options, self._database, script=script, clock=clock)
-        self._storage = self._emulator.tenant.storage
-        self._host = host
+        self.storage = self._emulator.tenant.storage
         self.port = port
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -105,7 +103,7 @@ class Sandbox:
     @property
     def url(self) -> str:
         """Return the address to give to a client, without a slash at the end."""
-        return _url(self._host, self.port)
+        return _url(_HOST, self.port)
 
     @property
     def email(self) -> str:
@@ -121,7 +119,7 @@ class Sandbox:
         """Listen; returns when clients can connect."""
         if self._thread is not None:
             return
-        listener = _listen(self._host, self.port)
+        listener = _listen(_HOST, self.port)
         self.port = listener.getsockname()[1]
         ready = threading.Event()
         self._thread = threading.Thread(
@@ -138,14 +136,6 @@ class Sandbox:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
         self._thread = None
-
-    def bodies(self) -> list[bytes]:
-        """Return the bytes of every kept upload, in order of arrival."""
-        return self._storage.bodies()
-
-    def uploads(self) -> list[Upload]:
-        """Return the kept uploads, in order of arrival."""
-        return self._storage.uploads()
 
     def _live(self, listener: socket.socket, ready: threading.Event) -> None:
         try:

@@ -88,17 +88,17 @@ class Summary:
     each callid once. `queues` are the busiest ones, `queue_count` is all of them.
     """
 
-    uploads: int
-    refused: int
-    lines: int
-    bytes: int
-    calls: int
-    distinct_calls: int
-    answered: int
-    abandoned: int
-    other: int
-    queues: tuple[QueueTally, ...]
-    queue_count: int
+    uploads: int = 0
+    refused: int = 0
+    lines: int = 0
+    bytes: int = 0
+    calls: int = 0
+    distinct_calls: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    other: int = 0
+    queues: tuple[QueueTally, ...] = ()
+    queue_count: int = 0
 
 
 class Storage:

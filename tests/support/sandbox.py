@@ -47,10 +47,18 @@ class Sandbox(server.Sandbox):
 
     def clear(self) -> None:
         """Forget uploads, users, requests and faults; tokens live on."""
-        self._storage.clear()
+        self.storage.clear()
         self._emulator.tenant.people.remove([one.id for one in self.people() if one.id != ADMIN])
         self._traffic.forget()
         self.script([])
+
+    def bodies(self) -> list[bytes]:
+        """Return the bytes of every kept upload, in order of arrival."""
+        return self.storage.bodies()
+
+    def uploads(self) -> list[Upload]:
+        """Return the kept uploads, in order of arrival."""
+        return self.storage.uploads()
 
     def calls(self) -> set[bytes]:
         """Return every callid that entered a queue in what is kept."""
@@ -62,7 +70,7 @@ class Sandbox(server.Sandbox):
 
     def arrivals(self) -> list[Upload]:
         """Return the newest arrivals first, those that were refused or dropped among them."""
-        return self._storage.latest(1000)
+        return self.storage.latest(1000)
 
     def requests(self) -> list[RequestSeen]:
         """Return the requests to the vendor's API, in order of arrival."""

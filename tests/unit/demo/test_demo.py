@@ -11,7 +11,7 @@ from rich.console import Console
 
 from qlogship.demo import lines, screen
 from qlogship.demo.scene import ROTATION, Centre, Dashboard, Phase, Scene, Service
-from qlogship.demo.verdict import Arrived, Verdict, compare
+from qlogship.demo.verdict import Verdict, compare
 from qlogship.queue_log.records import entered_calls
 from qlogship.sandbox.storage import Summary
 from qlogship.sandbox.tally import QueueTally
@@ -62,7 +62,7 @@ def judged(written: bytes, *bodies: bytes, ledger: tuple[Upload, ...] | None = N
     """Return the verdict on these bodies; the ledger knows each of them once."""
     return compare(
         written,
-        [Arrived(sha256=hashlib.sha256(body).hexdigest(), body=body) for body in bodies],
+        bodies,
         archived_records=written.count(b"\n"),
         archived_calls=len(entered_calls(written)),
         ledger=tuple(map(upload, dict.fromkeys(bodies))) if ledger is None else ledger,
