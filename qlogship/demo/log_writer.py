@@ -14,7 +14,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
-from qlogship.demo import scene
+from qlogship.demo import snapshot
 from qlogship.demo.callcentre import CallCentre
 from qlogship.queue_log.events import CONNECT, ENTERQUEUE
 from qlogship.queue_log.records import parse
@@ -90,7 +90,7 @@ class LogWriter:
         os.close(self._file)
         self._file = self._open()
         self._rotations += 1
-        self._tail.append(scene.ROTATION)
+        self._tail.append(snapshot.ROTATION)
         self._write(b"%d|NONE|NONE|NONE|CONFIGRELOAD|\n" % now)
 
     def close(self) -> None:
@@ -111,10 +111,10 @@ class LogWriter:
             os.close(self._file)
             self._file = -1
 
-    def seen(self) -> scene.Centre:
+    def seen(self) -> snapshot.CentreSnapshot:
         """Return what there is to see."""
         answered = self._calls[CONNECT]
-        return scene.Centre(
+        return snapshot.CentreSnapshot(
             going_on=self._centre.open_calls,
             entered=len(self._calls[ENTERQUEUE]),
             answered=len(answered),

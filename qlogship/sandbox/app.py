@@ -41,7 +41,7 @@ _SHOWN = 20
 _LISTED = 1000
 
 
-class Emulator:
+class App:
     """One Team Dashboard of one tenant; `asgi` is the application to serve."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`qlogship sandbox`: run the Team Dashboard emulator in the foreground."""
+"""`qlogship sandbox`: run the Team Dashboard in the foreground."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def sandbox(
 
 
 def load_server(load: Callable[[str], ModuleType] = importlib.import_module) -> ModuleType:
-    """Import the emulator's server; `load` is `importlib.import_module` or acts like it.
+    """Import the sandbox's server; `load` is `importlib.import_module` or acts like it.
 
     Raises UsageError when the libraries of the extra `sandbox` are not installed.
     """
@@ -93,7 +93,7 @@ def load_server(load: Callable[[str], ModuleType] = importlib.import_module) -> 
 
 def read_script(path: Path) -> Script:
     """Read a fault script from a JSON file; raises UsageError with all that is wrong."""
-    # Imported here with the rest of the emulator, not whenever the command line is built.
+    # Imported here with the rest of the sandbox, not whenever the command line is built.
     from qlogship.sandbox.faults import parse
 
     try:

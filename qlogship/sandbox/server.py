@@ -1,4 +1,4 @@
-"""The emulator on a port: for good, and in a thread for tests and the demo.
+"""The sandbox on a port: for good, and in a thread for tests and the demo.
 
 uvicorn's HTTP protocol runs here on a plain asyncio server instead of
 uvicorn's own: that one takes a moment to stop and waits for its clients, and
@@ -21,7 +21,7 @@ from uvicorn.server import ServerState
 
 from qlogship.errors import UsageError
 from qlogship.sandbox import faults
-from qlogship.sandbox.app import Emulator
+from qlogship.sandbox.app import App
 from qlogship.sandbox.connection import ConnectionProtocol
 from qlogship.sandbox.database import Database
 from qlogship.sandbox.options import Options
@@ -47,7 +47,7 @@ def serve(
     script: faults.Script = (),
     started: Callable[[str], None] = lambda _url: None,
 ) -> None:
-    """Run the emulator until SIGINT or SIGTERM; `started` is called with its address.
+    """Run the sandbox until SIGINT or SIGTERM; `started` is called with its address.
 
     Call it in the main thread. Raises UsageError when the address cannot be
     had, StateError when the data file cannot be used.
@@ -55,13 +55,13 @@ def serve(
     database = Database(data)
     try:
         listener = _listen(host, port)
-        asyncio.run(_until_signal(Emulator(options, database, script=script), listener, started))
+        asyncio.run(_until_signal(App(options, database, script=script), listener, started))
     finally:
         database.close()
 
 
 class Sandbox:
-    """The emulator in a thread of its own, for as long as the `with` block lasts.
+    """The sandbox in a thread of its own, for as long as the `with` block lasts.
 
     With port 0 a free one is taken, and kept over `stop` and `start`, so that
     a client can be shown a far end that goes away and comes back.
@@ -78,8 +78,8 @@ class Sandbox:
     ) -> None:
         self.options = options or Options()
         self._database = Database(data)
-        self._emulator = Emulator(self.options, self._database, script=script, clock=clock)
-        self.storage = self._emulator.tenant.storage
+        self._app = App(self.options, self._database, script=script, clock=clock)
+        self.storage = self._app.tenant.storage
         self.port = port
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -147,29 +147,27 @@ class Sandbox:
     async def _run(self, listener: socket.socket, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        await _serve(self._emulator, listener, self._stop, ready.set)
+        await _serve(self._app, listener, self._stop, ready.set)
 
 
-async def _until_signal(
-    emulator: Emulator, listener: socket.socket, started: Callable[[str], None]
-) -> None:
+async def _until_signal(app: App, listener: socket.socket, started: Callable[[str], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     host, port = listener.getsockname()[:2]
-    await _serve(emulator, listener, stop, lambda: started(_url(host, port)))
+    await _serve(app, listener, stop, lambda: started(_url(host, port)))
 
 
 async def _serve(
-    emulator: Emulator,
+    app: App,
     listener: socket.socket,
     stop: asyncio.Event,
     started: Callable[[], None],
 ) -> None:
     """Answer on a listening socket until `stop` is set, then cut whoever is left."""
     config = uvicorn.Config(
-        emulator.asgi,
+        app.asgi,
         http=ConnectionProtocol,
         ws="none",
         lifespan="off",

@@ -1,4 +1,4 @@
-"""What the emulator remembers of uploads; every SQL statement about them is here.
+"""What the sandbox remembers of uploads; every SQL statement about them is here.
 
 What the page shows is kept as running sums, so drawing it costs the same
 after ten uploads and after a million. Bodies are stored compressed and read

@@ -234,7 +234,7 @@ def test_no_file(sandbox: Sandbox, client: Client) -> None:
 
 
 def test_file_limit() -> None:
-    """A file above the emulator's own limit is answered with 413, however it is announced."""
+    """A file above the sandbox's own limit is answered with 413, however it is announced."""
     with Sandbox(Options(max_file=1000)) as sandbox:
         client = Client(sandbox)
         assert client.upload(b"x" * 1000).status_code == 200
@@ -602,7 +602,7 @@ def test_port_taken(sandbox: Sandbox) -> None:
     other.__exit__(None, None, None)
 
 
-# -- the emulator's own addresses
+# -- the sandbox's own addresses
 
 
 def test_page(sandbox: Sandbox, client: Client) -> None:

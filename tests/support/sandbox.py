@@ -35,20 +35,20 @@ class Sandbox(server.Sandbox):
     ) -> None:
         super().__init__(options, data=data, port=port, clock=clock)
         self._traffic = Traffic(clock)
-        self._emulator.asgi = self._traffic.watch(self._emulator.asgi)
+        self._app.asgi = self._traffic.watch(self._app.asgi)
 
     def script(self, steps: object) -> None:
         """Set the fault script, in its JSON form; it replaces what was left of the last one."""
-        self._emulator.script = faults.parse(steps)
+        self._app.script = faults.parse(steps)
 
     def faults_left(self) -> list[dict[str, Any]]:
         """Return the steps of the fault script that are still to come."""
-        return faults.dump(self._emulator.script)
+        return faults.dump(self._app.script)
 
     def clear(self) -> None:
         """Forget uploads, users, requests and faults; tokens live on."""
         self.storage.clear()
-        self._emulator.tenant.people.remove([one.id for one in self.people() if one.id != ADMIN])
+        self._app.tenant.people.remove([one.id for one in self.people() if one.id != ADMIN])
         self._traffic.forget()
         self.script([])
 
@@ -66,7 +66,7 @@ class Sandbox(server.Sandbox):
 
     def people(self) -> list[Person]:
         """Return the users in the order of their ids, the administrator first."""
-        return self._emulator.tenant.people.page(descending=False)[0]
+        return self._app.tenant.people.page(descending=False)[0]
 
     def arrivals(self) -> list[Upload]:
         """Return the newest arrivals first, those that were refused or dropped among them."""

@@ -1,7 +1,7 @@
 """The log of requests to the vendor's API, and how many were under way at once.
 
 The client must not upload two things at a time, and a test can only know
-that from the far end. The emulator's own pages are not counted.
+that from the far end. The sandbox's own pages are not counted.
 """
 
 from __future__ import annotations

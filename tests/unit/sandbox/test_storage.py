@@ -1,4 +1,4 @@
-"""What the emulator remembers; in memory, as nothing here touches the disk."""
+"""What the sandbox remembers; in memory, as nothing here touches the disk."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from qlogship.demo import scene
+from qlogship.demo import snapshot
 from qlogship.demo.log_writer import LogWriter
-from qlogship.demo.scene import Phase, Scene
 from qlogship.demo.service import Service, ServiceEnded
+from qlogship.demo.snapshot import Phase, Snapshot
 from qlogship.demo.verdict import compare
 from qlogship.sandbox.server import Sandbox
 from qlogship.state.reader import Reader
@@ -57,7 +57,7 @@ class Plan:
     script: Script = ()
 
 
-class Stage:
+class DemoRun:
     """Play a plan, for as long as the `with` block lasts; whatever happens, no process stays."""
 
     def __init__(
@@ -111,7 +111,7 @@ class Stage:
             self._centre.close()
             self._enter_phase(Phase.CLOSING)
 
-    def step(self) -> Scene:
+    def step(self) -> Snapshot:
         """Let happen what is due, and return what there is to see.
 
         Raises ServiceEnded.
@@ -122,13 +122,13 @@ class Stage:
             raise ServiceEnded(self._service.exit_code, self._service.last_words())
         service = self._look_at_service()
         self._ship(service, now)
-        return Scene(
+        return Snapshot(
             phase=self._phase,
             elapsed=now - self._began,
             speed=self._plan.speed,
             centre=self._centre.seen(),
             service=service,
-            dashboard=scene.Dashboard(
+            dashboard=snapshot.DashboardSnapshot(
                 url=self._sandbox.url, summary=self._sandbox.storage.summary()
             ),
         )
@@ -165,7 +165,7 @@ class Stage:
             if self._centre.over:
                 self._enter_phase(Phase.SHIPPING)
 
-    def _ship(self, service: scene.Service, now: float) -> None:
+    def _ship(self, service: snapshot.ServiceSnapshot, now: float) -> None:
         """Give the service the time it needs, then stop it."""
         figures = service.figures
         shipped = (figures.archive_lines, figures.shipped_lines)
@@ -183,9 +183,9 @@ class Stage:
                 self._enter_phase(Phase.OVER)
         self._shipped = shipped
 
-    def _look_at_service(self) -> scene.Service:
+    def _look_at_service(self) -> snapshot.ServiceSnapshot:
         with Reader(self._service.state) as reader:
-            return scene.Service(
+            return snapshot.ServiceSnapshot(
                 pid=self._service.pid,
                 figures=reader.figures(),
                 uploads=tuple(reader.uploads(limit=_SHOWN_UPLOADS)),
