@@ -96,10 +96,7 @@ def picture(snapshot: Snapshot, *, width: int, height: int) -> RenderableType:
             Layout(_service(snapshot, rows=below - 2)),
             Layout(_dashboard(snapshot.dashboard, rows=below - 2, width=width - width // 2 - 4)),
         )
-        parts = [
-            Layout(_centre(snapshot.centre, rows=above - 2, width=width - 4), size=above),
-            floor,
-        ]
+        parts = [floor]
     else:
         below = body // 3
         above = body - 2 * below
