@@ -54,7 +54,7 @@ format: $(FOR_WORK) ## let ruff mend what it can
 
 .PHONY: bench
 bench: $(FOR_WORK) ## measure speed, memory and delay; ARGS are the benchmark's own
-	@$(PYTHON) tests/bench/bench.py $(ARGS)
+	@$(PYTHON) -m tests.bench.bench $(ARGS)
 
 .PHONY: build
 build: $(FOR_WORK) ## the wheel, into dist/

@@ -3,9 +3,9 @@
 
     python tools/demo_picture.py [--seconds 60] [--size 100x30] [FILE]
 
-It plays the demo itself, with the real service, and draws a scene with the
+It plays the demo itself, with the real service, and draws a snapshot with the
 function that draws every one of them. Nothing is made up, but it waits for a
-scene that shows something of everything. A new run makes a new picture.
+snapshot that shows something of everything. A new run makes a new picture.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from qlogship.demo.scene import ROTATION, Scene
+from qlogship.demo.run import DemoRun, Plan
 from qlogship.demo.screen import picture
-from qlogship.demo.stage import Plan, Stage
+from qlogship.demo.snapshot import ROTATION, Snapshot
 
 PICTURE = Path(__file__).parents[1] / "docs" / "demo.svg"
 # The port that `qlogship sandbox` has by default looks better than a random one.
@@ -78,11 +78,11 @@ def draw(*, seconds: float, width: int, height: int) -> str:
     """Return what the demo shows after so many seconds, as SVG."""
     with tempfile.TemporaryDirectory(prefix="qlogship-picture-") as directory:
         plan = Plan(directory=Path(directory), speed=30.0, port=PORT)
-        with Stage(plan) as stage:
-            scene = stage.step()
-            while scene.elapsed < seconds or not is_telling(scene):
+        with DemoRun(plan) as run:
+            snapshot = run.step()
+            while snapshot.elapsed < seconds or not is_telling(snapshot):
                 time.sleep(0.2)
-                scene = stage.step()
+                snapshot = run.step()
     terminal = Console(
         record=True,
         file=io.StringIO(),
@@ -92,15 +92,15 @@ def draw(*, seconds: float, width: int, height: int) -> str:
         width=width,
         height=height,
     )
-    terminal.print(picture(scene, width=width, height=height), height=height)
+    terminal.print(picture(snapshot, width=width, height=height), height=height)
     return terminal.export_svg(
         title="qlogship demo", theme=THEME, code_format=FORMAT, unique_id="demo"
     )
 
 
-def is_telling(scene: Scene) -> bool:
+def is_telling(snapshot: Snapshot) -> bool:
     """Return whether a reader would see something of everything."""
-    newest = scene.centre.tail[-7:]
+    newest = snapshot.centre.tail[-7:]
     events = {line.split(b"|")[4] for line in newest if line != ROTATION}
     return (
         ROTATION in newest

@@ -1,7 +1,7 @@
 """`qlogship demo`: a call centre, the service and a dashboard, on one screen.
 
 Here live the command, its signals and the loop that waits. What is played lives
-in `stage`, how it looks in `screen` and `lines`, what came of it in `verdict`.
+in `run`, how it looks in `screen` and `lines`, what came of it in `verdict`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
 import typer
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from qlogship.demo.lines import Lines
+    from qlogship.demo.run import Plan
     from qlogship.demo.screen import Screen
-    from qlogship.demo.stage import Plan
     from qlogship.demo.verdict import Verdict
+    from qlogship.sandbox.faults import Script
 
 _TICK: Final = 0.2
 """Seconds between two pictures."""
@@ -70,8 +71,8 @@ def demo(
     It ends with a verdict, and with 0 only if the dashboard holds exactly the
     calls that were written. Without a terminal it prints plain lines.
     """
-    from qlogship.demo.scene import Scene
     from qlogship.demo.service import ServiceEnded
+    from qlogship.demo.snapshot import Snapshot
 
     if seconds is None and not sys.stdout.isatty():
         seconds = _UNWATCHED  # nobody is there to type Ctrl-C
@@ -85,8 +86,8 @@ def demo(
         try:
             with _view() as view:
                 # Something to look at while the rest is imported.
-                view.draw(Scene(speed=speed))
-                from qlogship.demo.stage import Plan
+                view.draw(Snapshot(speed=speed))
+                from qlogship.demo.run import Plan
 
                 plan = Plan(
                     directory=directory,
@@ -94,7 +95,7 @@ def demo(
                     seconds=seconds,
                     seed=seed,
                     port=port,
-                    faults=_read_faults(faults),
+                    script=_read_script(faults),
                 )
                 verdict = _play(plan, signals, view)
         except ServiceEnded as error:
@@ -109,26 +110,25 @@ def demo(
 
 def _play(plan: Plan, signals: _Signals, view: Screen | Lines) -> Verdict:
     """Play to the end and return what came of it; raises KeyboardInterrupt when cut short."""
-    from qlogship.demo.stage import Stage
+    from qlogship.demo.run import DemoRun
 
-    with Stage(plan) as stage:
-        while not stage.over:
+    with DemoRun(plan) as run:
+        while not run.over:
             if signals.at_once:
                 raise KeyboardInterrupt
             if signals.asked:
-                stage.close_the_doors()
-            view.draw(stage.step())
+                run.close_the_doors()
+            view.draw(run.step())
             time.sleep(_TICK)
-        return stage.verdict()
+        return run.verdict()
 
 
-def _read_faults(script: Path | None) -> list[dict[str, Any]]:
-    """Return a fault script in the form that the sandbox takes."""
+def _read_script(path: Path | None) -> Script:
+    """Return the dashboard's fault script; raises UsageError, too, when it cannot be run."""
     from qlogship.sandbox.command import load_server, read_script
-    from qlogship.sandbox.faults_json import dump
 
     load_server()
-    return [] if script is None else dump(read_script(script))
+    return () if path is None else read_script(path)
 
 
 def _view() -> Screen | Lines:
@@ -160,18 +160,18 @@ def _new_directory(wanted: Path) -> Path:
 
 
 class _Signals:
-    """Count the wishes to end: Ctrl-C is one, everything that asks to go away is two.
+    """Count the requests to end: Ctrl-C is one, everything that asks to go away is two.
 
     Handlers only count: what is cleaned up must not be interrupted half-way.
     """
 
-    _WISHES: Final = {signal.SIGINT: 1, signal.SIGTERM: 2, signal.SIGHUP: 2}
+    _REQUESTS: Final = {signal.SIGINT: 1, signal.SIGTERM: 2, signal.SIGHUP: 2}
 
     def __init__(self) -> None:
-        self._wishes = 0
+        self._requests = 0
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._count) for number in self._WISHES}
+        self._before = {number: signal.signal(number, self._count) for number in self._REQUESTS}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,13 +180,13 @@ class _Signals:
 
     @property
     def asked(self) -> bool:
-        """Whether somebody wants the call centre to close."""
-        return self._wishes > 0
+        """Return whether somebody wants the call centre to close."""
+        return self._requests > 0
 
     @property
     def at_once(self) -> bool:
-        """Whether somebody wants everything to end now."""
-        return self._wishes > 1
+        """Return whether somebody wants everything to end now."""
+        return self._requests > 1
 
     def _count(self, number: int, _frame: FrameType | None) -> None:
-        self._wishes += self._WISHES[signal.Signals(number)]
+        self._requests += self._REQUESTS[signal.Signals(number)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final, Self
 
-from qlogship.demo.scene import Phase
+from qlogship.demo.snapshot import Phase
 from qlogship.terminal import output
 from qlogship.wording import count
 
 if TYPE_CHECKING:
-    from qlogship.demo.scene import Scene
+    from qlogship.demo.snapshot import Snapshot
     from qlogship.demo.verdict import Verdict
 
 _EVERY: Final = 1.0
@@ -29,15 +29,15 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         """Nothing is left open."""
 
-    def draw(self, scene: Scene) -> None:
-        """Show a scene, if it is time to."""
-        if scene.phase is not self._phase:
-            self._phase = scene.phase
-            self._print(introduction(scene))
-            self._printed_at = scene.elapsed
-        elif scene.elapsed - self._printed_at >= _EVERY:
-            self._print(line(scene))
-            self._printed_at = scene.elapsed
+    def draw(self, snapshot: Snapshot) -> None:
+        """Show a snapshot, if it is time to."""
+        if snapshot.phase is not self._phase:
+            self._phase = snapshot.phase
+            self._print(introduction(snapshot))
+            self._printed_at = snapshot.elapsed
+        elif snapshot.elapsed - self._printed_at >= _EVERY:
+            self._print(line(snapshot))
+            self._printed_at = snapshot.elapsed
 
     def conclude(self, verdict: Verdict) -> None:
         """Say what came of it."""
@@ -51,31 +51,32 @@ class Lines:
         sys.stdout.flush()
 
 
-def introduction(scene: Scene) -> str:
+def introduction(snapshot: Snapshot) -> str:
     """Return what to say when a phase begins."""
-    if scene.phase is Phase.OPENING:
+    if snapshot.phase is Phase.OPENING:
         return "A call centre, qlogship and a dashboard are set up on this machine."
-    if scene.phase is Phase.PLAYING:
+    if snapshot.phase is Phase.PLAYING:
         return (
-            f"The dashboard is {scene.dashboard.url}, the service is process {scene.service.pid}, "
-            f"the call centre lives {scene.speed:g} times as fast as in life."
+            f"The dashboard is {snapshot.dashboard.url}, "
+            f"the service is process {snapshot.service.pid}, "
+            f"the call centre lives {snapshot.speed:g} times as fast as in life."
         )
-    return f"{_clock(scene)}{scene.phase.value}"
+    return f"{_clock(snapshot)}{snapshot.phase.value}"
 
 
-def line(scene: Scene) -> str:
+def line(snapshot: Snapshot) -> str:
     """Return how things stand, in one line."""
-    figures, centre = scene.service.figures, scene.centre
+    figures, centre = snapshot.service.figures, snapshot.centre
     parts = (
         f"{count(centre.entered, 'call')} ({centre.going_on} going on)",
         f"{centre.records:,} records in {count(centre.rotations + 1, 'file')}",
         f"{figures.archive_lines:,} archived",
         f"{count(figures.shipped_calls, 'call')} shipped in {count(figures.accepted, 'upload')}",
-        f"the dashboard has {scene.dashboard.summary.distinct_calls:,}",
+        f"the dashboard has {snapshot.dashboard.summary.distinct_calls:,}",
     )
-    troubles = "".join(f"; trouble: {trouble.message}" for trouble in scene.service.troubles)
-    return f"{_clock(scene)}{', '.join(parts)}{output.printable(troubles)}"
+    troubles = "".join(f"; trouble: {trouble.message}" for trouble in snapshot.service.troubles)
+    return f"{_clock(snapshot)}{', '.join(parts)}{output.printable(troubles)}"
 
 
-def _clock(scene: Scene) -> str:
-    return f"{scene.elapsed:4.0f} s  "
+def _clock(snapshot: Snapshot) -> str:
+    return f"{snapshot.elapsed:4.0f} s  "

@@ -1,4 +1,4 @@
-"""How the demo looks on a terminal: a scene goes in, a picture comes out. The only import of rich.
+"""The demo's screen: a snapshot goes in, a picture comes out. The only import of rich.
 
 The colours are of middling lightness, so that they can be read on a dark and on
 a light ground; where there are only sixteen, rich takes the nearest.
@@ -16,7 +16,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from qlogship.demo.scene import ROTATION, Phase
+from qlogship.demo.snapshot import ROTATION, Phase
 from qlogship.queue_log.events import AGENT_EVENTS, CONNECT, ENTERQUEUE, TERMINAL_EVENTS
 from qlogship.terminal.output import printable, size
 from qlogship.wording import count
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from qlogship.demo.scene import Centre, Dashboard, Scene
+    from qlogship.demo.snapshot import CentreSnapshot, DashboardSnapshot, Snapshot
     from qlogship.demo.verdict import Verdict
     from qlogship.sandbox.storage import Summary
     from qlogship.sandbox.tally import QueueTally
@@ -53,7 +53,7 @@ _STATES: Final = {
 
 
 class Screen:
-    """Show scenes on a terminal, as long as the `with` block lasts; then it is as it was."""
+    """Show snapshots on a terminal, as long as the `with` block lasts; then it is as it was."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -66,10 +66,10 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def draw(self, scene: Scene) -> None:
-        """Show a scene."""
+    def draw(self, snapshot: Snapshot) -> None:
+        """Show a snapshot."""
         width, height = self._console.size
-        self._live.update(picture(scene, width=width, height=height), refresh=True)
+        self._live.update(picture(snapshot, width=width, height=height), refresh=True)
 
     def conclude(self, verdict: Verdict) -> None:
         """Say what came of it, once the screen is as it was."""
@@ -84,7 +84,7 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def picture(scene: Scene, *, width: int, height: int) -> RenderableType:
+def picture(snapshot: Snapshot, *, width: int, height: int) -> RenderableType:
     """Return what a terminal of this size is to show."""
     body = max(height - 2, 6)
     whole = Layout()
@@ -93,40 +93,44 @@ def picture(scene: Scene, *, width: int, height: int) -> RenderableType:
         above = body - below
         floor = Layout(size=below)
         floor.split_row(
-            Layout(_service(scene, rows=below - 2)),
-            Layout(_dashboard(scene.dashboard, rows=below - 2, width=width - width // 2 - 4)),
+            Layout(_service(snapshot, rows=below - 2)),
+            Layout(_dashboard(snapshot.dashboard, rows=below - 2, width=width - width // 2 - 4)),
         )
-        parts = [Layout(_centre(scene.centre, rows=above - 2, width=width - 4), size=above), floor]
+        parts = [floor]
     else:
         below = body // 3
         above = body - 2 * below
         parts = [
-            Layout(_centre(scene.centre, rows=above - 2, width=width - 4), size=above),
-            Layout(_service(scene, rows=below - 2), size=below),
-            Layout(_dashboard(scene.dashboard, rows=below - 2, width=width - 4), size=below),
+            Layout(_service(snapshot, rows=below - 2), size=below),
+            Layout(_dashboard(snapshot.dashboard, rows=below - 2, width=width - 4), size=below),
         ]
-    whole.split_column(Layout(_head(scene), size=1), *parts, Layout(_foot(scene), size=1))
+    whole.split_column(
+        Layout(_head(snapshot), size=1),
+        Layout(_centre(snapshot.centre, rows=above - 2, width=width - 4), size=above),
+        *parts,
+        Layout(_foot(snapshot), size=1),
+    )
     return whole
 
 
 # --- the frame
 
 
-def _head(scene: Scene) -> RenderableType:
-    minutes, seconds = divmod(int(scene.elapsed), 60)
+def _head(snapshot: Snapshot) -> RenderableType:
+    minutes, seconds = divmod(int(snapshot.elapsed), 60)
     return _apart(
         Text.assemble((" qlogship demo ", "bold reverse")),
         Text.assemble(
-            (f"{scene.speed:g} times as fast as in life  ", "dim"),
+            (f"{snapshot.speed:g} times as fast as in life  ", "dim"),
             (f"{minutes}:{seconds:02} ", "bold"),
         ),
     )
 
 
-def _foot(scene: Scene) -> RenderableType:
-    open_for_calls = scene.phase in {Phase.OPENING, Phase.PLAYING}
+def _foot(snapshot: Snapshot) -> RenderableType:
+    open_for_calls = snapshot.phase in {Phase.OPENING, Phase.PLAYING}
     return _apart(
-        Text(f" {scene.phase.value}"),
+        Text(f" {snapshot.phase.value}"),
         Text.assemble(
             ("Ctrl-C", "bold"),
             f" {'closes the call centre' if open_for_calls else 'ends everything'} ",
@@ -176,7 +180,7 @@ def _spread(parts: Sequence[Text], width: int) -> Text:
 # --- the call centre
 
 
-def _centre(centre: Centre, *, rows: int, width: int) -> Panel:
+def _centre(centre: CentreSnapshot, *, rows: int, width: int) -> Panel:
     numbers = _figures(
         width,
         (centre.going_on, "going on", f"bold {_ACCENT}"),
@@ -233,9 +237,9 @@ def _style_of(name: str) -> str:
 # --- the service
 
 
-def _service(scene: Scene, *, rows: int) -> Panel:
-    service, figures = scene.service, scene.service.figures
-    unread = scene.centre.size - figures.archive_bytes
+def _service(snapshot: Snapshot, *, rows: int) -> Panel:
+    service, figures = snapshot.service, snapshot.service.figures
+    unread = snapshot.centre.size - figures.archive_bytes
     table = Table.grid(padding=(0, 1, 0, 0), expand=True)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
@@ -289,7 +293,7 @@ def _duration(upload: Upload) -> str:
 # --- the dashboard
 
 
-def _dashboard(dashboard: Dashboard, *, rows: int, width: int) -> Panel:
+def _dashboard(dashboard: DashboardSnapshot, *, rows: int, width: int) -> Panel:
     summary = dashboard.summary
     again = summary.calls - summary.distinct_calls
     numbers = _figures(

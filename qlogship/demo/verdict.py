@@ -10,23 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from qlogship.queue_log.records import entered_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from qlogship.shipping.ledger import Upload
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """One upload that the dashboard holds; `sha256` is of its body, in hex."""
-
-    sha256: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +90,19 @@ class Verdict:
 
 def compare(
     written: bytes,
-    arrived: Iterable[Arrived],
+    arrived: Sequence[bytes],
     *,
     archived_records: int,
     archived_calls: int,
-    ledger: Iterable[Upload],
+    ledger: Sequence[Upload],
 ) -> Verdict:
     """Compare what was written with what the dashboard holds, as the ledger explains it.
 
-    `written` is whole lines; `ledger` is all uploads.
+    `written` is whole lines; `arrived` is the bodies of the uploads that are there,
+    `ledger` all uploads that were sent.
     """
-    ledger = list(ledger)
     accepted = [upload for upload in ledger if upload.state == "accepted"]
-    uploads = list(arrived)
-    bodies = _without_repeats(uploads, ledger)
+    bodies = _without_repeats(arrived, ledger)
     return Verdict(
         calls=_tally(
             Counter(entered_calls(written)),
@@ -124,12 +116,12 @@ def compare(
             archived=archived_records,
             shipped=sum(upload.lines for upload in accepted),
         ),
-        uploads=len(uploads),
-        repeats=len(uploads) - len(bodies),
+        uploads=len(arrived),
+        repeats=len(arrived) - len(bodies),
     )
 
 
-def _without_repeats(uploads: Iterable[Arrived], ledger: Iterable[Upload]) -> list[bytes]:
+def _without_repeats(arrived: Sequence[bytes], ledger: Sequence[Upload]) -> list[bytes]:
     """Return the bodies but for those copies that the ledger expects."""
     decided: Counter[str] = Counter()
     sent: Counter[str] = Counter()
@@ -138,10 +130,11 @@ def _without_repeats(uploads: Iterable[Arrived], ledger: Iterable[Upload]) -> li
         sent[row.sha256] += row.attempts if row.possible_duplicate else 1
     bodies = []
     here: Counter[str] = Counter()
-    for upload in uploads:
-        here[upload.sha256] += 1
-        if not decided[upload.sha256] < here[upload.sha256] <= sent[upload.sha256]:
-            bodies.append(upload.body)
+    for body in arrived:
+        digest = sha256(body).hexdigest()
+        here[digest] += 1
+        if not decided[digest] < here[digest] <= sent[digest]:
+            bodies.append(body)
     return bodies
 
 

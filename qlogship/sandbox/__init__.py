@@ -1,5 +1,4 @@
-"""The sandbox: a local Team Dashboard with the vendor's API, and a simulated call centre.
+"""The sandbox: a local Team Dashboard with the vendor's API.
 
-Nothing is imported here, so that the call centre can be used without the
-HTTP libraries that the extra `sandbox` brings.
+Nothing is imported here: the HTTP libraries come with the extra `sandbox`.
 """

@@ -1,4 +1,4 @@
-"""`qlogship sandbox`: run the Team Dashboard emulator in the foreground."""
+"""`qlogship sandbox`: run the Team Dashboard in the foreground."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def sandbox(
         host=host,
         port=port,
         data=data,
-        script=read_script(faults) if faults else None,
+        script=read_script(faults) if faults else (),
         started=lambda url: typer.echo(greeting(url, options)),
     )
     typer.echo("The sandbox has ended.", err=True)
 
 
 def load_server(load: Callable[[str], ModuleType] = importlib.import_module) -> ModuleType:
-    """Import the emulator's server; `load` is `importlib.import_module` or acts like it.
+    """Import the sandbox's server; `load` is `importlib.import_module` or acts like it.
 
     Raises UsageError when the libraries of the extra `sandbox` are not installed.
     """
@@ -93,8 +93,8 @@ def load_server(load: Callable[[str], ModuleType] = importlib.import_module) -> 
 
 def read_script(path: Path) -> Script:
     """Read a fault script from a JSON file; raises UsageError with all that is wrong."""
-    # Imported here with the rest of the emulator, not whenever the command line is built.
-    from qlogship.sandbox import faults_json
+    # Imported here with the rest of the sandbox, not whenever the command line is built.
+    from qlogship.sandbox.faults import parse
 
     try:
         steps = json.loads(path.read_bytes())
@@ -108,7 +108,7 @@ def read_script(path: Path) -> Script:
             f"the fault script {path} is no JSON: {error}",
             hint='Write a list of steps, such as [{"on": "upload", "do": "lose_reply"}].',
         ) from error
-    return faults_json.parse(steps)
+    return parse(steps)
 
 
 def greeting(url: str, options: Options) -> str:

@@ -1,4 +1,4 @@
-"""The emulator's one SQLite file: opening it, its tables, transactions.
+"""The sandbox's one SQLite file: opening it, its tables, transactions.
 
 The methods may be called from any thread: one lock guards the one connection.
 """

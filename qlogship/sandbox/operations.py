@@ -1,31 +1,27 @@
-"""Logging in, uploading and clearing, each as it goes when nothing goes wrong.
+"""What the sandbox answers when nothing goes wrong: the operations of the vendor's API.
 
-The other operations of the vendor's API are in `administration` and `downloads`. An
-operation reads its request, and can then be carried out or declined; which of the two,
+An operation reads its request, and can then be carried out or not; which of the two,
 and what the client gets to see of it, is `app`'s business.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-import json
-from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar
+from importlib import resources
+from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import UploadFile
+from starlette.responses import Response
 
-from qlogship.sandbox import faults
-from qlogship.sandbox.replies import as_json, counted, error
+from qlogship.sandbox import faults, requests
+from qlogship.sandbox.replies import Refused, as_json, counted, error
 from qlogship.sandbox.storage import Arrival
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from qlogship.sandbox.options import Options
     from qlogship.sandbox.people import People
@@ -35,14 +31,11 @@ if TYPE_CHECKING:
 _FIELD = "logs"
 # What a multipart form takes beside the file itself.
 _FORM_OVERHEAD = 64 * 1024
-
-
-class BadRequest(Exception):
-    """The request cannot be read; `status` is how it is answered."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
+_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "tsv": "text/tab-separated-values; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 class Gate(Enum):
@@ -54,7 +47,7 @@ class Gate(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Premises:
+class Tenant:
     """What every operation works with."""
 
     options: Options
@@ -64,133 +57,21 @@ class Premises:
     clock: Callable[[], float]
 
 
-class Operation(ABC):
-    """One request; `gate` says where its token is."""
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One address of the API.
 
-    name: ClassVar[str]
-    gate: ClassVar[Gate] = Gate.BEARER
+    `read` reads the whole request and raises Refused; what it returns is given to
+    `carry_out`, which works in a thread and knows the step of the fault script
+    that the request met.
+    """
 
-    def __init__(self, premises: Premises) -> None:
-        self.premises = premises
-        self.was_read = False
-
-    @property
-    def file(self) -> bytes | None:
-        """Return the uploaded file once it was read; None for what uploads nothing."""
-        return None
-
-    async def read(self, request: Request) -> None:
-        """Read the whole request, once; raises BadRequest."""
-        if not self.was_read:
-            self.was_read = True
-            await self._read(request)
-
-    @abstractmethod
-    async def carry_out(self, answer: str, form: str | None = None) -> Response:
-        """Do the work and return the answer; `answer` is the word for it that goes on record."""
-
-    async def decline(self, answer: str) -> None:  # noqa: B027 -- most keep no record
-        """Do nothing but put on record what came; `answer` as in `carry_out`."""
-
-    async def _read(self, request: Request) -> None:
-        await drain(request)
-
-
-class Login(Operation):
-    """E-mail and password in, a token in a cookie out."""
-
-    name = faults.LOGIN
-    gate = Gate.OPEN
-
-    def __init__(self, premises: Premises) -> None:
-        super().__init__(premises)
-        self._login: object = None
-        self._password: object = None
-
-    async def carry_out(self, answer: str, form: str | None = None) -> Response:  # noqa: ARG002
-        """Compare, and hand out a token beside a cookie that means nothing."""
-        options = self.premises.options
-        known = _same(self._login, options.email) & _same(self._password, options.password)
-        if not known:
-            return error(401, "wrong e-mail or password")
-        reply = as_json({"login": options.email})
-        reply.set_cookie("lang", "en", path="/", samesite=None)
-        reply.set_cookie(
-            "jwt", self.premises.tokens.issue(options.email), path="/", httponly=True, samesite=None
-        )
-        # The vendor's page has its reader look for a line in these very letters.
-        reply.raw_headers = [
-            (b"Set-Cookie" if name == b"set-cookie" else name, value)
-            for name, value in reply.raw_headers
-        ]
-        return reply
-
-    async def _read(self, request: Request) -> None:
-        body = await request.body()
-        try:
-            credentials = json.loads(body)
-            self._login = credentials["login"]
-            self._password = credentials["password"]
-        except (ValueError, KeyError, TypeError):
-            raise BadRequest("a JSON object with login and password is expected") from None
-
-
-class Upload(Operation):
-    """A queue_log in, the count of its calls out."""
-
-    name = faults.UPLOAD
-
-    def __init__(self, premises: Premises) -> None:
-        super().__init__(premises)
-        self._arrival: Arrival | None = None
-
-    @property
-    def file(self) -> bytes | None:
-        """Return the file's bytes."""
-        return self._arrival.body if self._arrival else None
-
-    async def carry_out(self, answer: str, form: str | None = None) -> Response:
-        """Store the file and count its calls."""
-        if self._arrival is None:
-            raise BadRequest(f"the form has no file {_FIELD}")
-        count = await asyncio.to_thread(
-            self.premises.storage.keep,
-            self._arrival,
-            answer=answer,
-            repeats=self.premises.options.repeats,
-        )
-        return counted(form or self.premises.options.answer, count)
-
-    async def decline(self, answer: str) -> None:
-        """Put a file on record that is not taken."""
-        if self._arrival is not None:
-            await asyncio.to_thread(self.premises.storage.refuse, self._arrival, answer=answer)
-
-    async def _read(self, request: Request) -> None:
-        limit = self.premises.options.max_file
-        length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > limit + _FORM_OVERHEAD:
-            await drain(request)
-            raise BadRequest(f"a file may have {limit} bytes at most", 413)
-        at = self.premises.clock()
-        async with request.form(max_files=4, max_fields=16) as form:
-            file = form.get(_FIELD)
-            if not isinstance(file, UploadFile):
-                raise BadRequest(f"the form has no file {_FIELD}")
-            if (file.size or 0) > limit:
-                raise BadRequest(f"a file may have {limit} bytes at most", 413)
-            self._arrival = Arrival(at, file.filename or "", await file.read())
-
-
-class Clear(Operation):
-    """Everything uploaded is forgotten, for the whole tenant."""
-
-    name = faults.CLEAR
-
-    async def carry_out(self, answer: str, form: str | None = None) -> Response:  # noqa: ARG002
-        """Wipe."""
-        await asyncio.to_thread(self.premises.storage.clear)
-        return as_json({"status": "ok"})
+    name: faults.Operation
+    method: str
+    path: str
+    gate: Gate
+    read: Callable[[Tenant, Request], Awaitable[object]]
+    carry_out: Callable[[Tenant, Any, faults.Step], Response]
 
 
 async def drain(request: Request) -> None:
@@ -199,8 +80,162 @@ async def drain(request: Request) -> None:
         pass
 
 
+# --- logging in
+
+
+async def _read_login(_: Tenant, request: Request) -> requests.Credentials:
+    return requests.read(requests.Credentials.model_validate_json, await request.body())
+
+
+def _log_in(tenant: Tenant, given: requests.Credentials, _: faults.Step) -> Response:
+    """Compare, and hand out a token beside a cookie that means nothing."""
+    options = tenant.options
+    known = _same(given.login, options.email) & _same(given.password, options.password)
+    if not known:
+        return error(401, "wrong e-mail or password")
+    reply = as_json({"login": options.email})
+    reply.set_cookie("lang", "en", path="/", samesite=None)
+    token = tenant.tokens.issue(options.email)
+    reply.set_cookie("jwt", token, path="/", httponly=True, samesite=None)
+    # The vendor's page has its reader look for a line in these very letters.
+    reply.raw_headers = [
+        (b"Set-Cookie" if name == b"set-cookie" else name, value)
+        for name, value in reply.raw_headers
+    ]
+    return reply
+
+
 def _same(left: object, right: str) -> bool:
     """Compare without telling by the time it takes; what is no text is never the same."""
     if not isinstance(left, str):
         return False
     return hmac.compare_digest(left.encode("utf-8", "replace"), right.encode("utf-8", "replace"))
+
+
+# --- the queue_log
+
+
+async def _read_upload(tenant: Tenant, request: Request) -> Arrival:
+    limit = tenant.options.max_file
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit + _FORM_OVERHEAD:
+        await drain(request)
+        raise Refused(f"a file may have {limit} bytes at most", 413)
+    at = tenant.clock()
+    async with request.form(max_files=4, max_fields=16) as form:
+        file = form.get(_FIELD)
+        if not isinstance(file, UploadFile):
+            raise Refused(f"the form has no file {_FIELD}")
+        if (file.size or 0) > limit:
+            raise Refused(f"a file may have {limit} bytes at most", 413)
+        return Arrival(at, file.filename or "", await file.read())
+
+
+def _upload(tenant: Tenant, arrival: Arrival, step: faults.Step) -> Response:
+    """Store the file and count its calls."""
+    options = tenant.options
+    count = tenant.storage.keep(arrival, answer=faults.on_record(step), repeats=options.repeats)
+    form = step.form if isinstance(step, faults.Pass) else None
+    return counted(form or options.answer, count)
+
+
+async def _read_nothing(_: Tenant, request: Request) -> str:
+    await drain(request)
+    return ""
+
+
+def _clear(tenant: Tenant, _asked: str, _: faults.Step) -> Response:
+    """Forget everything uploaded, for the whole tenant."""
+    tenant.storage.clear()
+    return as_json({"status": "ok"})
+
+
+# --- users
+
+
+async def _read_new_user(_: Tenant, request: Request) -> requests.NewUser:
+    return requests.read(requests.NewUser.model_validate_json, await _json(request))
+
+
+def _create_user(tenant: Tenant, user: requests.NewUser, _: faults.Step) -> Response:
+    return as_json(tenant.people.add(user))
+
+
+async def _read_ids(_: Tenant, request: Request) -> list[int]:
+    return requests.read(requests.IDS.validate_json, await _json(request))
+
+
+def _delete_users(tenant: Tenant, ids: list[int], _: faults.Step) -> Response:
+    tenant.people.remove(ids)
+    return as_json({"status": "ok"})
+
+
+async def _json(request: Request) -> bytes:
+    body = await request.body()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refused("Content-Type: application/json is expected", 415)
+    return body
+
+
+async def _read_list(_: Tenant, request: Request) -> requests.UserList:
+    return requests.read(requests.UserList.model_validate, dict(request.query_params))
+
+
+def _list_users(tenant: Tenant, wanted: requests.UserList, _: faults.Step) -> Response:
+    people, count = tenant.people.page(
+        sort=wanted.sort_column,
+        descending=wanted.sort_direction == "desc",
+        size=None if wanted.all_users == "true" else int(wanted.page_size),
+        number=int(wanted.page_number),
+    )
+    return as_json({"totalCount": count, "users": [person.listed for person in people]})
+
+
+# --- the two logs: samples, for the vendor does not say which columns its files have
+
+
+async def _read_status_log(_: Tenant, request: Request) -> str:
+    asked = requests.read(requests.AgentStatusLog.model_validate, dict(request.query_params))
+    return f"agents.{asked.format}"
+
+
+async def _read_call_log(_: Tenant, request: Request) -> str:
+    asked = requests.read(requests.CallLog.model_validate, dict(request.query_params))
+    return f"calls.{asked.type_file}"
+
+
+def _download(_tenant: Tenant, name: str, _: faults.Step) -> Response:
+    body = resources.files(__package__).joinpath("samples", name).read_bytes()
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(body, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
+
+
+OPERATIONS = (
+    Operation("login", "POST", "/login/api/auth", Gate.OPEN, _read_login, _log_in),
+    Operation("upload", "POST", "/api/reports/asterisk/upload", Gate.BEARER, _read_upload, _upload),
+    Operation("clear", "POST", "/api/reports/asterisk/clear", Gate.BEARER, _read_nothing, _clear),
+    Operation(
+        "create_user",
+        "POST",
+        "/api/settings/users/save",
+        Gate.BEARER,
+        _read_new_user,
+        _create_user,
+    ),
+    Operation(
+        "delete_users", "POST", "/api/settings/users/delete", Gate.BEARER, _read_ids, _delete_users
+    ),
+    Operation("list_users", "GET", "/api/settings/users", Gate.BEARER, _read_list, _list_users),
+    Operation(
+        "agent_status_log",
+        "GET",
+        "/api/reports/agents/worktime/raw",
+        Gate.COOKIE,
+        _read_status_log,
+        _download,
+    ),
+    Operation(
+        "call_log", "GET", "/api/history/calls/export", Gate.COOKIE, _read_call_log, _download
+    ),
+)

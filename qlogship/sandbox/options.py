@@ -1,4 +1,4 @@
-"""What the emulator can be told: whom it lets in, how it answers, what a repeat does.
+"""What the sandbox can be told: whom it lets in, how it answers, what a repeat does.
 
 Only values; this module may import nothing but the standard library, because
 the command line reads its choices before anything else is loaded.
@@ -29,7 +29,7 @@ class Repeats(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The emulator's own settings; `token_lifetime` is in seconds.
+    """The sandbox's own settings; `token_lifetime` is in seconds.
 
     A file above `max_file` bytes is answered with 413: it bounds the memory
     that one upload can take.

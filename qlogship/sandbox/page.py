@@ -16,6 +16,8 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from qlogship.terminal.output import size
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -46,7 +48,6 @@ HEADERS = {
     "x-content-type-options": "nosniff",
 }
 
-_KIB = 1024
 _DAY = 86_400.0
 _EMPTY_PICTURE = (
     '<svg viewBox="0 0 132 76" aria-hidden="true" fill="none">'
@@ -118,7 +119,7 @@ def _tiles(view: View) -> str:
             "Answered", _share(summary.answered, legs), f"{_number(summary.abandoned)} abandoned"
         ),
         _tile("Uploads", _number(summary.uploads), last + refused),
-        _tile("Lines", _number(summary.lines), _size(summary.bytes)),
+        _tile("Lines", _number(summary.lines), _unbroken(size(summary.bytes))),
     ]
     return f'<section class="tiles" aria-label="Totals">{"".join(tiles)}</section>'
 
@@ -189,7 +190,7 @@ def _upload(upload: Upload, view: View) -> str:
         f'<td class="file" title="{name}">{file}</td>'
         f'<td class="number">{_number(upload.lines)}</td>'
         f'<td class="number calls">{calls}</td>'
-        f'<td class="number">{_size(upload.bytes)}</td>'
+        f'<td class="number">{_unbroken(size(upload.bytes))}</td>'
         f'<td class="status"><span class="pill {_mood(upload)}">{escape(upload.answer)}</span></td>'
         "</tr>"
     )
@@ -258,24 +259,16 @@ def _nothing_yet(view: View) -> str:
 
 
 def _number(value: int) -> str:
-    """Return a number in groups of three, with narrow blanks that do not break."""
-    return f"{value:,}".replace(",", "\u202f")
+    return _unbroken(f"{value:,}")
+
+
+def _unbroken(text: str) -> str:
+    """Return a number or a size with narrow blanks, which do not break, for commas and blanks."""
+    return text.replace(",", "\u202f").replace(" ", "\u202f")
 
 
 def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.0f}\u202f%" if whole else "–"
-
-
-def _size(size: int) -> str:
-    if size < _KIB:
-        return f"{size}\u202fB"
-    value = float(size)
-    for unit in ("KiB", "MiB", "GiB"):
-        value /= _KIB
-        if value < _KIB or unit == "GiB":
-            break
-    digits = 1 if value < 10 else 0
-    return f"{value:.{digits}f}\u202f{unit}"
 
 
 def _moment(at: float, view: View) -> str:

@@ -1,7 +1,7 @@
-"""How the emulator answers: as the vendor would, and in every wrong way.
+"""How the sandbox answers: as the vendor would, and in every wrong way.
 
 Each reply is an ASGI application, as Starlette's responses are. The wrong ones
-do over a real connection what the actions in `faults` promise.
+do over a real connection what the steps in `faults` promise.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from qlogship.sandbox import faults
 from qlogship.sandbox.connection import client_left, connection_of
 from qlogship.sandbox.options import AnswerForm
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 _JSON = "application/json"
 _TRICKLE_LENGTH = 1_000_000_000
@@ -55,30 +54,83 @@ def as_json(value: object, status: int = 200) -> Response:
     return Response(json.dumps(value, ensure_ascii=False), status_code=status, media_type=_JSON)
 
 
-def error(status: int, message: str) -> Response:
-    """Answer that it did not work, and why."""
-    return as_json({"error": message}, status)
-
-
-def scripted(
-    status: int, *, headers: Mapping[str, str], body: str | None, content_type: str
-) -> Response:
-    """Answer what a `status` step says; without a body, the status' own name."""
-    if status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
-        return Response(status_code=status, headers=dict(headers))
-    if body is None:
-        body = json.dumps({"error": _phrase(status)})
-    return Response(body, status_code=status, headers={"content-type": content_type, **headers})
-
-
 def login_page() -> Response:
     """Answer with the page a browser would see."""
     return Response(LOGIN_PAGE, media_type="text/html")
 
 
-def redirect(status: int, location: str) -> Response:
-    """Send the client elsewhere."""
-    return Response(status_code=status, headers={"location": location})
+class Refused(Exception):
+    """The request is not granted; `status` is how it is answered."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def error(status: int, message: str) -> Response:
+    """Answer that it did not work, and why."""
+    return as_json({"error": message}, status)
+
+
+def before_the_body(step: faults.Step, *, was_read: bool) -> ASGIApp | None:
+    """Return the reply of a step that does not wait for the whole body; None for the others."""
+    match step:
+        case faults.Drop(after=int(after), reset=reset) if not was_read:
+            return Cut(reset, after)
+        case faults.Hang(after=int(after)) if not was_read:
+            return Silence(after)
+        case faults.Status(early=True):
+            return _status(step)
+        case _:
+            return None
+
+
+def reply_of(step: faults.Step, usual: Response | None) -> ASGIApp:
+    """Return what the client gets; `usual` is the honest answer, if the work was done."""
+    if usual is not None:
+        match step:
+            case faults.HalfReply(reset=reset):
+                return Half(usual, reset)
+            case faults.Trickle(every=every):
+                return Trickle(every)
+            case faults.Slow(piece=piece, every=every):
+                return Slowly(usual, piece, every)
+            case faults.Pass() | faults.Delay() | faults.ExpireTokens():
+                return usual
+    return _wrong_reply(step)
+
+
+def _wrong_reply(step: faults.Step) -> ASGIApp:
+    match step:
+        case faults.LoseReply(reset=reset) | faults.Drop(reset=reset):
+            return Cut(reset)
+        case faults.Hang():
+            return Silence()
+        case faults.Html():
+            return login_page()
+        case faults.Redirect(status=status, location=location):
+            return Response(status_code=status, headers={"location": location})
+        case faults.Status():
+            return _status(step)
+        case faults.TooLarge(limit=limit):
+            return error(step.status, f"the file is larger than {limit} bytes")
+        case faults.RefuseContaining(status=status):
+            return error(status, "the file has something in it that is not accepted")
+        case _:
+            raise AssertionError(f"{step} is answered in the usual way")
+
+
+def _status(step: faults.Status) -> Response:
+    """Answer what the step says; without a body, the status' own name."""
+    if step.status in faults.BODILESS:
+        return Response(status_code=step.status, headers=dict(step.headers))
+    body = step.body
+    if body is None:
+        known = step.status in set(HTTPStatus)
+        name = HTTPStatus(step.status).phrase if known else f"status {step.status}"
+        body = json.dumps({"error": name})
+    headers = {"content-type": step.content_type, **step.headers}
+    return Response(body, status_code=step.status, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +243,3 @@ async def _read_at_least(receive: Receive, size: int) -> None:
         seen += len(message.get("body", b""))
         if not message.get("more_body", False):
             return
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return f"status {status}"

@@ -1,4 +1,4 @@
-"""The emulator on a port: for good, and in a thread for tests and the demo.
+"""The sandbox on a port: for good, and in a thread for tests and the demo.
 
 uvicorn's HTTP protocol runs here on a plain asyncio server instead of
 uvicorn's own: that one takes a moment to stop and waits for its clients, and
@@ -14,14 +14,14 @@ import signal
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import uvicorn
 from uvicorn.server import ServerState
 
 from qlogship.errors import UsageError
-from qlogship.sandbox import faults_json
-from qlogship.sandbox.app import Emulator
+from qlogship.sandbox import faults
+from qlogship.sandbox.app import App
 from qlogship.sandbox.connection import ConnectionProtocol
 from qlogship.sandbox.database import Database
 from qlogship.sandbox.options import Options
@@ -31,11 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from qlogship.sandbox.faults import Script
-    from qlogship.sandbox.people import Person
-    from qlogship.sandbox.storage import Upload
-    from qlogship.sandbox.traffic import RequestSeen
 
+_HOST = "127.0.0.1"
 _BACKLOG = 128
 # Long enough for an upload that is being stored; nothing else is left to wait for.
 _LAST_TASKS = 5.0
@@ -44,13 +41,13 @@ _LAST_TASKS = 5.0
 def serve(
     options: Options,
     *,
-    host: str = "127.0.0.1",
+    host: str = _HOST,
     port: int = 0,
     data: Path | None = None,
-    script: Script | None = None,
+    script: faults.Script = (),
     started: Callable[[str], None] = lambda _url: None,
 ) -> None:
-    """Run the emulator until SIGINT or SIGTERM; `started` is called with its address.
+    """Run the sandbox until SIGINT or SIGTERM; `started` is called with its address.
 
     Call it in the main thread. Raises UsageError when the address cannot be
     had, StateError when the data file cannot be used.
@@ -58,13 +55,13 @@ def serve(
     database = Database(data)
     try:
         listener = _listen(host, port)
-        asyncio.run(_until_signal(Emulator(options, database, script=script), listener, started))
+        asyncio.run(_until_signal(App(options, database, script=script), listener, started))
     finally:
         database.close()
 
 
 class Sandbox:
-    """The emulator in a thread of its own, for as long as the `with` block lasts.
+    """The sandbox in a thread of its own, for as long as the `with` block lasts.
 
     With port 0 a free one is taken, and kept over `stop` and `start`, so that
     a client can be shown a far end that goes away and comes back.
@@ -74,19 +71,15 @@ class Sandbox:
         self,
         options: Options | None = None,
         *,
-        faults: object = (),
+        script: faults.Script = (),
         data: Path | None = None,
-        host: str = "127.0.0.1",
         port: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.options = options or Options()
         self._database = Database(data)
-        self._emulator = Emulator(
-            self.options, self._database, script=faults_json.parse(faults), clock=clock
-        )
-        self._storage = self._emulator.storage
-        self._host = host
+        self._app = App(self.options, self._database, script=script, clock=clock)
+        self.storage = self._app.tenant.storage
         self.port = port
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -110,7 +103,7 @@ class Sandbox:
     @property
     def url(self) -> str:
         """Return the address to give to a client, without a slash at the end."""
-        return _url(self._host, self.port)
+        return _url(_HOST, self.port)
 
     @property
     def email(self) -> str:
@@ -126,7 +119,7 @@ class Sandbox:
         """Listen; returns when clients can connect."""
         if self._thread is not None:
             return
-        listener = _listen(self._host, self.port)
+        listener = _listen(_HOST, self.port)
         self.port = listener.getsockname()[1]
         ready = threading.Event()
         self._thread = threading.Thread(
@@ -144,67 +137,6 @@ class Sandbox:
         thread.join()
         self._thread = None
 
-    def script(self, steps: object) -> None:
-        """Set the fault script, in its JSON form; it replaces what was left of the last one."""
-        self._emulator.script = faults_json.parse(steps)
-
-    def faults_left(self) -> list[dict[str, Any]]:
-        """Return the steps of the fault script that are still to come."""
-        return faults_json.dump(self._emulator.script)
-
-    def expire_tokens(self) -> None:
-        """Make every token issued so far worthless."""
-        self._emulator.tokens.expire_all()
-
-    def clear(self) -> None:
-        """Forget uploads, users, requests and faults; tokens live on."""
-        self._storage.clear()
-        self._emulator.people.forget()
-        self._emulator.traffic.forget()
-        self.script([])
-
-    def bodies(self) -> list[bytes]:
-        """Return the bytes of every kept upload, in order of arrival."""
-        return self._storage.bodies()
-
-    def calls(self) -> set[bytes]:
-        """Return every callid that entered a queue in what is kept."""
-        return self._storage.calls()
-
-    def uploads(self) -> list[Upload]:
-        """Return the kept uploads, in order of arrival."""
-        return self._storage.uploads()
-
-    def people(self) -> list[Person]:
-        """Return the users in the order of their ids, the administrator first."""
-        found, _ = self._emulator.people.page(descending=False)
-        return found
-
-    def arrivals(self, limit: int = 1000) -> list[Upload]:
-        """Return the newest arrivals first, those that were refused or dropped among them."""
-        return self._storage.latest(limit)
-
-    def requests(self) -> list[RequestSeen]:
-        """Return the requests to the vendor's API, in order of arrival."""
-        return self._emulator.traffic.requests()
-
-    def wait_for(self, condition: Callable[[], bool], within: float = 10.0) -> bool:
-        """Return True as soon as the condition holds, False when it never did in `within` seconds.
-
-        It is looked at whenever a request begins, meets the fault script, is
-        answered or ends.
-        """
-        traffic = self._emulator.traffic
-        deadline = time.monotonic() + within
-        while True:
-            seen = traffic.changes
-            if condition():
-                return True
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            traffic.wait_for_change(seen, left)
-
     def _live(self, listener: socket.socket, ready: threading.Event) -> None:
         try:
             asyncio.run(self._run(listener, ready))
@@ -215,29 +147,27 @@ class Sandbox:
     async def _run(self, listener: socket.socket, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        await _serve(self._emulator, listener, self._stop, ready.set)
+        await _serve(self._app, listener, self._stop, ready.set)
 
 
-async def _until_signal(
-    emulator: Emulator, listener: socket.socket, started: Callable[[str], None]
-) -> None:
+async def _until_signal(app: App, listener: socket.socket, started: Callable[[str], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     host, port = listener.getsockname()[:2]
-    await _serve(emulator, listener, stop, lambda: started(_url(host, port)))
+    await _serve(app, listener, stop, lambda: started(_url(host, port)))
 
 
 async def _serve(
-    emulator: Emulator,
+    app: App,
     listener: socket.socket,
     stop: asyncio.Event,
     started: Callable[[], None],
 ) -> None:
     """Answer on a listening socket until `stop` is set, then cut whoever is left."""
     config = uvicorn.Config(
-        emulator.asgi,
+        app.asgi,
         http=ConnectionProtocol,
         ws="none",
         lifespan="off",

@@ -1,4 +1,4 @@
-"""What the emulator remembers of uploads; every SQL statement about them is here.
+"""What the sandbox remembers of uploads; every SQL statement about them is here.
 
 What the page shows is kept as running sums, so drawing it costs the same
 after ten uploads and after a million. Bodies are stored compressed and read
@@ -17,7 +17,6 @@ from qlogship.sandbox.tally import FileTally, QueueTally, tally_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
 
     from qlogship.sandbox.database import Database
 
@@ -89,17 +88,17 @@ class Summary:
     each callid once. `queues` are the busiest ones, `queue_count` is all of them.
     """
 
-    uploads: int
-    refused: int
-    lines: int
-    bytes: int
-    calls: int
-    distinct_calls: int
-    answered: int
-    abandoned: int
-    other: int
-    queues: tuple[QueueTally, ...]
-    queue_count: int
+    uploads: int = 0
+    refused: int = 0
+    lines: int = 0
+    bytes: int = 0
+    calls: int = 0
+    distinct_calls: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    other: int = 0
+    queues: tuple[QueueTally, ...] = ()
+    queue_count: int = 0
 
 
 class Storage:
@@ -179,21 +178,10 @@ class Storage:
         rows = self._database.rows("SELECT body FROM upload WHERE id = ? AND kept", upload_id)
         return zlib.decompress(rows[0][0]) if rows else None
 
-    def each_body(self) -> Iterator[bytes]:
-        """Yield the bytes of every kept upload, in order of arrival, one at a time."""
-        for (number,) in self._database.rows("SELECT id FROM upload WHERE kept ORDER BY id"):
-            body = self.body(number)
-            # It may have been cleared meanwhile.
-            if body is not None:
-                yield body
-
     def bodies(self) -> list[bytes]:
-        """Return the bytes of every kept upload, in order of arrival; all at once, so for tests."""
-        return list(self.each_body())
-
-    def calls(self) -> set[bytes]:
-        """Return every callid that entered a queue in what is kept."""
-        return {callid for (callid,) in self._database.rows("SELECT callid FROM call")}
+        """Return the bytes of every kept upload, in order of arrival; all of them at once."""
+        rows = self._database.rows("SELECT body FROM upload WHERE kept ORDER BY id")
+        return [zlib.decompress(body) for (body,) in rows]
 
     def _rows(self, query: str, *values: int) -> list[Upload]:
         rows = self._database.rows(query, *values)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from qlogship.sandbox.backlog import Backlog, write_backlog
+from tests.support.backlog import Backlog, write_backlog
 
 HERE = Path(__file__).parent
 QLOGSHIP = Path(sys.executable).with_name("qlogship")

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qlogship.dashboard import EmailPassword, NewUser, Role, TeamDashboard
-from qlogship.sandbox.server import Sandbox
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,12 +19,12 @@ import trustme
 
 from qlogship.check.document import document
 from qlogship.check.findings import Level
-from qlogship.sandbox.server import Sandbox
 from qlogship.state.store import Store
 from tests.fixtures import logrotate as real
 from tests.support.calls import call
 from tests.support.far_end import FarEnd, date_header, server_context
 from tests.support.installation import Installation
+from tests.support.sandbox import Sandbox
 from tests.support.sound import ME, MY_GROUP, PID, Sound
 from tests.support.waiting import until
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from qlogship.sandbox.server import Sandbox
+from tests.support.sandbox import Sandbox
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "team-dashboard.md"
 

@@ -1,4 +1,4 @@
-"""The sandbox over real TCP: the vendor's API, every fault as its name says, the live queue_log."""
+"""The sandbox over real TCP: the vendor's API, and every fault as its name says."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ import httpx
 import pytest
 
 from qlogship.errors import StateError, UsageError
-from qlogship.queue_log.records import entered_calls, time_of
 from qlogship.sandbox.command import read_script
-from qlogship.sandbox.faults_json import FaultScriptError
-from qlogship.sandbox.livelog import LiveCallCentre
+from qlogship.sandbox.faults import FaultScriptError
 from qlogship.sandbox.options import Options, Repeats
-from qlogship.sandbox.server import Sandbox
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 UPLOAD = "/api/reports/asterisk/upload"
@@ -236,7 +234,7 @@ def test_no_file(sandbox: Sandbox, client: Client) -> None:
 
 
 def test_file_limit() -> None:
-    """A file above the emulator's own limit is answered with 413, however it is announced."""
+    """A file above the sandbox's own limit is answered with 413, however it is announced."""
     with Sandbox(Options(max_file=1000)) as sandbox:
         client = Client(sandbox)
         assert client.upload(b"x" * 1000).status_code == 200
@@ -604,7 +602,7 @@ def test_port_taken(sandbox: Sandbox) -> None:
     other.__exit__(None, None, None)
 
 
-# -- the emulator's own addresses
+# -- the sandbox's own addresses
 
 
 def test_page(sandbox: Sandbox, client: Client) -> None:
@@ -663,7 +661,7 @@ def test_script_file(tmp_path: Path) -> None:
     with pytest.raises(FaultScriptError, match="step 1"):
         read_script(path)
     path.write_text('[{"do": "drop"}]')
-    assert len(read_script(path).steps) == 1
+    assert len(read_script(path)) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -693,115 +691,3 @@ def test_command(number: signal.Signals) -> None:
         assert "--password" in warning
         assert "open sesame" not in warning
         assert end == "The sandbox has ended."
-
-
-# -- the live queue_log
-
-
-def _family(path: Path) -> list[bytes]:
-    """Return the contents of a rotated family, oldest first."""
-    numbered = [other for other in path.parent.iterdir() if other != path]
-    numbered.sort(key=lambda other: int(other.name.rpartition(".")[2]), reverse=True)
-    return [other.read_bytes() for other in [*numbered, path]]
-
-
-def _stepper(live: LiveCallCentre, clock: Clock) -> Callable[[float], int]:
-    def step(seconds: float) -> int:
-        clock.now += seconds
-        return live.step()
-
-    return step
-
-
-def test_live_writes_what_is_due(tmp_path: Path) -> None:
-    """A step writes the lines whose time has come, and no others."""
-    clock = Clock()
-    path = tmp_path / "queue_log"
-    with LiveCallCentre(path, clock=clock) as live:
-        assert path.read_bytes() == b""
-        step = _stepper(live, clock)
-        written = step(0) + step(600)
-        assert step(0) == 0
-        lines = path.read_bytes().splitlines()
-        assert len(lines) == written == live.lines
-        assert all((time_of(line) or 0) <= clock.now for line in lines)
-        assert step(600) > 0
-
-
-def test_live_finish(tmp_path: Path) -> None:
-    """`finish` ends every open call and names the calls that are in the file."""
-    clock = Clock()
-    path = tmp_path / "queue_log"
-    with LiveCallCentre(path, clock=clock, calls_per_hour=600) as live:
-        _stepper(live, clock)(900)
-        before = (live.over, live.open_calls > 0)
-        entered = live.finish()
-        assert before == (False, True)
-        assert (live.over, live.open_calls) == (True, 0)
-        assert entered == entered_calls(path.read_bytes())
-        assert live.step() == 0
-
-
-def test_live_closes_in_time(tmp_path: Path) -> None:
-    """After `close`, the open calls end in their own time."""
-    clock = Clock()
-    with LiveCallCentre(tmp_path / "queue_log", clock=clock, pace=30) as live:
-        step = _stepper(live, clock)
-        step(60)
-        live.close()
-        for _ in range(1000):
-            step(1)
-        assert live.over
-        last = (tmp_path / "queue_log").read_bytes().splitlines()[-1]
-        assert (time_of(last) or 0) <= clock.now
-
-
-def test_live_rotation(tmp_path: Path) -> None:
-    """A rotation shifts the older files, and the new one begins with CONFIGRELOAD."""
-    clock = Clock()
-    path = tmp_path / "queue_log"
-    with LiveCallCentre(path, clock=clock) as live:
-        step = _stepper(live, clock)
-        inodes = []
-        for _ in range(3):
-            step(300)
-            inodes.append(path.stat().st_ino)
-            live.rotate()
-        step(300)
-        assert live.rotations == 3
-        assert [(tmp_path / f"queue_log.{age}").stat().st_ino for age in (2, 1, 0)] == inodes
-        family = _family(path)
-        assert len(family) == 4
-        for body in family[1:]:
-            assert body.split(b"\n")[0].endswith(b"|NONE|NONE|NONE|CONFIGRELOAD|")
-        stamps = [time_of(line) or 0 for line in b"".join(family).splitlines()]
-        assert stamps == sorted(stamps)
-        assert live.entered == entered_calls(b"".join(family))
-
-
-def test_live_rotation_of_compressed(tmp_path: Path) -> None:
-    """A compressed file is shifted with its suffix; other files are left alone."""
-    (tmp_path / "queue_log.0.gz").write_bytes(b"old")
-    (tmp_path / "queue_log-20261123").write_bytes(b"other")
-    with LiveCallCentre(tmp_path / "queue_log", clock=Clock()) as live:
-        live.rotate()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "queue_log",
-        "queue_log-20261123",
-        "queue_log.0",
-        "queue_log.1.gz",
-    ]
-
-
-def test_live_appends(tmp_path: Path) -> None:
-    """Lines are appended, even after the file was truncated under the writer."""
-    clock = Clock()
-    path = tmp_path / "queue_log"
-    path.write_bytes(b"before\n")
-    with LiveCallCentre(path, clock=clock) as live:
-        step = _stepper(live, clock)
-        step(300)
-        assert path.read_bytes().startswith(b"before\n17")
-        path.write_bytes(b"")
-        step(300)
-        assert path.read_bytes().startswith(b"17")

@@ -1,10 +1,12 @@
-"""The sandbox's logs over real TCP: derived from uploads, by cookie, and with faults."""
+"""The sandbox's two logs over real TCP: samples, by cookie, and with faults."""
 
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import UTC, datetime
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,7 +14,7 @@ import pytest
 
 from qlogship.dashboard import EmailPassword, TeamDashboard
 from qlogship.errors import DashboardRefused, DashboardUnreachable
-from qlogship.sandbox.server import Sandbox
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,24 +25,20 @@ CALL_LOG = (
     "/api/history/calls/export?dateFrom=2023-11-14T00:00:00%2B03:00"
     "&dateTo=2023-11-15T00:00:00%2B03:00&localTimeZoneOffset=%2B180"
 )
-# 2023-11-14 12:13:20 UTC, and on
-LOG = (
-    b"1699963990|MANAGER|sales|Anna|ADDMEMBER|\n"
-    b"1699964000|1.1|sales|NONE|ENTERQUEUE||5|1\n"
-    b"1699964010|1.1|sales|Anna|CONNECT|10|1.9|1\n"
-    b"1699964020|1.1|sales|Anna|COMPLETEAGENT|10|10|1\n"
-)
 SINCE = datetime(2023, 11, 14, tzinfo=UTC)
 UNTIL = datetime(2023, 11, 15, tzinfo=UTC)
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox that got a queue_log."""
+    """A sandbox as it is out of the box."""
     with Sandbox() as sandbox:
-        with dashboard_of(sandbox) as dashboard:
-            dashboard.upload("queue_log", LOG)
         yield sandbox
+
+
+def sample(name: str) -> bytes:
+    """Return a file that the sandbox gives away."""
+    return resources.files("qlogship.sandbox").joinpath("samples", name).read_bytes()
 
 
 def dashboard_of(sandbox: Sandbox, download_timeout: float = 10.0) -> TeamDashboard:
@@ -64,27 +62,40 @@ def get(sandbox: Sandbox, path: str, token: str | None = None) -> httpx.Response
 
 
 def test_the_status_log_is_a_table(sandbox: Sandbox) -> None:
-    """Separated by commas, or by tabs if so wished."""
-    for form, separator in (("", ","), ("&format=csv", ","), ("&format=tsv", "\t")):
+    """Separated by commas, or by tabs if so wished; it arrives byte for byte whole."""
+    for form, name, kind in (
+        ("", "agents.csv", "text/csv"),
+        ("&format=csv", "agents.csv", "text/csv"),
+        ("&format=tsv", "agents.tsv", "text/tab-separated-values"),
+    ):
         reply = get(sandbox, STATUS_LOG + form)
-        first, second, *rest = reply.text.splitlines()
-        assert first.split(separator) == ["Time (UTC)", "Agent", "Queue", "Status", "Reason"]
-        assert second.split(separator) == ["2023-11-14 12:13:10", "Anna", "sales", "available", ""]
-        assert len(rest) == 2
+        assert reply.content == sample(name)
+        assert reply.headers["content-type"].startswith(kind)
+        assert reply.headers["content-disposition"] == f'attachment; filename="{name}"'
+    commas, tabs = (sample(name).decode().splitlines() for name in ("agents.csv", "agents.tsv"))
+    assert commas[0].split(",") == ["Time (UTC)", "Agent", "Queue", "Status", "Reason"]
+    assert [line.split(",") for line in commas] == [line.split("\t") for line in tabs]
 
 
 def test_the_call_log_is_a_workbook_or_a_table(sandbox: Sandbox) -> None:
-    """A workbook unless csv is wished for; English unless Russian is."""
-    reply = get(sandbox, CALL_LOG)
-    assert reply.headers["content-disposition"] == 'attachment; filename="calls.xlsx"'
-    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
-        assert b"2023-11-14 15:13:20" in archive.read("xl/worksheets/sheet1.xml")
+    """A workbook unless csv is wished for, in either language; it arrives byte for byte whole."""
+    for lang in ("", "&lang=en", "&lang=ru"):
+        reply = get(sandbox, CALL_LOG + lang)
+        assert reply.content == sample("calls.xlsx")
+        assert reply.headers["content-type"].endswith("spreadsheetml.sheet")
+        assert reply.headers["content-disposition"] == 'attachment; filename="calls.xlsx"'
+        table = get(sandbox, f"{CALL_LOG}&typeFile=csv{lang}")
+        assert table.content == sample("calls.csv")
+        assert table.headers["content-type"].startswith("text/csv")
 
-    english, russian = (
-        get(sandbox, f"{CALL_LOG}&typeFile=csv{lang}").text for lang in ("", "&lang=ru")
-    )
-    assert english.splitlines()[1] == "2023-11-14 15:13:20,sales,5,answered,Anna,10,10"
-    assert russian.splitlines()[1] == "2023-11-14 15:13:20,sales,5,отвечен,Anna,10,10"
+
+def test_the_workbook_holds_what_the_table_does() -> None:
+    """Each cell of the table is one of the workbook's, in the same order."""
+    with zipfile.ZipFile(io.BytesIO(sample("calls.xlsx"))) as archive:
+        assert archive.testzip() is None
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+    cells = re.findall(r"<t [^>]*>([^<]*)</t>", sheet)
+    assert cells == re.split(r",|\r\n", sample("calls.csv").decode().rstrip())
 
 
 @pytest.mark.parametrize(
@@ -140,10 +151,9 @@ def test_the_client_gets_the_logs(sandbox: Sandbox, tmp_path: Path) -> None:
         )
         dashboard.call_log(since=SINCE, until=UNTIL, utc_offset=-300, to=tmp_path / "calls.xlsx")
 
-    assert (tmp_path / "agents.tsv").stat().st_size == size
-    assert b"Anna\tsales\ttalking" in (tmp_path / "agents.tsv").read_bytes()
-    with zipfile.ZipFile(tmp_path / "calls.xlsx") as archive:
-        assert b"2023-11-14 07:13:20" in archive.read("xl/worksheets/sheet1.xml")
+    assert size == len(sample("agents.tsv"))
+    assert (tmp_path / "agents.tsv").read_bytes() == sample("agents.tsv")
+    assert (tmp_path / "calls.xlsx").read_bytes() == sample("calls.xlsx")
 
 
 @pytest.mark.parametrize(

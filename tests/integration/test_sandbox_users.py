@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from qlogship.sandbox.options import Options
-from qlogship.sandbox.server import Sandbox
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

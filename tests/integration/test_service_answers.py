@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from qlogship.sandbox.server import Sandbox
 from tests.support.arrivals import assert_lines, lines_of
 from tests.support.calls import call
+from tests.support.sandbox import Sandbox
 from tests.support.stepped import Clock, SteppedService
 
 if TYPE_CHECKING:

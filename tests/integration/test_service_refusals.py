@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from qlogship.sandbox.server import Sandbox
 from qlogship.shipping.dividing import IN_A_ROW, LEAST_LIMIT
 from tests.support.arrivals import (
     assert_each_line_once,
@@ -21,6 +20,7 @@ from tests.support.arrivals import (
     lines_of,
 )
 from tests.support.calls import call
+from tests.support.sandbox import Sandbox
 from tests.support.stepped import Clock, SteppedService
 from tests.support.waiting import until
 

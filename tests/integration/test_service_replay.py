@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qlogship.sandbox.server import Sandbox
 from tests.fixtures.queue_log import TREES, calls_placed, sample
 from tests.support.arrivals import (
     assert_each_line_once,
@@ -18,6 +17,7 @@ from tests.support.arrivals import (
     unknowable,
 )
 from tests.support.replay import Files, moves, text_of_tree
+from tests.support.sandbox import Sandbox
 from tests.support.stepped import Clock, SteppedService
 
 if TYPE_CHECKING:

@@ -26,7 +26,6 @@ from qlogship.errors import (
     SourceUnreadable,
 )
 from qlogship.installation.places import Owner, Places, places
-from qlogship.sandbox.server import Sandbox
 from qlogship.setup import asterisk
 from qlogship.setup.census import Share, take_census
 from qlogship.setup.verifying import (
@@ -38,6 +37,7 @@ from qlogship.setup.verifying import (
 )
 from qlogship.setup.writing import Content, Unwritable, mend_mode, put_in_place, refusal
 from tests.support.far_end import FarEnd, server_context
+from tests.support.sandbox import Sandbox
 from tests.support.tls_front import TlsFront
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 from qlogship.cli.app import main
 from qlogship.config import load
 from qlogship.errors import ExitCode
-from qlogship.sandbox.server import Sandbox
 from tests.support.access import open_to_all
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,10 +12,10 @@ import pytest
 
 from qlogship.cli.app import main
 from qlogship.errors import ExitCode
-from qlogship.sandbox.server import Sandbox
 from qlogship.users.csv_file.configuration import INCLUDES
 from tests.support import agents
 from tests.support.installation import EMAIL, Installation
+from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

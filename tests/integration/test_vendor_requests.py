@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qlogship.dashboard import EmailPassword, GivenToken, NewUser, Role, TeamDashboard
-from qlogship.sandbox.server import Sandbox
 from tests.fixtures import vendor_requests as vendor
+from tests.support.sandbox import Sandbox
 from tests.support.scripted import FarEnd, Request, login, reply
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qlogship.sandbox.server import Sandbox
+    from tests.support.sandbox import Sandbox
 NOON: Final = 1_795_411_800
 
 # A contract: keys are added, never renamed.

@@ -17,8 +17,8 @@ from tests.support.arrivals import lines_of
 from tests.support.calls import call
 
 if TYPE_CHECKING:
-    from qlogship.sandbox.server import Sandbox
     from tests.support.installation import Installation
+    from tests.support.sandbox import Sandbox
 
 NOON: Final = 1_795_411_800
 AS_ROOT: Final = os.geteuid() == 0

@@ -13,10 +13,10 @@ from typing import Any, Final
 import pytest
 
 from qlogship.errors import ExitCode
-from qlogship.sandbox.server import Sandbox
 from qlogship.state.store import Store
 from tests.support.calls import call
 from tests.support.installation import Installation, environment
+from tests.support.sandbox import Sandbox
 
 NOON: Final = 1_795_411_800
 BAD: Final = (3, 7)

@@ -12,8 +12,8 @@ from tests.support.calls import call
 from tests.support.installation import environment
 
 if TYPE_CHECKING:
-    from qlogship.sandbox.server import Sandbox
     from tests.support.installation import Installation
+    from tests.support.sandbox import Sandbox
 
 NOON: Final = 1_795_411_800
 DAY: Final = 86_400

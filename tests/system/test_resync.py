@@ -21,7 +21,7 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qlogship.sandbox.server import Sandbox
+    from tests.support.sandbox import Sandbox
 
 NOON: Final = 1_795_411_800
 CALLS: Final = 60

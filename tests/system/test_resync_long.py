@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from qlogship.errors import ExitCode
-from qlogship.sandbox.backlog import write_backlog
 from qlogship.state.reader import Reader
 from tests.support.arrivals import lines_of
+from tests.support.backlog import write_backlog
 from tests.support.installation import environment
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qlogship.sandbox.server import Sandbox
     from tests.support.installation import Installation
+    from tests.support.sandbox import Sandbox
 
 RECORDS: Final = 2_000_000
 SIZE: Final = 200 * 2**20

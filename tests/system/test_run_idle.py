@@ -13,8 +13,8 @@ from tests.support.calls import call
 from tests.support.notify import Manager
 
 if TYPE_CHECKING:
-    from qlogship.sandbox.server import Sandbox
     from tests.support.installation import Installation
+    from tests.support.sandbox import Sandbox
 
 NOON: Final = 1_795_411_800
 WATCHED: Final = 13.0

@@ -25,8 +25,8 @@ from tests.support.arrivals import (
 from tests.support.replay import Files, moves, text_of_tree
 
 if TYPE_CHECKING:
-    from qlogship.sandbox.server import Sandbox
     from tests.support.installation import Installation
+    from tests.support.sandbox import Sandbox
 
 KILLS: Final = int(os.environ.get("QLOGSHIP_TEST_KILLS", "21"))
 SEED: Final = os.environ.get("QLOGSHIP_TEST_SEED", "")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from qlogship.sandbox.backlog import write_backlog
+from tests.support.backlog import write_backlog
 from tests.support.installation import Installation, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qlogship.sandbox.backlog import Backlog
+    from tests.support.backlog import Backlog
 
 MIB: Final = 1 << 20
 SMALL: Final = 100 * MIB

@@ -12,9 +12,9 @@ import trustme
 
 from qlogship.errors import ExitCode
 from qlogship.sandbox.options import Options
-from qlogship.sandbox.server import Sandbox
 from tests.support.calls import call
 from tests.support.notify import Manager
+from tests.support.sandbox import Sandbox
 from tests.support.waiting import until
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qlogship.sandbox.server import Sandbox
+    from tests.support.sandbox import Sandbox
 
 NOON: Final = 1_795_411_800
 NOBODY: Final = 65_534

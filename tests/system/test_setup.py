@@ -17,10 +17,10 @@ from qlogship.cli.app import main
 from qlogship.config import load
 from qlogship.errors import ExitCode
 from qlogship.sandbox.options import Options
-from qlogship.sandbox.server import Sandbox
 from tests.support.access import open_to_all
 from tests.support.far_end import FarEnd, server_context
 from tests.support.installation import EMAIL, PASSWORD, PROGRAM, environment
+from tests.support.sandbox import Sandbox
 from tests.support.terminal import CTRL_C, CTRL_D, Terminal
 from tests.support.tls_front import TlsFront
 

@@ -23,8 +23,8 @@ from tests.support import agents
 from tests.support.installation import EMAIL, PASSWORD, environment
 
 if TYPE_CHECKING:
-    from qlogship.sandbox.server import Sandbox
     from tests.support.installation import Installation
+    from tests.support.sandbox import Sandbox
 
 ROWS: Final = 1_000
 ACCOUNT: Final = EmailPassword(EMAIL, PASSWORD)

@@ -1,4 +1,4 @@
-"""The demo's verdict, its screen and its lines, from made-up scenes."""
+"""The demo's verdict, its screen and its lines, from made-up snapshots."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ import pytest
 from rich.console import Console
 
 from qlogship.demo import lines, screen
-from qlogship.demo.scene import ROTATION, Centre, Dashboard, Phase, Scene, Service
-from qlogship.demo.verdict import Arrived, Verdict, compare
+from qlogship.demo.snapshot import (
+    ROTATION,
+    CentreSnapshot,
+    DashboardSnapshot,
+    Phase,
+    ServiceSnapshot,
+    Snapshot,
+)
+from qlogship.demo.verdict import Verdict, compare
 from qlogship.queue_log.records import entered_calls
 from qlogship.sandbox.storage import Summary
 from qlogship.sandbox.tally import QueueTally
@@ -62,7 +69,7 @@ def judged(written: bytes, *bodies: bytes, ledger: tuple[Upload, ...] | None = N
     """Return the verdict on these bodies; the ledger knows each of them once."""
     return compare(
         written,
-        [Arrived(sha256=hashlib.sha256(body).hexdigest(), body=body) for body in bodies],
+        bodies,
         archived_records=written.count(b"\n"),
         archived_calls=len(entered_calls(written)),
         ledger=tuple(map(upload, dict.fromkeys(bodies))) if ledger is None else ledger,
@@ -132,11 +139,11 @@ def test_repeat_hides_nothing() -> None:
     assert (verdict.exact, verdict.calls.missing) == (False, 1)
 
 
-SCENE = Scene(
+SNAPSHOT = Snapshot(
     phase=Phase.PLAYING,
     elapsed=83.0,
     speed=30.0,
-    centre=Centre(
+    centre=CentreSnapshot(
         going_on=11,
         entered=1234,
         answered=1001,
@@ -146,7 +153,7 @@ SCENE = Scene(
         rotations=9,
         tail=(*ONE.splitlines(), ROTATION, NOISE.rstrip(), *TWO.splitlines(), b"no record \x1b[2J"),
     ),
-    service=Service(
+    service=ServiceSnapshot(
         pid=4321,
         figures=replace(
             NOTHING,
@@ -164,7 +171,7 @@ SCENE = Scene(
         ),
         troubles=(Trouble("dashboard_unreachable", 0.0, "no \x1b[31mway", "Wait."),),
     ),
-    dashboard=Dashboard(
+    dashboard=DashboardSnapshot(
         url="http://127.0.0.1:8642",
         summary=Summary(
             uploads=88,
@@ -183,29 +190,29 @@ SCENE = Scene(
 )
 
 
-def shown(scene: Scene, width: int, height: int) -> str:
+def shown(snapshot: Snapshot, width: int, height: int) -> str:
     """Return what a terminal of that size gets to see, as text."""
     terminal = Console(
         file=io.StringIO(), record=True, force_terminal=True, width=width, height=height
     )
-    terminal.print(screen.picture(scene, width=width, height=height), height=height)
+    terminal.print(screen.picture(snapshot, width=width, height=height), height=height)
     return terminal.export_text()
 
 
-@pytest.mark.parametrize("scene", [SCENE, Scene()], ids=["full", "opening"])
+@pytest.mark.parametrize("snapshot", [SNAPSHOT, Snapshot()], ids=["full", "opening"])
 @pytest.mark.parametrize(
     "size", [(200, 60), (100, 30), (80, 24), (76, 12), (75, 40), (40, 15), (20, 6), (1, 1)], ids=str
 )
-def test_screen_fits(scene: Scene, size: tuple[int, int]) -> None:
+def test_screen_fits(snapshot: Snapshot, size: tuple[int, int]) -> None:
     """The picture has the size of the terminal, whatever that is."""
-    rows = shown(scene, *size).splitlines()
+    rows = shown(snapshot, *size).splitlines()
     assert (len(rows), max(map(len, rows))) == (size[1], size[0])
 
 
 @pytest.mark.parametrize("size", [(100, 30), (80, 24)], ids=str)
 def test_screen_tells(size: tuple[int, int]) -> None:
     """The usual terminals show each number, the newest lines and uploads, and the address."""
-    text = shown(SCENE, *size)
+    text = shown(SNAPSHOT, *size)
     for words in (
         "11 going on   1,234 entered   1,001 answered   107 abandoned",
         "8,765 records, rotated 9 times",
@@ -229,7 +236,7 @@ def test_screen_tells(size: tuple[int, int]) -> None:
 def test_screen_is_safe() -> None:
     """Nothing that a line, a queue's name or an answer holds can command the terminal."""
     terminal = Console(file=io.StringIO(), force_terminal=True, width=100, height=30)
-    terminal.print(screen.picture(SCENE, width=100, height=30), height=30)
+    terminal.print(screen.picture(SNAPSHOT, width=100, height=30), height=30)
     assert isinstance(terminal.file, io.StringIO)
     sent = terminal.file.getvalue()
     assert "\x1b[2J" not in sent
@@ -239,7 +246,7 @@ def test_screen_is_safe() -> None:
 
 def test_lines() -> None:
     """A plain line is plain: the main numbers in ASCII, the trouble with them."""
-    text = lines.line(SCENE)
+    text = lines.line(SNAPSHOT)
     assert text.isascii()
     assert text.isprintable()
     for words in ("1,234 calls (11 going on)", "8,701 archived", "1,217 calls shipped", "1,216"):
@@ -250,10 +257,10 @@ def test_lines_introduce(capsys: pytest.CaptureFixture[str]) -> None:
     """Every phase is announced once, and a line follows when a second has passed."""
     view = lines.Lines()
     for elapsed in (0.0, 0.5, 0.9, 1.0, 1.5):
-        view.draw(replace(SCENE, elapsed=elapsed))
-    view.draw(replace(SCENE, elapsed=1.6, phase=Phase.SHIPPING))
+        view.draw(replace(SNAPSHOT, elapsed=elapsed))
+    view.draw(replace(SNAPSHOT, elapsed=1.6, phase=Phase.SHIPPING))
     first, second, third = capsys.readouterr().out.splitlines()
     assert "http://127.0.0.1:8642" in first
     assert "process 4321" in first
-    assert second == lines.line(replace(SCENE, elapsed=1.0))
+    assert second == lines.line(replace(SNAPSHOT, elapsed=1.0))
     assert third.endswith(Phase.SHIPPING.value)

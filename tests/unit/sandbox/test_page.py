@@ -13,19 +13,7 @@ from qlogship.sandbox.storage import Summary, Upload
 from qlogship.sandbox.tally import QueueTally
 
 NOW = 1_700_000_000.0
-NOTHING = Summary(
-    uploads=0,
-    refused=0,
-    lines=0,
-    bytes=0,
-    calls=0,
-    distinct_calls=0,
-    answered=0,
-    abandoned=0,
-    other=0,
-    queues=(),
-    queue_count=0,
-)
+NOTHING = Summary()
 SOME = replace(
     NOTHING,
     uploads=2,

@@ -30,7 +30,7 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Centre:
+class CentreSnapshot:
     """The call centre; `tail` holds the newest lines, oldest first, with ROTATION between files.
 
     `size` is bytes. A call is answered when anybody answered it, and abandoned
@@ -48,7 +48,7 @@ class Centre:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceSnapshot:
     """The service, as its own tables show it; `uploads` are the newest ones, newest first."""
 
     pid: int | None = None
@@ -58,20 +58,20 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Dashboard:
+class DashboardSnapshot:
     """The sandbox."""
 
     url: str = ""
-    summary: Summary = field(default_factory=lambda: Summary(0, 0, 0, 0, 0, 0, 0, 0, 0, (), 0))
+    summary: Summary = field(default_factory=Summary)
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Snapshot:
     """Everything; `elapsed` is in seconds."""
 
     phase: Phase = Phase.OPENING
     elapsed: float = 0.0
     speed: float = 1.0
-    centre: Centre = Centre()
-    service: Service = Service()
-    dashboard: Dashboard = Dashboard()
+    centre: CentreSnapshot = CentreSnapshot()
+    service: ServiceSnapshot = ServiceSnapshot()
+    dashboard: DashboardSnapshot = DashboardSnapshot()

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qlogship.demo.callcentre import CallCentre
 from qlogship.queue_log.events import AGENT_EVENTS, CONNECT, ENTERQUEUE, NO_CALL, TERMINAL_EVENTS
 from qlogship.queue_log.records import Record, entered_calls, parse
-from qlogship.sandbox import backlog
-from qlogship.sandbox.backlog import write_backlog
-from qlogship.sandbox.callcentre import CallCentre
+from tests.support import backlog
+from tests.support.backlog import write_backlog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +85,8 @@ def _check_calls(records: Iterable[Record]) -> set[bytes]:
 def test_whole_calls(centre: CallCentre, lines: int) -> None:
     """Each ENTERQUEUE has exactly one terminal event in its leg once the centre has closed."""
     played = _play(centre, lines)
-    assert _check_calls(_records(line for _, line in played)) == centre.entered
+    written = [line for _, line in played]
+    assert _check_calls(_records(written)) == entered_calls(b"".join(written))
     assert centre.open_calls == 0
 
 

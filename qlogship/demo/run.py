@@ -8,27 +8,23 @@ in the house are served, SHIPPING until the ledger has every record, STOPPING
 until the service has ended. Only then is it compared what was written and what
 arrived: nothing moves any more.
 
-The service is a process of its own and is looked at from outside: through its
-tables as `qlogship status` does, and through the dashboard's own address.
+The service is a process of its own and is looked at from outside, through its
+tables, as `qlogship status` does.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any, Final, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
 
-from qlogship.demo import scene
-from qlogship.demo.centre import Centre
-from qlogship.demo.scene import Phase, Scene
+from qlogship.demo import snapshot
+from qlogship.demo.log_writer import LogWriter
 from qlogship.demo.service import Service, ServiceEnded
-from qlogship.demo.verdict import Arrived, compare
+from qlogship.demo.snapshot import Phase, Snapshot
+from qlogship.demo.verdict import compare
 from qlogship.sandbox.server import Sandbox
-from qlogship.sandbox.storage import Summary
-from qlogship.sandbox.tally import QueueTally
 from qlogship.state.reader import Reader
 
 if TYPE_CHECKING:
@@ -36,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qlogship.demo.verdict import Verdict
+    from qlogship.sandbox.faults import Script
 
 _ROTATE_EVERY: Final = 5.0
 _SERVED_WITHIN: Final = 4.0
@@ -50,17 +47,17 @@ _SHOWN_UPLOADS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be played, and where; `faults` is a fault script in its JSON form."""
+    """What is to be played, and where; `script` is the dashboard's fault script."""
 
     directory: Path
     speed: float
     seconds: float | None = None
     seed: int = 1
     port: int = 0
-    faults: list[dict[str, Any]] = field(default_factory=list)
+    script: Script = ()
 
 
-class Stage:
+class DemoRun:
     """Play a plan, for as long as the `with` block lasts; whatever happens, no process stays."""
 
     def __init__(
@@ -84,14 +81,11 @@ class Stage:
         queue_log.parent.mkdir()
         with ExitStack() as cleanup:
             self._sandbox = cleanup.enter_context(
-                Sandbox(faults=plan.faults, port=plan.port, data=plan.directory / "dashboard.db")
+                Sandbox(script=plan.script, port=plan.port, data=plan.directory / "dashboard.db")
             )
-            self._page = HTTPConnection("127.0.0.1", self._sandbox.port, timeout=5)
-            cleanup.callback(self._page.close)
-            self._centre = Centre(
-                queue_log, seed=plan.seed, speed=plan.speed, clock=self._wall_clock
+            self._centre = cleanup.enter_context(
+                LogWriter(queue_log, seed=plan.seed, pace=plan.speed, clock=self._wall_clock)
             )
-            cleanup.callback(self._centre.shut)
             self._service = Service(
                 plan.directory,
                 queue_log=queue_log,
@@ -114,10 +108,10 @@ class Stage:
     def close_the_doors(self) -> None:
         """Take no more calls, and come to an end."""
         if self._phase is Phase.PLAYING:
-            self._centre.close_the_doors()
+            self._centre.close()
             self._enter_phase(Phase.CLOSING)
 
-    def step(self) -> Scene:
+    def step(self) -> Snapshot:
         """Let happen what is due, and return what there is to see.
 
         Raises ServiceEnded.
@@ -128,26 +122,24 @@ class Stage:
             raise ServiceEnded(self._service.exit_code, self._service.last_words())
         service = self._look_at_service()
         self._ship(service, now)
-        return Scene(
+        return Snapshot(
             phase=self._phase,
             elapsed=now - self._began,
             speed=self._plan.speed,
             centre=self._centre.seen(),
             service=service,
-            dashboard=scene.Dashboard(url=self._sandbox.url, summary=self._look_at_dashboard()),
+            dashboard=snapshot.DashboardSnapshot(
+                url=self._sandbox.url, summary=self._sandbox.storage.summary()
+            ),
         )
 
     def verdict(self) -> Verdict:
         """Compare what was written and what the dashboard holds; call it when all is over."""
         with Reader(self._service.state) as reader:
             figures, uploads = reader.figures(), reader.uploads()
-        arrived = [
-            Arrived(sha256=upload.sha256, body=body)
-            for upload, body in zip(self._sandbox.uploads(), self._sandbox.bodies(), strict=True)
-        ]
         return compare(
             bytes(self._centre.written),
-            arrived,
+            self._sandbox.storage.bodies(),
             archived_records=figures.archive_lines,
             archived_calls=figures.archive_calls,
             ledger=uploads,
@@ -169,16 +161,16 @@ class Stage:
             self._centre.step()
         if self._phase is Phase.CLOSING:
             if now - self._since >= _SERVED_WITHIN:
-                self._centre.hurry()
+                self._centre.finish()
             if self._centre.over:
                 self._enter_phase(Phase.SHIPPING)
 
-    def _ship(self, service: scene.Service, now: float) -> None:
+    def _ship(self, service: snapshot.ServiceSnapshot, now: float) -> None:
         """Give the service the time it needs, then stop it."""
         figures = service.figures
         shipped = (figures.archive_lines, figures.shipped_lines)
         if self._phase is Phase.SHIPPING:
-            written = self._centre.records
+            written = self._centre.lines
             if shipped != self._shipped:
                 self._since = now
             if shipped == (written, written) or now - self._since >= _PATIENCE:
@@ -191,18 +183,11 @@ class Stage:
                 self._enter_phase(Phase.OVER)
         self._shipped = shipped
 
-    def _look_at_service(self) -> scene.Service:
+    def _look_at_service(self) -> snapshot.ServiceSnapshot:
         with Reader(self._service.state) as reader:
-            return scene.Service(
+            return snapshot.ServiceSnapshot(
                 pid=self._service.pid,
                 figures=reader.figures(),
                 uploads=tuple(reader.uploads(limit=_SHOWN_UPLOADS)),
                 troubles=tuple(reader.troubles()),
             )
-
-    def _look_at_dashboard(self) -> Summary:
-        """Ask the sandbox as anybody could."""
-        self._page.request("GET", "/sandbox/summary")
-        found = json.loads(self._page.getresponse().read())
-        queues = tuple(QueueTally(**queue) for queue in found.pop("queues"))
-        return Summary(**found, queues=queues)

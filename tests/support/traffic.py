@@ -1,7 +1,7 @@
 """The log of requests to the vendor's API, and how many were under way at once.
 
 The client must not upload two things at a time, and a test can only know
-that from the far end. The emulator's own pages are not counted.
+that from the far end. The sandbox's own pages are not counted.
 """
 
 from __future__ import annotations
@@ -45,14 +45,13 @@ class _Entry:
 
 
 class Traffic:
-    """The last ten thousand API requests, and a way to wait for the next change."""
+    """The last ten thousand API requests, those under way among them."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._entries: deque[_Entry] = deque(maxlen=_REMEMBERED)
         self._open: list[_Entry] = []
-        self._changes = 0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
 
     def watch(self, app: ASGIApp) -> ASGIApp:
         """Wrap an application so that its API requests are logged."""
@@ -80,7 +79,7 @@ class Traffic:
 
     def requests(self) -> list[RequestSeen]:
         """Return the requests in order of arrival, those under way among them."""
-        with self._changed:
+        with self._lock:
             return [
                 RequestSeen(e.method, e.path, e.status, e.arrived_at, e.concurrency)
                 for e in self._entries
@@ -88,46 +87,23 @@ class Traffic:
 
     def forget(self) -> None:
         """Start the log anew; requests under way stay under way."""
-        with self._changed:
+        with self._lock:
             self._entries.clear()
-        self.note()
-
-    def note(self) -> None:
-        """Wake whoever waits for a change."""
-        with self._changed:
-            self._changes += 1
-            self._changed.notify_all()
-
-    @property
-    def changes(self) -> int:
-        """Return a number that grows when a request begins, is answered or ends, and at `note`."""
-        with self._changed:
-            return self._changes
-
-    def wait_for_change(self, since: int, within: float) -> None:
-        """Return when `changes` is no longer `since`, or after `within` seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._changes != since, timeout=within)
 
     def _begin(self, method: str, path: str) -> _Entry:
-        with self._changed:
+        with self._lock:
             entry = _Entry(method, path, self._clock())
             self._entries.append(entry)
             self._open.append(entry)
             for other in self._open:
                 other.concurrency = max(other.concurrency, len(self._open))
-            self.note()
             return entry
 
     def _answer(self, entry: _Entry, status: int) -> None:
-        with self._changed:
+        with self._lock:
             entry.status = status
-            self.note()
 
     def _end(self, entry: _Entry) -> None:
-        with self._changed:
+        with self._lock:
             # By identity: two requests may look alike.
-            still_open = [other for other in self._open if other is not entry]
-            if len(still_open) != len(self._open):
-                self._open = still_open
-                self.note()
+            self._open = [other for other in self._open if other is not entry]

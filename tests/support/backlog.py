@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from qlogship.queue_log.records import time_of
-from qlogship.sandbox.callcentre import CallCentre
+from qlogship.demo.callcentre import CallCentre
+from qlogship.queue_log.records import entered_calls, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ class _Stretch:
         self._marked = _TEMPLATE_DIGITS.sub(_MARK, text)
         self.bytes = len(text)
         self.lines = len(lines)
-        self.calls = len(centre.entered)
+        self.calls = len(entered_calls(text))
         self.last = (time_of(lines[-1]) or _TEMPLATE_START) - _TEMPLATE_START
 
     def stamped(self, number: int) -> bytes:
