@@ -7,7 +7,7 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
@@ -21,12 +21,8 @@ from qlogship.reconcile.standing import standing
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.terminal.progress import Meter
 from qlogship.terminal.times import zone_named
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_PROGRESS_EVERY: Final = 0.5
 
 
 def reconcile(  # noqa: PLR0917 -- typer takes them all by name
@@ -73,8 +69,9 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
         from qlogship.reconcile.writing import check_target
 
         check_target(html)
-    with Reader(settings.state.directory) as reader:
-        found = standing(reader, days, progress=_progress())
+    meter = Meter("counting the archive", quiet=not sys.stderr.isatty(), patient=True)
+    with Reader(settings.state.directory) as reader, meter:
+        found = standing(reader, days, progress=meter.show)
     now = time.time()
     report = judge(found, days, now=now, first=first, last=last)
     if html is not None:
@@ -110,22 +107,3 @@ def _name(tz: str | None, now: float) -> str:
     if tz is not None:
         return tz
     return time.strftime("%Z", time.localtime(now)) or "local time"
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    """Return what says on a terminal how far the counting is, if it takes long."""
-    if not sys.stderr.isatty():
-        return None
-    said_at = time.monotonic()
-    said = False
-
-    def tell(done: int, of: int) -> None:
-        nonlocal said_at, said
-        if done >= of:
-            sys.stderr.write("\r\x1b[K" if said else "")
-        elif time.monotonic() - said_at >= _PROGRESS_EVERY:
-            said_at, said = time.monotonic(), True
-            sys.stderr.write(f"\rcounting the archive: {done * 100 // of} %\x1b[K")
-        sys.stderr.flush()
-
-    return tell
