@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 The archive is passed through once, block after block, in the order of `seq`.
 Beforehand every run of records is noted with its owner: the upload it is in, or
-the reason why it is in none (`Place`). Runs are kept in drawers of `_DRAWER`
+the reason why it is in none (`RecordPlace`). Runs are kept in drawers of `_DRAWER`
 records, as plain numbers, so that a ledger of many small uploads costs some
 twenty bytes a run; a drawer is sorted when the pass comes to it and then thrown
 away. An upload's calls are kept only from its first record to its last.
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _DRAWER: Final = 4096
 
 
-class Place(StrEnum):
+class RecordPlace(StrEnum):
     """Where a record is, as seen from the dashboard.
 
     SHIPPED, UNKNOWN, QUARANTINED, DROPPED: in an upload of the present
@@ -65,8 +65,8 @@ class Place(StrEnum):
 
 
 # When a record is in several places, the first of these is what counts.
-_RANK: Final = {place: rank for rank, place in enumerate(Place)}
-_PLACES: Final = tuple(Place)
+_RANK: Final = {place: rank for rank, place in enumerate(RecordPlace)}
+_PLACES: Final = tuple(RecordPlace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Shipment:
     """What the ledger says of one upload."""
 
     id: int
-    place: Place
+    place: RecordPlace
     lines: int
     reported_calls: int | None = None
     possible_duplicate: bool = False
@@ -104,7 +104,7 @@ class Carried:
 
 
 @dataclass(slots=True)
-class Tally:
+class DayTally:
     """The figures of one day.
 
     `calls` and `records` are what the archive has, by place. `sent` counts calls
@@ -114,8 +114,8 @@ class Tally:
     be said of which day.
     """
 
-    calls: Counter[Place] = field(default_factory=Counter)
-    records: Counter[Place] = field(default_factory=Counter)
+    calls: Counter[RecordPlace] = field(default_factory=Counter)
+    records: Counter[RecordPlace] = field(default_factory=Counter)
     sent: int = 0
     reported: int = 0
     unread: int = 0
@@ -124,7 +124,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Repeats:
+class CountedRepeats:
     """How accepted uploads counted calls that another upload had carried before.
 
     `each`: uploads that counted them anew; `once`: those that left them out.
@@ -138,16 +138,16 @@ class Repeats:
 class Counted:
     """The result of a census. `uploads` are those that something must be said about."""
 
-    days: dict[date, Tally] = field(default_factory=dict)
+    days: dict[date, DayTally] = field(default_factory=dict)
     undated: int = 0
     uploads: list[Carried] = field(default_factory=list)
-    repeats: Repeats = field(default_factory=Repeats)
+    repeats: CountedRepeats = field(default_factory=CountedRepeats)
 
 
 _Row = tuple[int, int, int]
 """A run and its owner."""
 
-_Piece = tuple[int, int, Place]
+_Piece = tuple[int, int, RecordPlace]
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 
@@ -219,7 +219,7 @@ class _Known:
         return before
 
 
-class Census:
+class ArchiveCensus:
     """Note who has which records, then count block after block, then take the `result`."""
 
     def __init__(self, days: Days) -> None:
@@ -236,7 +236,7 @@ class Census:
         self._time: int | None = None
         self._result = Counted()
 
-    def note(self, place: Place, runs: Iterable[Run]) -> None:
+    def note(self, place: RecordPlace, runs: Iterable[Run]) -> None:
         """Note records that are in no upload."""
         self._owners.note(runs, -1 - _RANK[place])
 
@@ -245,7 +245,7 @@ class Census:
 
         The runs are in ascending order.
         """
-        self._imported += [(first, last, Place.LATER) for first, last in runs]
+        self._imported += [(first, last, RecordPlace.LATER) for first, last in runs]
 
     def note_upload(self, shipment: Shipment, runs: Sequence[Run]) -> None:
         """Note an upload and its records."""
@@ -255,8 +255,8 @@ class Census:
         self._left.append(shipment.lines)
         reported = shipment.reported_calls
         self._reported.append(-1 if reported is None else reported)
-        plain = shipment.place in {Place.SHIPPED, Place.SUPERSEDED}
-        if not plain or (shipment.possible_duplicate and shipment.place is Place.SHIPPED):
+        plain = shipment.place in {RecordPlace.SHIPPED, RecordPlace.SUPERSEDED}
+        if not plain or (shipment.possible_duplicate and shipment.place is RecordPlace.SHIPPED):
             self._notable[slot] = shipment
         self._owners.note(runs, slot)
 
@@ -265,7 +265,7 @@ class Census:
         times = line_times(text, self._time)
         last = first_seq + len(times) - 1
         rows = self._owners.among(first_seq, last)
-        present = [row for row in rows if self._place(row[2]) is not Place.SUPERSEDED]
+        present = [row for row in rows if self._place(row[2]) is not RecordPlace.SUPERSEDED]
         pieces = self._pieces(present, first_seq, last)
         loads = [row for row in rows if row[2] >= 0]
         self._count_records(first_seq, times, pieces, loads)
@@ -283,13 +283,13 @@ class Census:
         self._result.uploads.sort(key=lambda carried: carried.shipment.id)
         return self._result
 
-    def _tally(self, day: date) -> Tally:
+    def _tally(self, day: date) -> DayTally:
         tally = self._result.days.get(day)
         if tally is None:
-            tally = self._result.days[day] = Tally()
+            tally = self._result.days[day] = DayTally()
         return tally
 
-    def _place(self, owner: int) -> Place:
+    def _place(self, owner: int) -> RecordPlace:
         return _PLACES[self._places[owner] if owner >= 0 else -1 - owner]
 
     def _load(self, slot: int) -> _Load:
@@ -323,11 +323,11 @@ class Census:
             if end < reached:
                 continue
             if begin > reached:
-                pieces.append((reached, begin - 1, Place.LOST))
+                pieces.append((reached, begin - 1, RecordPlace.LOST))
             pieces.append((max(begin, reached), min(end, last), place))
             reached = min(end, last) + 1
         if reached <= last:
-            pieces.append((reached, last, Place.LOST))
+            pieces.append((reached, last, RecordPlace.LOST))
         return pieces
 
     def _untangled(self, rows: Sequence[_Row], first: int, last: int) -> list[_Piece]:
@@ -390,7 +390,7 @@ class Census:
         if callid not in load.callids:
             load.callids.add(callid)
             load.by_day[day] += 1
-            if self._place(slot) is Place.SHIPPED and self._known.send(callid):
+            if self._place(slot) is RecordPlace.SHIPPED and self._known.send(callid):
                 load.again += 1
 
     def _pass_by(self, slot: int) -> None:
@@ -398,13 +398,13 @@ class Census:
         load = self._passing.pop(slot, None) or _Load()
         missing, self._left[slot] = self._left[slot], 0
         place = self._place(slot)
-        if place is Place.SUPERSEDED:
+        if place is RecordPlace.SUPERSEDED:
             for day, calls in load.by_day.items():
                 self._tally(day).superseded += calls
             return
         reported = self._reported[slot] if self._reported[slot] >= 0 else None
         notable = slot in self._notable or missing > 0
-        if place is Place.SHIPPED:
+        if place is RecordPlace.SHIPPED:
             notable = self._compare(slot, load, reported) or notable
         if notable:
             shipment = self._notable.get(slot) or Shipment(self._ids[slot], place, 0, reported)

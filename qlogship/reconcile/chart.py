@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from qlogship.reconcile.report import Level
+from qlogship.reconcile.report import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ class Period:
     parts: Counter[str] = field(default_factory=Counter)
     over: int = 0
     outage: float = 0.0
-    level: Level = Level.GOOD
+    level: Severity = Severity.GOOD
 
     def add(self, day: Day) -> None:
         """Take in a day."""
@@ -70,7 +70,7 @@ class Period:
         self.parts["missing"] += max(0, rest)
         self.over += max(0, sums.reported - sums.archived)
         self.outage += day.outage
-        self.level = max(self.level, day.level, key=list(Level).index)
+        self.level = max(self.level, day.level, key=list(Severity).index)
 
 
 def periods(days: Sequence[Day], *, most: int) -> tuple[str, list[Period]]:
@@ -171,7 +171,7 @@ def _bar(
         height = max(_THINNEST, period.over * scale)
         y -= height
         parts.append(_rect("over", left, y, width=width, height=height))
-    if period.level is Level.FAULT:
+    if period.level is Severity.FAULT:
         size = max(4.5, min(7.0, width / 2 + 1))
         tip = y - 4
         parts.append(
@@ -265,7 +265,7 @@ def _described(unit: str, shown: Sequence[Period]) -> str:
     """Return the chart in words."""
     if not shown:
         return "There are no calls."
-    odd = [_told(unit, period) for period in shown if period.level is not Level.GOOD]
+    odd = [_told(unit, period) for period in shown if period.level is not Severity.GOOD]
     text = f"{len(shown)} {unit}s from {shown[0].first} to {shown[-1].last}."
     if not odd:
         return f"{text} Reported and archived calls agree."

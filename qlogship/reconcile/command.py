@@ -16,8 +16,8 @@ from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile as judge
-from qlogship.reconcile.report import Level
-from qlogship.reconcile.standing import standing
+from qlogship.reconcile.report import Severity
+from qlogship.reconcile.snapshot import take_snapshot
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
@@ -71,7 +71,7 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
         check_target(html)
     meter = Meter("counting the archive", quiet=not sys.stderr.isatty(), patient=True)
     with Reader(settings.state.directory) as reader, meter:
-        found = standing(reader, days, progress=meter.show)
+        found = take_snapshot(reader, days, progress=meter.show)
     now = time.time()
     report = judge(found, days, now=now, first=first, last=last)
     if html is not None:
@@ -90,7 +90,7 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
         show(report, days)
     if html is not None:
         output.print_note(f"written to {html}")
-    return ExitCode.IN_DOUBT if report.level is Level.FAULT else ExitCode.DONE
+    return ExitCode.IN_DOUBT if report.level is Severity.FAULT else ExitCode.DONE
 
 
 def _day(option: str, text: str | None) -> date | None:

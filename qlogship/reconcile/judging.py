@@ -23,17 +23,17 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import parse
-from qlogship.reconcile.census import Carried, Place, Tally
+from qlogship.reconcile.census import Carried, DayTally, RecordPlace
 from qlogship.reconcile.far_end import learnt_of, merged_outages, seconds_out
 from qlogship.reconcile.report import (
     Cause,
     Day,
-    Finding,
     HeldCall,
-    Level,
+    ReconcileSnapshot,
     Report,
-    Standing,
+    Severity,
     Sums,
+    UploadFinding,
 )
 from qlogship.wording import count, duration, named
 
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 
     from qlogship.reconcile.days import Days
 
-_RANK: Final = {level: rank for rank, level in enumerate(Level)}
+_RANK: Final = {level: rank for rank, level in enumerate(Severity)}
 
 
 def reconcile(
-    standing: Standing,
+    snapshot: ReconcileSnapshot,
     days: Days,
     *,
     now: float,
@@ -55,7 +55,7 @@ def reconcile(
     last: date | None = None,
 ) -> Report:
     """Judge all days, or those from `first` to `last`, both included."""
-    counted = standing.counted
+    counted = snapshot.counted
 
     def wanted(day: date) -> bool:
         return (first is None or day >= first) and (last is None or day <= last)
@@ -73,19 +73,19 @@ def reconcile(
         and (finding.last_day is None or first is None or finding.last_day >= first)
     )
     carried_by = {carried.shipment.id: carried for carried in counted.uploads}
-    stories = _stories(chosen, carried_by)
-    outages = merged_outages(standing.outages)
+    by_uploads = _causes_by_day(chosen, carried_by)
+    outages = merged_outages(snapshot.outages)
     shown = tuple(
         _day(
             day,
             tally,
-            stories.get(day, ()),
+            by_uploads.get(day, ()),
             seconds_out(outages, *days.seconds_of(day), now=now),
         )
         for day, tally in sorted(counted.days.items())
         if wanted(day)
     )
-    held = tuple(call for call in standing.held if wanted(days.of(call.since)))
+    held = tuple(call for call in snapshot.held if wanted(days.of(call.since)))
     outages = tuple(
         outage
         for outage in outages
@@ -93,8 +93,8 @@ def reconcile(
         and (first is None or days.of(int(outage.end or now)) >= first)
     )
     total = _total(shown, chosen)
-    learnt = learnt_of(standing, zero_tells=zero_tells)
-    level, verdict, remarks = _verdict(standing, total, chosen, held)
+    learnt = learnt_of(snapshot, zero_tells=zero_tells)
+    level, verdict, remarks = _verdict(snapshot, total, chosen, held)
     return Report(
         level=level,
         verdict=verdict,
@@ -105,7 +105,7 @@ def reconcile(
         held=held,
         outages=outages,
         learnt=learnt,
-        standing=standing,
+        snapshot=snapshot,
     )
 
 
@@ -135,26 +135,28 @@ def held_calls(lines: Iterable[bytes]) -> tuple[HeldCall, ...]:
 def _is_telling(carried: Carried) -> bool:
     """Return whether something must be said: one that waits for its turn is nothing special."""
     shipment = carried.shipment
-    return not (shipment.place is Place.PREPARED and shipment.attempts == 0 and not carried.missing)
+    return not (
+        shipment.place is RecordPlace.PREPARED and shipment.attempts == 0 and not carried.missing
+    )
 
 
 def _counts_nothing(carried: Carried) -> bool:
     """Return whether a first attempt was answered with 0: then a 0 for a repeat tells nothing."""
     shipment = carried.shipment
     return (
-        shipment.place is Place.SHIPPED
+        shipment.place is RecordPlace.SHIPPED
         and not shipment.possible_duplicate
         and shipment.reported_calls == 0
         and carried.calls > carried.again
     )
 
 
-def _finding(carried: Carried, *, zero_tells: bool) -> Finding:
+def _finding(carried: Carried, *, zero_tells: bool) -> UploadFinding:
     shipment, calls = carried.shipment, carried.calls
-    reported = shipment.reported_calls if shipment.place is Place.SHIPPED else None
+    reported = shipment.reported_calls if shipment.place is RecordPlace.SHIPPED else None
     days = sorted(carried.by_day) or list(carried.days)
     kind, level, text, hint = _said(carried, reported, zero_tells=zero_tells)
-    return Finding(
+    return UploadFinding(
         upload=shipment.id,
         kind=kind,
         level=level,
@@ -170,7 +172,7 @@ def _finding(carried: Carried, *, zero_tells: bool) -> Finding:
 
 def _said(
     carried: Carried, reported: int | None, *, zero_tells: bool
-) -> tuple[str, Level, str, str]:
+) -> tuple[str, Severity, str, str]:
     """Return kind, level, what is said about an upload, and what to type next."""
     shipment, calls = carried.shipment, carried.calls
     number, detail = shipment.id, f": {shipment.detail}" if shipment.detail else ""
@@ -178,30 +180,30 @@ def _said(
     if carried.missing:
         return (
             "missing",
-            Level.FAULT,
+            Severity.FAULT,
             f"the archive no longer has {count(carried.missing, 'record')} of it",
             "Restore the state directory from a backup.",
         )
-    if shipment.place is Place.UNKNOWN:
+    if shipment.place is RecordPlace.UNKNOWN:
         return (
             "unknown",
-            Level.FAULT,
+            Severity.FAULT,
             f"its outcome is unknown{detail}; the dashboard may have its {count(calls, 'call')}",
             f"Look at it with {show}; `qlogship resync` ships all anew.",
         )
-    if shipment.place is Place.QUARANTINED:
+    if shipment.place is RecordPlace.QUARANTINED:
         return (
             "quarantined",
-            Level.FAULT,
+            Severity.FAULT,
             f"the dashboard refuses it{detail}",
             f"Look at it with `qlogship quarantine show {number}`; then resend or drop it.",
         )
-    if shipment.place is Place.DROPPED:
-        return "dropped", Level.NOTE, "it was dropped by hand", f"Look at it with {show}."
-    if shipment.place is Place.PREPARED:
+    if shipment.place is RecordPlace.DROPPED:
+        return "dropped", Severity.NOTE, "it was dropped by hand", f"Look at it with {show}."
+    if shipment.place is RecordPlace.PREPARED:
         return (
             "undelivered",
-            Level.NOTE,
+            Severity.NOTE,
             f"not delivered after {count(shipment.attempts, 'attempt')}{detail}",
             "Look at `qlogship status`; qlogship tries again by itself.",
         )
@@ -212,24 +214,24 @@ def _said(
 
 def _said_of_accepted(
     carried: Carried, reported: int | None, hint: str, *, zero_tells: bool
-) -> tuple[str, Level, str, str]:
+) -> tuple[str, Severity, str, str]:
     calls = carried.calls
     again = "sent again after its answer was lost"
     twice = "`qlogship resync` ships all anew, if the numbers must be right."
     if not carried.shipment.possible_duplicate:
         if reported == calls - carried.again:
             text = f"{count(carried.again, 'call')} not counted again: in an earlier upload, too"
-            return "counted_once", Level.NOTE, text, hint
-        return "differs", Level.FAULT, _said_difference(reported or 0, calls), hint
+            return "counted_once", Severity.NOTE, text, hint
+        return "differs", Severity.FAULT, _said_difference(reported or 0, calls), hint
     if reported is None:
-        return "repeated", Level.NOTE, f"{again}: may be counted twice", twice
+        return "repeated", Severity.NOTE, f"{again}: may be counted twice", twice
     if calls and reported == 0 and zero_tells:
         text = f"{again}; the repeat was answered with 0: the dashboard had its calls already"
-        return "repeat_dropped", Level.NOTE, text, hint
+        return "repeat_dropped", Severity.NOTE, text, hint
     if reported == calls:
-        return "repeated", Level.NOTE, f"{again}: may be counted twice", twice
+        return "repeated", Severity.NOTE, f"{again}: may be counted twice", twice
     text = f"{again}; {_said_difference(reported, calls)}"
-    return "differs", Level.FAULT, text, hint
+    return "differs", Severity.FAULT, text, hint
 
 
 def _said_difference(reported: int, calls: int) -> str:
@@ -240,11 +242,11 @@ def _said_difference(reported: int, calls: int) -> str:
 # One day
 
 
-def _stories(
-    findings: Sequence[Finding], carried_by: dict[int, Carried]
+def _causes_by_day(
+    findings: Sequence[UploadFinding], carried_by: dict[int, Carried]
 ) -> dict[date, list[Cause]]:
     """Return what the uploads add to the causes of each day."""
-    stories: dict[date, list[Cause]] = {}
+    by_uploads: dict[date, list[Cause]] = {}
     grouped: dict[tuple[date, str], list[tuple[int, int]]] = {}
     for finding in findings:
         by_day = carried_by[finding.upload].by_day
@@ -254,9 +256,9 @@ def _stories(
                     (finding.upload, by_day.get(day, 0))
                 )
         elif finding.reported is None or finding.reported == finding.calls:
-            if finding.level is not Level.GOOD and finding.kind in {"repeated", "missing"}:
+            if finding.level is not Severity.GOOD and finding.kind in {"repeated", "missing"}:
                 for day in by_day or carried_by[finding.upload].days:
-                    stories.setdefault(day, []).append(
+                    by_uploads.setdefault(day, []).append(
                         Cause(
                             finding.kind,
                             finding.level,
@@ -265,15 +267,15 @@ def _stories(
                         )
                     )
         else:
-            _tell_difference(stories, finding, by_day, carried_by[finding.upload].days)
+            _add_difference(by_uploads, finding, by_day, carried_by[finding.upload].days)
     for (day, kind), uploads in grouped.items():
-        stories.setdefault(day, []).append(_in_doubt(kind, uploads))
-    return stories
+        by_uploads.setdefault(day, []).append(_in_doubt(kind, uploads))
+    return by_uploads
 
 
-def _tell_difference(
-    stories: dict[date, list[Cause]],
-    finding: Finding,
+def _add_difference(
+    by_uploads: dict[date, list[Cause]],
+    finding: UploadFinding,
     by_day: dict[date, int],
     days: Sequence[date],
 ) -> None:
@@ -284,73 +286,73 @@ def _tell_difference(
         if finding.pinned:
             off = (-sent if reported == 0 else reported - sent) if by_day else reported
             text = f"upload {finding.upload}: {finding.text}"
-            stories.setdefault(day, []).append(Cause(finding.kind, finding.level, off, text))
+            by_uploads.setdefault(day, []).append(Cause(finding.kind, finding.level, off, text))
         else:
             between = f"between {finding.first_day} and {finding.last_day}"
             text = f"upload {finding.upload}: {finding.text}, {between}"
-            stories.setdefault(day, []).append(Cause(finding.kind, finding.level, None, text))
+            by_uploads.setdefault(day, []).append(Cause(finding.kind, finding.level, None, text))
 
 
 def _in_doubt(kind: str, uploads: Sequence[tuple[int, int]]) -> Cause:
     names = named([number for number, _ in uploads])
     if kind == "unknown":
-        return Cause(kind, Level.FAULT, None, f"outcome unknown: {names}")
-    return Cause(kind, Level.FAULT, None, f"in quarantine: {names}")
+        return Cause(kind, Severity.FAULT, None, f"outcome unknown: {names}")
+    return Cause(kind, Severity.FAULT, None, f"in quarantine: {names}")
 
 
-def _day(day: date, tally: Tally, stories: Iterable[Cause], outage: float) -> Day:
+def _day(day: date, tally: DayTally, by_uploads: Iterable[Cause], outage: float) -> Day:
     sums = _sums(tally)
-    told = list(stories)
+    told = list(by_uploads)
     causes: list[Cause] = []
 
-    def add(kind: str, level: Level, calls: int, text: str) -> None:
-        """Add a cause; the words that name the uploads come from their stories."""
+    def add(kind: str, level: Severity, calls: int, text: str) -> None:
+        """Add a cause; the words that name the uploads come from their by_uploads."""
         named = [cause.text for cause in told if cause.kind == kind and cause.calls is None]
         if calls or named:
             said = f"{count(abs(calls), 'call')} {text}" if calls else named.pop(0)
             causes.append(Cause(kind, level, calls, "; ".join([said, *named])))
 
-    add("unknown", Level.FAULT, -sums.unknown, "in doubt")
-    add("quarantined", Level.FAULT, -sums.quarantined, "refused")
+    add("unknown", Severity.FAULT, -sums.unknown, "in doubt")
+    add("quarantined", Severity.FAULT, -sums.quarantined, "refused")
     causes += [cause for cause in told if cause.kind not in {"unknown", "quarantined"}]
     if sums.lost_records:
         text = f"{count(sums.lost_records, 'record')} of the archive in no upload"
-        causes.append(Cause("lost", Level.FAULT, -sums.lost, text))
+        causes.append(Cause("lost", Severity.FAULT, -sums.lost, text))
     waiting_during = " since the dashboard takes none" if outage and sums.waiting else ""
     for kind, level, calls, text in (
-        ("waiting", Level.NOTE, -sums.waiting, f"waiting{waiting_during}"),
-        ("held", Level.NOTE, -sums.held, "held back: not over yet"),
-        ("later", Level.NOTE, -sums.later, "imported for the next resync"),
-        ("dropped", Level.NOTE, -sums.dropped, "dropped by hand"),
-        ("unread", Level.NOTE, -sums.unread, "answered without a count"),
-        ("again", Level.NOTE, sums.sent - sums.shipped, "sent in more than one upload"),
+        ("waiting", Severity.NOTE, -sums.waiting, f"waiting{waiting_during}"),
+        ("held", Severity.NOTE, -sums.held, "held back: not over yet"),
+        ("later", Severity.NOTE, -sums.later, "imported for the next resync"),
+        ("dropped", Severity.NOTE, -sums.dropped, "dropped by hand"),
+        ("unread", Severity.NOTE, -sums.unread, "answered without a count"),
+        ("again", Severity.NOTE, sums.sent - sums.shipped, "sent in more than one upload"),
     ):
         if calls:
             causes.append(Cause(kind, level, calls, f"{count(abs(calls), 'call')} {text}"))
     if outage:
         text = f"nothing could be delivered for {duration(outage)}"
-        causes.append(Cause("outage", Level.NOTE, 0, text))
+        causes.append(Cause("outage", Severity.NOTE, 0, text))
     return Day(day, sums, tuple(causes), _worst(cause.level for cause in causes), outage)
 
 
-def _sums(tally: Tally) -> Sums:
+def _sums(tally: DayTally) -> Sums:
     calls, archived = tally.calls, tally.calls.total()
     comparable = not tally.unread and not tally.unpinned
     return Sums(
         archived=archived,
         records=tally.records.total(),
-        shipped=calls[Place.SHIPPED],
+        shipped=calls[RecordPlace.SHIPPED],
         sent=tally.sent,
         reported=tally.reported,
         difference=tally.reported - archived if comparable else None,
-        held=calls[Place.HELD],
-        waiting=calls[Place.WAITING] + calls[Place.PREPARED],
-        quarantined=calls[Place.QUARANTINED],
-        unknown=calls[Place.UNKNOWN],
-        dropped=calls[Place.DROPPED],
-        later=calls[Place.LATER],
-        lost=calls[Place.LOST],
-        lost_records=tally.records[Place.LOST],
+        held=calls[RecordPlace.HELD],
+        waiting=calls[RecordPlace.WAITING] + calls[RecordPlace.PREPARED],
+        quarantined=calls[RecordPlace.QUARANTINED],
+        unknown=calls[RecordPlace.UNKNOWN],
+        dropped=calls[RecordPlace.DROPPED],
+        later=calls[RecordPlace.LATER],
+        lost=calls[RecordPlace.LOST],
+        lost_records=tally.records[RecordPlace.LOST],
         unread=tally.unread,
         unpinned=tally.unpinned,
         superseded=tally.superseded,
@@ -360,7 +362,7 @@ def _sums(tally: Tally) -> Sums:
 # All days
 
 
-def _total(days: Sequence[Day], findings: Sequence[Finding]) -> Sums:
+def _total(days: Sequence[Day], findings: Sequence[UploadFinding]) -> Sums:
     sums: Counter[str] = Counter()
     names = [name for name in Sums.__slots__ if name != "difference"]
     for day in days:
@@ -379,24 +381,29 @@ def _total(days: Sequence[Day], findings: Sequence[Finding]) -> Sums:
 
 
 def _verdict(
-    standing: Standing, total: Sums, findings: Sequence[Finding], held: Sequence[HeldCall]
-) -> tuple[Level, str, tuple[str, ...]]:
+    snapshot: ReconcileSnapshot,
+    total: Sums,
+    findings: Sequence[UploadFinding],
+    held: Sequence[HeldCall],
+) -> tuple[Severity, str, tuple[str, ...]]:
     """Return the worst that was found, one sentence, and what is in order but worth a word."""
-    faults = _faults(standing, total, findings)
-    remarks = _remarks(standing, total, findings, held)
+    faults = _faults(snapshot, total, findings)
+    remarks = _remarks(snapshot, total, findings, held)
     if faults:
-        return Level.FAULT, f"It does not add up: {'; '.join(faults)}.", tuple(remarks)
+        return Severity.FAULT, f"It does not add up: {'; '.join(faults)}.", tuple(remarks)
     if not total.archived and not total.records:
-        return Level.GOOD, "There is nothing to compare yet.", tuple(remarks)
+        return Severity.GOOD, "There is nothing to compare yet.", tuple(remarks)
     archived = f"{count(total.archived, 'call')} archived, {total.shipped:,} shipped"
     if total.unread:
         text = f"Nothing speaks against it: {archived}; not every answer held a count."
-        return Level.NOTE, text, tuple(remarks)
+        return Severity.NOTE, text, tuple(remarks)
     text = f"It adds up: {archived}, {total.reported:,} reported by the dashboard."
-    return (Level.NOTE if remarks else Level.GOOD), text, tuple(remarks)
+    return (Severity.NOTE if remarks else Severity.GOOD), text, tuple(remarks)
 
 
-def _faults(standing: Standing, total: Sums, findings: Sequence[Finding]) -> list[str]:
+def _faults(
+    snapshot: ReconcileSnapshot, total: Sums, findings: Sequence[UploadFinding]
+) -> list[str]:
     faults = []
     for kind, text in (
         ("unknown", "of unknown outcome"),
@@ -423,24 +430,27 @@ def _faults(standing: Standing, total: Sums, findings: Sequence[Finding]) -> lis
         )
     if total.lost_records:
         faults.append(f"{count(total.lost_records, 'record')} of the archive in no upload")
-    if standing.gone > standing.given_up:
-        gone = count(standing.gone - standing.given_up, "record")
+    if snapshot.gone > snapshot.given_up:
+        gone = count(snapshot.gone - snapshot.given_up, "record")
         faults.append(f"{gone} gone from the archive")
     return faults
 
 
-def _off(finding: Finding) -> int:
+def _off(finding: UploadFinding) -> int:
     return 0 if finding.reported is None else finding.reported - finding.calls
 
 
 def _remarks(
-    standing: Standing, total: Sums, findings: Sequence[Finding], held: Sequence[HeldCall]
+    snapshot: ReconcileSnapshot,
+    total: Sums,
+    findings: Sequence[UploadFinding],
+    held: Sequence[HeldCall],
 ) -> list[str]:
     remarks = []
-    if standing.resync is not None:
-        remarks.append(f"a resync is under way ({standing.resync})")
-    if standing.given_up:
-        given_up = count(standing.given_up, "record")
+    if snapshot.resync is not None:
+        remarks.append(f"a resync is under way ({snapshot.resync})")
+    if snapshot.given_up:
+        given_up = count(snapshot.given_up, "record")
         remarks.append(f"{given_up} gone from the archive, and given up in a resync")
     for calls, text in (
         (total.waiting, "waiting to be shipped"),
@@ -469,5 +479,5 @@ def _remarks(
     return remarks
 
 
-def _worst(levels: Iterable[Level]) -> Level:
-    return max(levels, key=_RANK.__getitem__, default=Level.GOOD)
+def _worst(levels: Iterable[Severity]) -> Severity:
+    return max(levels, key=_RANK.__getitem__, default=Severity.GOOD)

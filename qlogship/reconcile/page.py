@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Final
 from qlogship import __version__
 from qlogship.reconcile import chart
 from qlogship.reconcile.document import text_of
-from qlogship.reconcile.report import Level
+from qlogship.reconcile.report import Severity
 from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, Finding, Report, Sums
+    from qlogship.reconcile.report import Day, Report, Sums, UploadFinding
 
 MOST: Final = 500
 """So many uploads, and so many held calls, are listed; more are counted."""
@@ -34,8 +34,12 @@ FLAT: Final = 62
 """So many days are listed as they are; more are folded by month."""
 
 _WIDE, _NARROW = 1060, 340
-_ICONS: Final = {Level.GOOD: "✓", Level.NOTE: "✓", Level.FAULT: "!"}
-_STATES: Final = {Level.GOOD: "in order", Level.NOTE: "note", Level.FAULT: "fault"}
+_ICONS: Final = {Severity.GOOD: "✓", Severity.NOTE: "✓", Severity.FAULT: "!"}
+_STATES: Final = {
+    Severity.GOOD: "in order",
+    Severity.NOTE: "note",
+    Severity.FAULT: "fault",
+}
 _KINDS: Final = {
     "unknown": "unknown",
     "quarantined": "quarantined",
@@ -173,7 +177,7 @@ def _chart(report: Report) -> str:
         keys.append('<span class="key over">more than archived</span>')
     if any(day.outage for day in report.days):
         keys.append('<span class="key outage">outage</span>')
-    if any(day.level is Level.FAULT for day in report.days):
+    if any(day.level is Severity.FAULT for day in report.days):
         keys.append('<span class="key mark">does not add up</span>')
     return (
         '<section class="card"><div class="head"><h2>Calls archived, and what was reported</h2>'
@@ -195,7 +199,7 @@ def _part(day: Day, part: str) -> int:
 def _findings(report: Report) -> str:
     if not report.findings:
         return ""
-    order = list(Level)[::-1]
+    order = list(Severity)[::-1]
     chosen = sorted(report.findings, key=lambda finding: order.index(finding.level))[:MOST]
     items = "".join(map(_finding, chosen))
     more = len(report.findings) - len(chosen)
@@ -206,8 +210,8 @@ def _findings(report: Report) -> str:
     )
 
 
-def _finding(finding: Finding) -> str:
-    pill = "bad" if finding.level is Level.FAULT else "warn"
+def _finding(finding: UploadFinding) -> str:
+    pill = "bad" if finding.level is Severity.FAULT else "warn"
     when = ""
     if finding.first_day is not None and finding.last_day is not None:
         when = _day(finding.first_day)
@@ -317,8 +321,8 @@ def _month(days: Sequence[Day], head: str, columns: Sequence[str], *, is_open: b
     label = f"{days[0].day:%Y-%m}"
     rows = "".join(_day_row(day, columns) for day in days)
     archived = sum(day.sums.archived for day in days)
-    level = max((day.level for day in days), key=list(Level).index)
-    faults = sum(day.level is Level.FAULT for day in days)
+    level = max((day.level for day in days), key=list(Severity).index)
+    faults = sum(day.level is Severity.FAULT for day in days)
     table = _table(f'{head}<tbody role="rowgroup">{rows}</tbody>', label)
     said = f'<span class="pill bad">{count(faults, "day")} with a fault</span>' if faults else ""
     return (
@@ -359,7 +363,7 @@ def _cell(name: str, sums: Sums) -> str:
     return f'<td role="cell" class="{kind}" data-label="{label}">{text}</td>'
 
 
-def _apart_row(finding: Finding, columns: Iterable[str]) -> str:
+def _apart_row(finding: UploadFinding, columns: Iterable[str]) -> str:
     reported = finding.reported or 0
     values = {"reported": f"{reported:,}", "difference": _signed(reported - finding.calls)}
     cells = "".join(

@@ -15,7 +15,7 @@ OUTAGE_SECONDS: Final = 1_800.0
 """Deliveries that fail for so long are an outage; shorter ones happen."""
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     """How bad something is: in order, worth a word, or it does not add up."""
 
     GOOD = "good"
@@ -32,7 +32,7 @@ class Cause:
     """
 
     kind: str
-    level: Level
+    level: Severity
     calls: int | None
     text: str
 
@@ -71,12 +71,12 @@ class Day:
     day: date
     sums: Sums
     causes: tuple[Cause, ...]
-    level: Level
+    level: Severity
     outage: float
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class UploadFinding:
     """An upload about which something must be said, and what to type next.
 
     `pinned` tells whether its count is part of a day's figures; otherwise it is
@@ -85,7 +85,7 @@ class Finding:
 
     upload: int
     kind: str
-    level: Level
+    level: Severity
     first_day: date | None
     last_day: date | None
     calls: int
@@ -141,7 +141,7 @@ class Learnt:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReconcileSnapshot:
     """All that is known: the counted archive, and what else the store says.
 
     `resync` is the state of the resync under way, None when there is none.
@@ -165,18 +165,18 @@ class Standing:
 class Report:
     """The reconciliation of some days, oldest first; `verdict` is one sentence."""
 
-    level: Level
+    level: Severity
     verdict: str
     total: Sums
     days: tuple[Day, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[UploadFinding, ...]
     remarks: tuple[str, ...]
     held: tuple[HeldCall, ...]
     outages: tuple[Outage, ...]
     learnt: tuple[Learnt, ...]
-    standing: Standing = field(repr=False)
+    snapshot: ReconcileSnapshot = field(repr=False)
 
     @property
-    def apart(self) -> list[Finding]:
+    def apart(self) -> list[UploadFinding]:
         """The uploads whose count stands in a row of its own."""
         return [finding for finding in self.findings if finding.apart]

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from qlogship.reconcile.document import text_of
-from qlogship.reconcile.report import Level
+from qlogship.reconcile.report import Severity
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, Finding, Report, Sums
+    from qlogship.reconcile.report import Day, Report, Sums, UploadFinding
 
 LATEST: Final = 31
 """So many of the last days are shown in any case; of those before, what is not in order."""
@@ -33,10 +33,14 @@ _SOMETIMES: Final = (
 # What the causes say in words, too; a narrow terminal does without these columns.
 _IN_CAUSES: Final = ("waiting", "held", "unknown", "quarantined", "lost", "later", "dropped")
 _WIDE: Final = 140
-_STYLES: Final = {Level.GOOD: "green", Level.NOTE: "yellow", Level.FAULT: "bold red"}
-_SIGNS: Final = {Level.GOOD: "ok", Level.NOTE: "ok", Level.FAULT: "FAULT"}
+_STYLES: Final = {
+    Severity.GOOD: "green",
+    Severity.NOTE: "yellow",
+    Severity.FAULT: "bold red",
+}
+_SIGNS: Final = {Severity.GOOD: "ok", Severity.NOTE: "ok", Severity.FAULT: "FAULT"}
 
-Row = tuple[Level, list[str]]
+Row = tuple[Severity, list[str]]
 
 
 def show(report: Report, days: Days) -> None:
@@ -98,7 +102,7 @@ def _shown(report: Report) -> list[Day]:
     return [
         day
         for index, day in enumerate(report.days)
-        if index >= newest or day.level is not Level.GOOD
+        if index >= newest or day.level is not Severity.GOOD
     ]
 
 
@@ -116,7 +120,7 @@ def _causes(day: Day) -> str:
     return "; ".join(cause.text for cause in day.causes)
 
 
-def _between(finding: Finding, names: list[str]) -> list[str]:
+def _between(finding: UploadFinding, names: list[str]) -> list[str]:
     reported = finding.reported or 0
     values = {"reported": reported, "difference": reported - finding.calls}
     cells = [_number(name, values[name]) if name in values else "" for name in names]
@@ -141,10 +145,10 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
             no_wrap=headings[index] != "cause",
         )
     for number, (level, cells) in enumerate(rows):
-        style = _STYLES[level] if level is not Level.GOOD else ""
+        style = _STYLES[level] if level is not Severity.GOOD else ""
         *numbers, cause = (output.printable(cells[index]) for index in kept)
         shown.add_row(
-            *(Text(cell, style=style if level is Level.FAULT else "") for cell in numbers),
+            *(Text(cell, style=style if level is Severity.FAULT else "") for cell in numbers),
             Text(cause, style=style),
             style="bold" if number == len(rows) - 1 else "",
         )
