@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from qlogship.reconcile.report import Severity
+from qlogship.reconcile.states import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

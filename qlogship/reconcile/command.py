@@ -16,8 +16,8 @@ from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile as judge
-from qlogship.reconcile.report import Severity
 from qlogship.reconcile.snapshot import take_snapshot
+from qlogship.reconcile.states import Severity
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption

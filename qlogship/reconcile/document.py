@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from qlogship.reconcile.report import Severity
+from qlogship.reconcile.states import Severity
 
 if TYPE_CHECKING:
     from qlogship.reconcile.report import Report, UploadFinding

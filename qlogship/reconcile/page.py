@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from qlogship import __version__
 from qlogship.reconcile import chart
 from qlogship.reconcile.document import text_of
-from qlogship.reconcile.report import Severity
+from qlogship.reconcile.states import Severity
 from qlogship.wording import count
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from qlogship.reconcile.states import BY_NAME, Severity, worst
 
 if TYPE_CHECKING:
     from datetime import date
@@ -13,14 +14,6 @@ if TYPE_CHECKING:
 
 OUTAGE_SECONDS: Final = 1_800.0
 """Deliveries that fail for so long are an outage; shorter ones happen."""
-
-
-class Severity(StrEnum):
-    """How bad something is: in order, worth a word, or it does not add up."""
-
-    GOOD = "good"
-    NOTE = "note"
-    FAULT = "fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +25,13 @@ class Cause:
     """
 
     kind: str
-    level: Severity
     calls: int | None
     text: str
+
+    @property
+    def level(self) -> Severity:
+        """How bad it is."""
+        return BY_NAME[self.kind].severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +60,11 @@ class Sums:
     unpinned: int = 0
     superseded: int = 0
 
+    @property
+    def again(self) -> int:
+        """How often a call was sent in one more upload."""
+        return self.sent - self.shipped
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -71,8 +73,12 @@ class Day:
     day: date
     sums: Sums
     causes: tuple[Cause, ...]
-    level: Severity
     outage: float
+
+    @property
+    def level(self) -> Severity:
+        """How bad the worst cause is."""
+        return worst(cause.level for cause in self.causes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,6 @@ class UploadFinding:
 
     upload: int
     kind: str
-    level: Severity
     first_day: date | None
     last_day: date | None
     calls: int
@@ -93,6 +98,16 @@ class UploadFinding:
     pinned: bool
     text: str
     hint: str
+
+    @property
+    def level(self) -> Severity:
+        """How bad it is."""
+        return BY_NAME[self.kind].severity
+
+    @property
+    def off(self) -> int:
+        """How many calls more than were sent the dashboard counted."""
+        return 0 if self.reported is None else self.reported - self.calls
 
     @property
     def apart(self) -> bool:

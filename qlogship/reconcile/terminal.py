@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from qlogship.reconcile.document import text_of
-from qlogship.reconcile.report import Severity
+from qlogship.reconcile.states import Severity
 from qlogship.terminal import output
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from qlogship.errors import ExitCode
 from qlogship.reconcile.census import RecordPlace
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile
-from qlogship.reconcile.report import Report, Severity
 from qlogship.reconcile.snapshot import take_snapshot
+from qlogship.reconcile.states import Severity
 from qlogship.state.reader import Reader
 from tests.support import books as example
 from tests.support.books import ZONE, Books, enter, epoch, whole
@@ -22,6 +22,8 @@ from tests.support.chromium import PROGRAM, Chromium
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from qlogship.reconcile.report import Report
 
 DAY = example.FIRST
 AT = epoch(DAY, 9)

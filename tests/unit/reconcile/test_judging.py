@@ -20,7 +20,8 @@ from qlogship.reconcile.census import (
 )
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import held_calls, reconcile
-from qlogship.reconcile.report import Outage, ReconcileSnapshot, Repeated, Report, Severity
+from qlogship.reconcile.report import Outage, ReconcileSnapshot, Repeated, Report
+from qlogship.reconcile.states import Severity
 from tests.support.censuses import DAY, NOON, archives, shipped, take
 
 FIRST, SECOND, THIRD = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)

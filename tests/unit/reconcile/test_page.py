@@ -17,14 +17,8 @@ from qlogship.reconcile.census import Carried, Counted, DayTally, RecordPlace, S
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile
 from qlogship.reconcile.page import FLAT, MOST, Frame, render
-from qlogship.reconcile.report import (
-    HeldCall,
-    Outage,
-    ReconcileSnapshot,
-    Repeated,
-    Report,
-    Severity,
-)
+from qlogship.reconcile.report import HeldCall, Outage, ReconcileSnapshot, Repeated, Report
+from qlogship.reconcile.states import Severity
 
 FIRST: Final = date(2026, 11, 1)
 NOW: Final = 1_795_411_800.0

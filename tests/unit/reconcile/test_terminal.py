@@ -9,7 +9,8 @@ from typing import Final
 from qlogship.reconcile.census import Carried, Counted, DayTally, RecordPlace, Shipment
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile
-from qlogship.reconcile.report import HeldCall, ReconcileSnapshot, Report, Severity
+from qlogship.reconcile.report import HeldCall, ReconcileSnapshot, Report
+from qlogship.reconcile.states import Severity
 from qlogship.reconcile.terminal import LATEST, lines, table
 
 FIRST: Final = date(2026, 10, 1)
