@@ -55,7 +55,7 @@ def day_of(day: date, tally: DayTally, by_uploads: Sequence[Cause], outage: floa
             causes.append(Cause(state.name, -calls, "; ".join(said)))
     causes += [cause for cause in by_uploads if not BY_NAME[cause.kind].naming]
     if sums.lost_records:
-        text = f"{count(sums.lost_records, 'record')} of the archive in no upload"
+        text = f"{count(sums.lost_records, 'record')} {BY_NAME['lost'].cause}"
         causes.append(Cause("lost", -sums.lost, text))
     for state in STATES:
         if state.cause and state.severity is Severity.NOTE and (calls := getattr(sums, state.name)):

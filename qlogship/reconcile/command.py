@@ -76,10 +76,12 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
     report = judge(found, days, now=now, first=first, last=last)
     if html is not None:
         from qlogship.reconcile.page import Frame, render
-        from qlogship.reconcile.writing import write
+        from qlogship.reconcile.writing import template, write
 
         tenant = urlsplit(str(settings.dashboard.url)).hostname or ""
-        write(html, render(report, Frame(tenant=tenant, now=now, days=days, zone=_name(tz, now))))
+        zone = _name(tz, now)
+        frame = Frame(tenant=tenant, now=now, days=days, zone=zone, template=template())
+        write(html, render(report, frame))
     if as_json:
         from qlogship.reconcile.document import document
 

@@ -33,27 +33,14 @@ def document(report: Report, *, zone: str) -> dict[str, Any]:
                 "level": str(day.level),
                 **asdict(day.sums),
                 "outage_seconds": day.outage,
-                "causes": [
-                    {
-                        "kind": cause.kind,
-                        "level": str(cause.level),
-                        "calls": cause.calls,
-                        "text": cause.text,
-                    }
-                    for cause in day.causes
-                ],
+                "causes": [{**asdict(cause), "level": str(cause.level)} for cause in day.causes],
             }
             for day in report.days
         ],
         "between": [_finding(finding) for finding in report.apart],
         "findings": [_finding(finding) for finding in report.findings],
         "held": [
-            {
-                "callid": text_of(call.callid),
-                "queue": text_of(call.queue),
-                "since": call.since,
-                "records": call.records,
-            }
+            {**asdict(call), "callid": text_of(call.callid), "queue": text_of(call.queue)}
             for call in report.held
         ],
         "outages": [asdict(outage) for outage in report.outages],

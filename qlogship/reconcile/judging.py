@@ -26,7 +26,7 @@ from qlogship.reconcile.causes import causes_by_day, day_of
 from qlogship.reconcile.far_end import learnt_of, merged_outages, seconds_out
 from qlogship.reconcile.findings import finding_of, zero_tells
 from qlogship.reconcile.report import HeldCall, ReconcileSnapshot, Report, Sums
-from qlogship.reconcile.states import STATES, Severity
+from qlogship.reconcile.states import BY_NAME, STATES, Severity
 from qlogship.wording import count, named
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _faults(
             f" in {count(len(differing), 'upload')}"
         )
     if total.lost_records:
-        faults.append(f"{count(total.lost_records, 'record')} of the archive in no upload")
+        faults.append(f"{count(total.lost_records, 'record')} {BY_NAME['lost'].cause}")
     if snapshot.gone > snapshot.given_up:
         gone = count(snapshot.gone - snapshot.given_up, "record")
         faults.append(f"{gone} gone from the archive")

@@ -104,6 +104,7 @@ STATES: Final = (
         heading="Lost",
         chip="in no upload",
         pill="bad",
+        cause="of the archive in no upload",
         legend="otherwise not there",
         colours=("#7f1d1d", "#f7a8a0"),
     ),
@@ -176,12 +177,17 @@ ALWAYS: Final = {
 }
 """The columns that every table has, with their headings."""
 
-_BEHIND: Final = (
+BEHIND: Final = (
     *("waiting", "held", "unknown", "quarantined", "lost", "later", "dropped", "superseded"),
 )
+"""The columns that a table has when they are not 0 on all days, in their order."""
+
+
+def heading(column: str) -> str:
+    """Return what stands above a column."""
+    return ALWAYS.get(column) or BY_NAME[column].heading
 
 
 def columns(total: Sums) -> dict[str, str]:
     """Return the columns of a table with these sums, and their headings: none that is all 0."""
-    behind = {name: BY_NAME[name].heading for name in _BEHIND if getattr(total, name)}
-    return ALWAYS | behind
+    return ALWAYS | {name: heading(name) for name in BEHIND if getattr(total, name)}

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from qlogship.reconcile.document import text_of
-from qlogship.reconcile.states import Severity
+from qlogship.reconcile.states import STATES, Severity, columns
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
@@ -19,26 +19,7 @@ LATEST: Final = 31
 
 _MOST: Final = 20
 
-_ALWAYS: Final = ("archived", "records", "shipped", "reported", "difference")
-_SOMETIMES: Final = (
-    "waiting",
-    "held",
-    "unknown",
-    "quarantined",
-    "lost",
-    "later",
-    "dropped",
-    "superseded",
-)
-# What the causes say in words, too; a narrow terminal does without these columns.
-_IN_CAUSES: Final = ("waiting", "held", "unknown", "quarantined", "lost", "later", "dropped")
 _WIDE: Final = 140
-_STYLES: Final = {
-    Severity.GOOD: "green",
-    Severity.NOTE: "yellow",
-    Severity.FAULT: "bold red",
-}
-_SIGNS: Final = {Severity.GOOD: "ok", Severity.NOTE: "ok", Severity.FAULT: "FAULT"}
 
 Row = tuple[Severity, list[str]]
 
@@ -64,12 +45,16 @@ def show(report: Report, days: Days) -> None:
 
 def table(report: Report) -> tuple[list[str], list[Row]]:
     """Return headings and rows: the days, the uploads between days, the sum."""
-    numbers = [
-        *_ALWAYS,
-        *(name for name in _SOMETIMES if getattr(report.total, name)),
-    ]
+    numbers = list(columns(report.total))
     rows: list[Row] = [
-        (day.level, [day.day.isoformat(), *_cells(day.sums, numbers), _causes(day)])
+        (
+            day.level,
+            [
+                day.day.isoformat(),
+                *_cells(day.sums, numbers),
+                "; ".join(cause.text for cause in day.causes),
+            ],
+        )
         for day in _shown(report)
     ]
     rows += [(finding.level, _between(finding, numbers)) for finding in report.apart]
@@ -81,7 +66,7 @@ def lines(report: Report, days: Days) -> list[str]:
     """Return what else is to be said, as lines."""
     said = []
     for finding in report.findings[:_MOST]:
-        said += [f"{_SIGNS[finding.level]:<6}upload {finding.upload}: {finding.text}"]
+        said += [f"{finding.level.sign:<6}upload {finding.upload}: {finding.text}"]
         said += [f"      {finding.hint}"] if finding.hint else []
     if len(report.findings) > _MOST:
         said.append(f"      and {len(report.findings) - _MOST:,} uploads more; --json lists all")
@@ -116,13 +101,8 @@ def _number(name: str, value: int | None) -> str:
     return f"{value:+,}" if name == "difference" and value else f"{value:,}"
 
 
-def _causes(day: Day) -> str:
-    return "; ".join(cause.text for cause in day.causes)
-
-
 def _between(finding: UploadFinding, names: list[str]) -> list[str]:
-    reported = finding.reported or 0
-    values = {"reported": reported, "difference": reported - finding.calls}
+    values = {"reported": finding.reported, "difference": finding.off}
     cells = [_number(name, values[name]) if name in values else "" for name in names]
     text = f"of {finding.first_day} to {finding.last_day}: {finding.text}"
     return [f"upload {finding.upload}", *cells, text]
@@ -134,7 +114,9 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    left_out = set() if console.width >= _WIDE else {"records", *_IN_CAUSES}
+    # What the causes say in words, too; a narrow terminal does without these columns.
+    narrow = {"records", *(state.name for state in STATES if state.cause)}
+    left_out = set() if console.width >= _WIDE else narrow
     kept = [index for index, heading in enumerate(headings) if heading not in left_out]
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for index in kept:
@@ -145,7 +127,7 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
             no_wrap=headings[index] != "cause",
         )
     for number, (level, cells) in enumerate(rows):
-        style = _STYLES[level] if level is not Severity.GOOD else ""
+        style = level.style if level is not Severity.GOOD else ""
         *numbers, cause = (output.printable(cells[index]) for index in kept)
         shown.add_row(
             *(Text(cell, style=style if level is Severity.FAULT else "") for cell in numbers),
@@ -162,4 +144,4 @@ def _print_verdict(report: Report) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    Console(highlight=False).print(Text(report.verdict, style=_STYLES[report.level]))
+    Console(highlight=False).print(Text(report.verdict, style=report.level.style))

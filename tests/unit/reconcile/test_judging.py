@@ -21,7 +21,7 @@ from qlogship.reconcile.census import (
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import held_calls, reconcile
 from qlogship.reconcile.report import Outage, ReconcileSnapshot, Repeated, Report
-from qlogship.reconcile.states import Severity
+from qlogship.reconcile.states import BY_NAME, Severity
 from tests.support.censuses import DAY, NOON, archives, shipped, take
 
 FIRST, SECOND, THIRD = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
@@ -409,6 +409,7 @@ def test_the_causes_explain_the_difference(
             assert sum(cause.calls or 0 for cause in day.causes) == sums.difference
         elif not sums.unread:
             assert any(cause.calls is None for cause in day.causes)
+    assert all(BY_NAME[finding.kind].upload for finding in report.findings)
     said = [shipment.reported_calls or 0 for shipment, _ in uploads]
     assert report.total.reported == sum(said)
     assert (report.level is Severity.FAULT) == report.verdict.startswith("It does not add up")

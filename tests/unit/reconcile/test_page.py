@@ -19,6 +19,7 @@ from qlogship.reconcile.judging import reconcile
 from qlogship.reconcile.page import FLAT, MOST, Frame, render
 from qlogship.reconcile.report import HeldCall, Outage, ReconcileSnapshot, Repeated, Report
 from qlogship.reconcile.states import Severity
+from qlogship.reconcile.writing import template
 
 FIRST: Final = date(2026, 11, 1)
 NOW: Final = 1_795_411_800.0
@@ -74,7 +75,8 @@ def report(
 
 def page(shown: Report, tenant: str = "company.example") -> str:
     """Return the page of a report."""
-    return render(shown, Frame(tenant=tenant, now=NOW, days=Days(UTC), zone="UTC"))
+    frame = Frame(tenant=tenant, now=NOW, days=Days(UTC), zone="UTC", template=template())
+    return render(shown, frame)
 
 
 def troubled() -> Report:
