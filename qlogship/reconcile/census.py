@@ -7,7 +7,9 @@ Beforehand every run of records is noted with its owner: the upload it is in, or
 the reason why it is in none (`RecordPlace`). Runs are kept in drawers of `_DRAWER`
 records, as plain numbers, so that a ledger of many small uploads costs some
 twenty bytes a run; a drawer is sorted when the pass comes to it and then thrown
-away. An upload's calls are kept only from its first record to its last.
+away. Where the records of a block are is painted into one byte for each, the
+weightiest place last; what is left bare is lost. An upload's calls are kept only
+from its first record to its last.
 
 A call is a callid that enters a queue, recognised among the last `MEMORY` to
 twice `MEMORY` (as in `counting`); its day is that of its first entrance, its
@@ -25,14 +27,14 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Final, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from qlogship.queue_log.counting import MEMORY
 from qlogship.queue_log.records import entrances, line_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from qlogship.archive.runs import Run
@@ -147,10 +149,6 @@ class Counted:
 _Row = tuple[int, int, int]
 """A run and its owner."""
 
-_Piece = tuple[int, int, RecordPlace]
-_T = TypeVar("_T")
-_U = TypeVar("_U")
-
 
 class _Owners:
     """Which run of records belongs to whom; owners are numbers."""
@@ -225,7 +223,6 @@ class ArchiveCensus:
     def __init__(self, days: Days) -> None:
         self._days = days
         self._owners = _Owners()
-        self._imported: list[_Piece] = []
         self._ids = array("q")
         self._places = array("b")
         self._left = array("q")
@@ -237,15 +234,8 @@ class ArchiveCensus:
         self._result = Counted()
 
     def note(self, place: RecordPlace, runs: Iterable[Run]) -> None:
-        """Note records that are in no upload."""
+        """Note records that are in no upload; in two places at once, the weightier counts."""
         self._owners.note(runs, -1 - _RANK[place])
-
-    def note_imported(self, runs: Iterable[Run]) -> None:
-        """Note records that were imported: where they are nowhere else, the next resync has them.
-
-        The runs are in ascending order.
-        """
-        self._imported += [(first, last, RecordPlace.LATER) for first, last in runs]
 
     def note_upload(self, shipment: Shipment, runs: Sequence[Run]) -> None:
         """Note an upload and its records."""
@@ -263,13 +253,11 @@ class ArchiveCensus:
     def count(self, first_seq: int, text: bytes) -> None:
         """Count a block of records, each with its newline; blocks come in ascending order."""
         times = line_times(text, self._time)
-        last = first_seq + len(times) - 1
-        rows = self._owners.among(first_seq, last)
-        present = [row for row in rows if self._place(row[2]) is not RecordPlace.SUPERSEDED]
-        pieces = self._pieces(present, first_seq, last)
+        rows = self._owners.among(first_seq, first_seq + len(times) - 1)
+        places = self._painted(rows, first_seq, len(times))
         loads = [row for row in rows if row[2] >= 0]
-        self._count_records(first_seq, times, pieces, loads)
-        self._count_calls(first_seq, text, pieces, loads)
+        self._count_records(first_seq, times, places, loads)
+        self._count_calls(first_seq, text, places, loads)
         for begin, end, slot in loads:
             self._left[slot] -= end - begin + 1
             if self._left[slot] == 0:
@@ -298,57 +286,20 @@ class ArchiveCensus:
             load = self._passing[slot] = _Load()
         return load
 
-    def _pieces(self, rows: Sequence[_Row], first: int, last: int) -> list[_Piece]:
-        """Cut these records into pieces of one place each, in order, none left out."""
-        pieces: list[_Piece] = []
-        reached = first
-        for begin, end, owner in rows:
-            if begin < reached:  # in two uploads at once
-                return self._untangled(rows, first, last)
-            if begin > reached:
-                pieces += self._nowhere(reached, begin - 1)
-            pieces.append((begin, end, self._place(owner)))
-            reached = end + 1
-        if reached <= last:
-            pieces += self._nowhere(reached, last)
-        return pieces
-
-    def _nowhere(self, first: int, last: int) -> list[_Piece]:
-        """Cut records that nobody has into those that were imported and those that are lost."""
-        pieces: list[_Piece] = []
-        reached = first
-        for begin, end, place in self._imported:
-            if begin > last:
-                break
-            if end < reached:
-                continue
-            if begin > reached:
-                pieces.append((reached, begin - 1, RecordPlace.LOST))
-            pieces.append((max(begin, reached), min(end, last), place))
-            reached = min(end, last) + 1
-        if reached <= last:
-            pieces.append((reached, last, RecordPlace.LOST))
-        return pieces
-
-    def _untangled(self, rows: Sequence[_Row], first: int, last: int) -> list[_Piece]:
-        """Do the same where runs overlap: the weightiest place counts."""
-        borders = {first, last + 1}
-        borders.update(begin for begin, _, _ in rows)
-        borders.update(end + 1 for _, end, _ in rows)
-        pieces: list[_Piece] = []
-        for begin, following in pairwise(sorted(borders)):
-            places = [self._place(owner) for start, end, owner in rows if start <= begin <= end]
-            if places:
-                pieces.append((begin, following - 1, min(places, key=_RANK.__getitem__)))
-            else:
-                pieces += self._nowhere(begin, following - 1)
-        return pieces
+    def _painted(self, rows: Iterable[_Row], first: int, number: int) -> bytearray:
+        """Return the rank of the place of each record of a block."""
+        places = bytearray([_RANK[RecordPlace.LOST]]) * number
+        ranked = [(_RANK[self._place(owner)], begin, end) for begin, end, owner in rows]
+        for rank, begin, end in sorted(ranked, reverse=True):
+            if _PLACES[rank] is not RecordPlace.SUPERSEDED:
+                places[begin - first : end - first + 1] = bytes([rank]) * (end - begin + 1)
+        return places
 
     def _count_records(
         self,
         first_seq: int,
         times: Sequence[int | None],
-        pieces: Sequence[_Piece],
+        places: bytearray,
         loads: Sequence[_Row],
     ) -> None:
         dated = [time for time in times if time is not None]
@@ -357,28 +308,33 @@ class ArchiveCensus:
         if not dated:
             return
         self._time = dated[-1]
-        first = first_seq + undated  # only those before the very first time have none
-        parts = [(first + start, first + stop, day) for start, stop, day in self._days.parts(dated)]
-        for begin, end, place, day in _crossed(pieces, parts):
-            self._tally(day).records[place] += end - begin + 1
-        for _, _, slot, day in _crossed(loads, parts):
-            self._load(slot).days.add(day)
+        # Only those before the very first time have none.
+        parts = [(undated + a, undated + z + 1, day) for a, z, day in self._days.parts(dated)]
+        for start, stop, day in parts:
+            tally = self._tally(day)
+            for rank, place in enumerate(_PLACES):
+                if records := places.count(rank, start, stop):
+                    tally.records[place] += records
+        stops = [stop for _, stop, _ in parts]
+        for begin, end, slot in loads:
+            for start, _, day in islice(parts, bisect_right(stops, begin - first_seq), None):
+                if start > end - first_seq:
+                    break
+                self._load(slot).days.add(day)
 
     def _count_calls(
-        self, first_seq: int, text: bytes, pieces: Sequence[_Piece], loads: Sequence[_Row]
+        self, first_seq: int, text: bytes, places: bytearray, loads: Sequence[_Row]
     ) -> None:
         seqs: list[int] = []
         calls: list[tuple[bytes, date]] = []
-        known, index = self._known, 0
+        known = self._known
         for line, time, callid, _ in entrances(text):
             seq = first_seq + line
             day = known.day_of(callid)
             if day is None:
                 day = self._days.of(time)
                 known.keep(callid, day)
-                while pieces[index][1] < seq:
-                    index += 1
-                self._tally(day).calls[pieces[index][2]] += 1
+                self._tally(day).calls[_PLACES[places[line]]] += 1
             seqs.append(seq)
             calls.append((callid, day))
         for begin, end, slot in loads:
@@ -434,17 +390,3 @@ class ArchiveCensus:
             elif reported == calls - load.again:
                 self._result.repeats.once.append(self._ids[slot])
         return reported is not None and reported != calls
-
-
-def _crossed(
-    rows: Iterable[tuple[int, int, _T]], parts: Sequence[tuple[int, int, _U]]
-) -> Iterator[tuple[int, int, _T, _U]]:
-    """Yield what runs in ascending order have in common with adjoining parts."""
-    index = 0
-    for begin, end, what in rows:
-        while index < len(parts) and parts[index][1] < begin:
-            index += 1
-        for start, stop, kind in islice(parts, index, None):
-            if start > end:
-                break
-            yield max(begin, start), min(end, stop), what, kind

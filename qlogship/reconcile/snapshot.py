@@ -57,7 +57,7 @@ def _taken(
     census.note(RecordPlace.WAITING, [(first, min(last, end)) for first, last in position.ahead])
     if position.frontier <= end:
         census.note(RecordPlace.WAITING, [(position.frontier, end)])
-    census.note_imported(_imported(connection, end))
+    census.note(RecordPlace.LATER, _imported(connection, end))
     accepted, superseded = _note_uploads(connection, census, position.generation)
     gone: list[Run] = []
     seq = 1

@@ -162,7 +162,7 @@ def test_earlier_generations() -> None:
 def test_imported_records() -> None:
     """What was imported and is nowhere else waits for the next resync; the rest is lost."""
     census = ArchiveCensus(Days(UTC))
-    census.note_imported([(2, 4), (7, 9)])
+    census.note(RecordPlace.LATER, [(2, 4), (7, 9)])
     census.note_upload(shipped(1, 1, 1), [(3, 3)])
     lines = [enter(f"1.{number}") + b"\n" for number in range(1, 11)]
     census.count(1, b"".join(lines[:7]))
