@@ -18,6 +18,7 @@ be said which day it belongs to, and it stands in a row of its own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlogship.queue_log.events import NO_CALL
@@ -70,17 +71,14 @@ def reconcile(
         for day, tally in sorted(snapshot.counted.days.items())
         if wanted(day)
     )
-    held = tuple(call for call in snapshot.held if wanted(days.of(call.since)))
-    total = _total(judged, findings)
-    level, verdict, remarks = _verdict(snapshot, total, findings, held)
-    return Report(
-        level=level,
-        verdict=verdict,
-        total=total,
+    report = Report(
+        level=Severity.GOOD,
+        verdict="",
+        total=_total(judged, findings),
         days=judged,
         findings=findings,
-        remarks=remarks,
-        held=held,
+        remarks=(),
+        held=tuple(call for call in snapshot.held if wanted(days.of(call.since))),
         outages=tuple(
             outage
             for outage in outages
@@ -89,6 +87,9 @@ def reconcile(
         learnt=learnt_of(snapshot, zero_tells=tells),
         snapshot=snapshot,
     )
+    report = replace(report, remarks=tuple(_remarks(report)))
+    level, verdict = _verdict(report)
+    return replace(report, level=level, verdict=verdict)
 
 
 def held_calls(lines: Iterable[bytes]) -> tuple[HeldCall, ...]:
@@ -122,30 +123,23 @@ def _total(days: Sequence[Day], findings: Sequence[UploadFinding]) -> Sums:
     return Sums(**sums, difference=sums["reported"] - sums["archived"] if known else None)
 
 
-def _verdict(
-    snapshot: ReconcileSnapshot,
-    total: Sums,
-    findings: Sequence[UploadFinding],
-    held: Sequence[HeldCall],
-) -> tuple[Severity, str, tuple[str, ...]]:
-    """Return the worst that was found, one sentence, and what is in order but worth a word."""
-    faults = _faults(snapshot, total, findings)
-    remarks = tuple(_remarks(snapshot, total, findings, held))
+def _verdict(report: Report) -> tuple[Severity, str]:
+    """Return the worst that was found, and one sentence; the remarks are known."""
+    faults, total = _faults(report), report.total
     if faults:
-        return Severity.FAULT, f"It does not add up: {'; '.join(faults)}.", remarks
+        return Severity.FAULT, f"It does not add up: {'; '.join(faults)}."
     if not total.archived and not total.records:
-        return Severity.GOOD, "There is nothing to compare yet.", remarks
+        return Severity.GOOD, "There is nothing to compare yet."
     archived = f"{count(total.archived, 'call')} archived, {total.shipped:,} shipped"
     if total.unread:
         text = f"Nothing speaks against it: {archived}; not every answer held a count."
-        return Severity.NOTE, text, remarks
+        return Severity.NOTE, text
     text = f"It adds up: {archived}, {total.reported:,} reported by the dashboard."
-    return (Severity.NOTE if remarks else Severity.GOOD), text, remarks
+    return (Severity.NOTE if report.remarks else Severity.GOOD), text
 
 
-def _faults(
-    snapshot: ReconcileSnapshot, total: Sums, findings: Sequence[UploadFinding]
-) -> list[str]:
+def _faults(report: Report) -> list[str]:
+    findings, snapshot = report.findings, report.snapshot
     faults = []
     for state in STATES:
         uploads = [finding for finding in findings if finding.kind == state.name]
@@ -166,20 +160,17 @@ def _faults(
             f"the dashboard counted {' and '.join(said)} than were sent,"
             f" in {count(len(differing), 'upload')}"
         )
-    if total.lost_records:
-        faults.append(f"{count(total.lost_records, 'record')} {BY_NAME['lost'].cause}")
+    if report.total.lost_records:
+        faults.append(f"{count(report.total.lost_records, 'record')} {BY_NAME['lost'].cause}")
     if snapshot.gone > snapshot.given_up:
         gone = count(snapshot.gone - snapshot.given_up, "record")
         faults.append(f"{gone} gone from the archive")
     return faults
 
 
-def _remarks(
-    snapshot: ReconcileSnapshot,
-    total: Sums,
-    findings: Sequence[UploadFinding],
-    held: Sequence[HeldCall],
-) -> list[str]:
+def _remarks(report: Report) -> list[str]:
+    """Return what is in order but worth a word."""
+    snapshot = report.snapshot
     remarks = []
     if snapshot.resync is not None:
         remarks.append(f"a resync is under way ({snapshot.resync})")
@@ -187,16 +178,16 @@ def _remarks(
         given_up = count(snapshot.given_up, "record")
         remarks.append(f"{given_up} gone from the archive, and given up in a resync")
     for state in STATES:
-        calls = getattr(total, state.name) if state.remark else 0
+        calls = getattr(report.total, state.name) if state.remark else 0
         if state.name == "held":
-            calls = calls or len(held)  # what is held need not have entered a queue
+            calls = calls or len(report.held)  # what is held need not have entered a queue
         if calls:
             remarks.append(f"{count(calls, 'call')} {state.remark}")
     for kind, text in (
         ("repeated", "may be counted twice"),
         ("repeat_dropped", "that the dashboard did not count again when repeated"),
     ):
-        repeats = [finding for finding in findings if finding.kind == kind]
+        repeats = [finding for finding in report.findings if finding.kind == kind]
         if repeats:
             calls = count(sum(finding.calls for finding in repeats), "call")
             names = named([finding.upload for finding in repeats])
