@@ -1,4 +1,4 @@
-"""Numbers in words, as messages, reports and tables say them."""
+"""Numbers, durations and sizes in words, as messages, reports and tables say them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,59 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def size(number: float) -> str:
+    """Return a number of bytes as people read it: `12 bytes`, `1.5 MiB`."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number < 1024 or unit == "GiB":
+            return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
+        number /= 1024
+    raise AssertionError(number)
+
+
 def named(uploads: Sequence[int], *, most: int | None = 3) -> str:
     """Name uploads: `upload 3`, `uploads 3 and 5`; beyond `most`, `uploads 3, 5, 7 and 9 more`."""
     if len(uploads) == 1:
         return f"upload {uploads[0]}"
     if most is not None and len(uploads) > most:
-        names = ", ".join(map(str, uploads[:most]))
-        return f"uploads {names} and {len(uploads) - most} more"
+        return f"uploads {listed(uploads, most=most)}"
     return f"uploads {', '.join(map(str, uploads[:-1]))} and {uploads[-1]}"
 
 
+def listed(things: Sequence[object], *, most: int = 3) -> str:
+    """Return the first of several things, and how many more there are: `a, b, c and 2 more`."""
+    shown = ", ".join(map(str, things[:most]))
+    more = len(things) - most
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def lasting(seconds: float) -> str:
+    """Return a duration in the largest unit that fits, rounded down: `9 hours`."""
+    whole = max(0, int(seconds))
+    for length, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if whole >= length:
+            return count(whole // length, unit)
+    return count(whole, "second")
+
+
 def duration(seconds: float) -> str:
-    """Return a duration as people say it: `9 h 35 min`."""
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
+    """Return a duration to the minute: `9 h 35 min`."""
+    hours, minutes = divmod(round(seconds / 60), 60)
     if not hours:
         return f"{minutes} min"
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def roughly(seconds: float) -> str:
+    """Return a duration that is only guessed: `1 second`, `45 minutes`."""
+    if seconds < 90:
+        return count(max(1, round(seconds)), "second")
+    return count(round(seconds / 60), "minute")
+
+
+def time_left(seconds: float) -> str:
+    """Return how long something still takes, which is never known exactly: `40 s`, `1.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5_400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3_600:.1f} h"

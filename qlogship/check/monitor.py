@@ -15,11 +15,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.judging.ledger import LAG_MAX, lag_of
-from qlogship.check.words import lasting
 from qlogship.dashboard.verdicts import TROUBLES
 from qlogship.errors import QlogshipError
 from qlogship.terminal.output import printable
-from qlogship.wording import count
+from qlogship.wording import count, lasting
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,10 +23,9 @@ from qlogship.state.requests import ask_for_resync
 from qlogship.state.store import Store
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
-from qlogship.terminal.output import size
 from qlogship.terminal.progress import Meter
 from qlogship.terminal.times import stamp
-from qlogship.wording import count, named
+from qlogship.wording import count, named, roughly, size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -231,9 +230,7 @@ def _expected(plan: Plan) -> str:
     uploads, seconds = f"about {count(plan.uploads, 'upload')}", plan.seconds
     if seconds is None:
         return f"{uploads}; there are no past uploads to tell how long it takes"
-    if seconds < 90:
-        return f"{uploads}, about {count(max(1, round(seconds)), 'second')} by past uploads"
-    return f"{uploads}, about {round(seconds / 60)} minutes by past uploads"
+    return f"{uploads}, about {roughly(seconds)} by past uploads"
 
 
 def _tenant(url: str) -> str:

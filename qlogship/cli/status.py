@@ -13,9 +13,8 @@ from qlogship.config import load
 from qlogship.service.status import report
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
-from qlogship.terminal.output import size
 from qlogship.terminal.times import stamp
-from qlogship.wording import count
+from qlogship.wording import count, lasting, size
 
 _WATCH_EVERY = 2.0
 
@@ -113,7 +112,7 @@ def _waiting(found: dict[str, Any], now: float) -> list[tuple[str, str]]:
     texts = [count(uploads, "upload")] if uploads else []
     if waiting["lines"]:
         since = waiting["since"]
-        age = f", the oldest for {_lasting(now - since)}" if since is not None else ""
+        age = f", the oldest for {lasting(now - since)}" if since is not None else ""
         texts.append(f"{count(waiting['lines'], 'record')}{age}")
     return [("" if row else "waiting", text) for row, text in enumerate(texts or ["none"])]
 
@@ -121,16 +120,7 @@ def _waiting(found: dict[str, Any], now: float) -> list[tuple[str, str]]:
 def _ago(when: float | None, now: float) -> str:
     if when is None:
         return "never"
-    return f"{stamp(when)} ({_lasting(now - when)} ago)"
-
-
-def _lasting(duration: float) -> str:
-    """Return seconds in the largest unit that fits."""
-    seconds = max(0, int(duration))
-    for length, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= length:
-            return count(seconds // length, unit)
-    return count(seconds, "second")
+    return f"{stamp(when)} ({lasting(now - when)} ago)"
 
 
 def _clear_screen() -> None:

@@ -18,8 +18,8 @@ from rich.text import Text
 
 from qlogship.demo.snapshot import ROTATION, Phase
 from qlogship.queue_log.events import AGENT_EVENTS, CONNECT, ENTERQUEUE, TERMINAL_EVENTS
-from qlogship.terminal.output import printable, size
-from qlogship.wording import count
+from qlogship.terminal.output import printable
+from qlogship.wording import count, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

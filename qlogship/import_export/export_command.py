@@ -16,9 +16,8 @@ from qlogship.errors import QlogshipError, UsageError
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
-from qlogship.terminal.output import size
 from qlogship.terminal.times import epoch
-from qlogship.wording import count
+from qlogship.wording import count, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

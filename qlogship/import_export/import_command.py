@@ -20,10 +20,9 @@ from qlogship.source.compression import SUFFIXES, DamagedError
 from qlogship.source.files import OpenFile
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
-from qlogship.terminal.output import size
 from qlogship.terminal.progress import Meter
 from qlogship.terminal.times import stamp
-from qlogship.wording import count
+from qlogship.wording import count, size
 
 if TYPE_CHECKING:
     from qlogship.import_export.importing import Imported

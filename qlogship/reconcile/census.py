@@ -4,10 +4,12 @@ Theory of operation
 -------------------
 The archive is passed through once, block after block, in the order of `seq`.
 Beforehand every run of records is noted with its owner: the upload it is in, or
-the reason why it is in none (`Place`). Runs are kept in drawers of `_DRAWER`
+the reason why it is in none (`RecordPlace`). Runs are kept in drawers of `_DRAWER`
 records, as plain numbers, so that a ledger of many small uploads costs some
 twenty bytes a run; a drawer is sorted when the pass comes to it and then thrown
-away. An upload's calls are kept only from its first record to its last.
+away. Where the records of a block are is painted into one byte for each, the
+weightiest place last; what is left bare is lost. An upload's calls are kept only
+from its first record to its last.
 
 A call is a callid that enters a queue, recognised among the last `MEMORY` to
 twice `MEMORY` (as in `counting`); its day is that of its first entrance, its
@@ -25,14 +27,14 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Final, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from qlogship.queue_log.counting import MEMORY
 from qlogship.queue_log.records import entrances, line_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from qlogship.archive.runs import Run
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 _DRAWER: Final = 4096
 
 
-class Place(StrEnum):
+class RecordPlace(StrEnum):
     """Where a record is, as seen from the dashboard.
 
     SHIPPED, UNKNOWN, QUARANTINED, DROPPED: in an upload of the present
@@ -65,8 +67,8 @@ class Place(StrEnum):
 
 
 # When a record is in several places, the first of these is what counts.
-_RANK: Final = {place: rank for rank, place in enumerate(Place)}
-_PLACES: Final = tuple(Place)
+_RANK: Final = {place: rank for rank, place in enumerate(RecordPlace)}
+_PLACES: Final = tuple(RecordPlace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Shipment:
     """What the ledger says of one upload."""
 
     id: int
-    place: Place
+    place: RecordPlace
     lines: int
     reported_calls: int | None = None
     possible_duplicate: bool = False
@@ -104,7 +106,7 @@ class Carried:
 
 
 @dataclass(slots=True)
-class Tally:
+class DayTally:
     """The figures of one day.
 
     `calls` and `records` are what the archive has, by place. `sent` counts calls
@@ -114,8 +116,8 @@ class Tally:
     be said of which day.
     """
 
-    calls: Counter[Place] = field(default_factory=Counter)
-    records: Counter[Place] = field(default_factory=Counter)
+    calls: Counter[RecordPlace] = field(default_factory=Counter)
+    records: Counter[RecordPlace] = field(default_factory=Counter)
     sent: int = 0
     reported: int = 0
     unread: int = 0
@@ -124,7 +126,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Repeats:
+class CountedRepeats:
     """How accepted uploads counted calls that another upload had carried before.
 
     `each`: uploads that counted them anew; `once`: those that left them out.
@@ -138,18 +140,14 @@ class Repeats:
 class Counted:
     """The result of a census. `uploads` are those that something must be said about."""
 
-    days: dict[date, Tally] = field(default_factory=dict)
+    days: dict[date, DayTally] = field(default_factory=dict)
     undated: int = 0
     uploads: list[Carried] = field(default_factory=list)
-    repeats: Repeats = field(default_factory=Repeats)
+    repeats: CountedRepeats = field(default_factory=CountedRepeats)
 
 
 _Row = tuple[int, int, int]
 """A run and its owner."""
-
-_Piece = tuple[int, int, Place]
-_T = TypeVar("_T")
-_U = TypeVar("_U")
 
 
 class _Owners:
@@ -219,13 +217,12 @@ class _Known:
         return before
 
 
-class Census:
+class ArchiveCensus:
     """Note who has which records, then count block after block, then take the `result`."""
 
     def __init__(self, days: Days) -> None:
         self._days = days
         self._owners = _Owners()
-        self._imported: list[_Piece] = []
         self._ids = array("q")
         self._places = array("b")
         self._left = array("q")
@@ -236,16 +233,9 @@ class Census:
         self._time: int | None = None
         self._result = Counted()
 
-    def note(self, place: Place, runs: Iterable[Run]) -> None:
-        """Note records that are in no upload."""
+    def note(self, place: RecordPlace, runs: Iterable[Run]) -> None:
+        """Note records that are in no upload; in two places at once, the weightier counts."""
         self._owners.note(runs, -1 - _RANK[place])
-
-    def note_imported(self, runs: Iterable[Run]) -> None:
-        """Note records that were imported: where they are nowhere else, the next resync has them.
-
-        The runs are in ascending order.
-        """
-        self._imported += [(first, last, Place.LATER) for first, last in runs]
 
     def note_upload(self, shipment: Shipment, runs: Sequence[Run]) -> None:
         """Note an upload and its records."""
@@ -255,21 +245,19 @@ class Census:
         self._left.append(shipment.lines)
         reported = shipment.reported_calls
         self._reported.append(-1 if reported is None else reported)
-        plain = shipment.place in {Place.SHIPPED, Place.SUPERSEDED}
-        if not plain or (shipment.possible_duplicate and shipment.place is Place.SHIPPED):
+        plain = shipment.place in {RecordPlace.SHIPPED, RecordPlace.SUPERSEDED}
+        if not plain or (shipment.possible_duplicate and shipment.place is RecordPlace.SHIPPED):
             self._notable[slot] = shipment
         self._owners.note(runs, slot)
 
     def count(self, first_seq: int, text: bytes) -> None:
         """Count a block of records, each with its newline; blocks come in ascending order."""
         times = line_times(text, self._time)
-        last = first_seq + len(times) - 1
-        rows = self._owners.among(first_seq, last)
-        present = [row for row in rows if self._place(row[2]) is not Place.SUPERSEDED]
-        pieces = self._pieces(present, first_seq, last)
+        rows = self._owners.among(first_seq, first_seq + len(times) - 1)
+        places = self._painted(rows, first_seq, len(times))
         loads = [row for row in rows if row[2] >= 0]
-        self._count_records(first_seq, times, pieces, loads)
-        self._count_calls(first_seq, text, pieces, loads)
+        self._count_records(first_seq, times, places, loads)
+        self._count_calls(first_seq, text, places, loads)
         for begin, end, slot in loads:
             self._left[slot] -= end - begin + 1
             if self._left[slot] == 0:
@@ -283,13 +271,13 @@ class Census:
         self._result.uploads.sort(key=lambda carried: carried.shipment.id)
         return self._result
 
-    def _tally(self, day: date) -> Tally:
+    def _tally(self, day: date) -> DayTally:
         tally = self._result.days.get(day)
         if tally is None:
-            tally = self._result.days[day] = Tally()
+            tally = self._result.days[day] = DayTally()
         return tally
 
-    def _place(self, owner: int) -> Place:
+    def _place(self, owner: int) -> RecordPlace:
         return _PLACES[self._places[owner] if owner >= 0 else -1 - owner]
 
     def _load(self, slot: int) -> _Load:
@@ -298,57 +286,20 @@ class Census:
             load = self._passing[slot] = _Load()
         return load
 
-    def _pieces(self, rows: Sequence[_Row], first: int, last: int) -> list[_Piece]:
-        """Cut these records into pieces of one place each, in order, none left out."""
-        pieces: list[_Piece] = []
-        reached = first
-        for begin, end, owner in rows:
-            if begin < reached:  # in two uploads at once
-                return self._untangled(rows, first, last)
-            if begin > reached:
-                pieces += self._nowhere(reached, begin - 1)
-            pieces.append((begin, end, self._place(owner)))
-            reached = end + 1
-        if reached <= last:
-            pieces += self._nowhere(reached, last)
-        return pieces
-
-    def _nowhere(self, first: int, last: int) -> list[_Piece]:
-        """Cut records that nobody has into those that were imported and those that are lost."""
-        pieces: list[_Piece] = []
-        reached = first
-        for begin, end, place in self._imported:
-            if begin > last:
-                break
-            if end < reached:
-                continue
-            if begin > reached:
-                pieces.append((reached, begin - 1, Place.LOST))
-            pieces.append((max(begin, reached), min(end, last), place))
-            reached = min(end, last) + 1
-        if reached <= last:
-            pieces.append((reached, last, Place.LOST))
-        return pieces
-
-    def _untangled(self, rows: Sequence[_Row], first: int, last: int) -> list[_Piece]:
-        """Do the same where runs overlap: the weightiest place counts."""
-        borders = {first, last + 1}
-        borders.update(begin for begin, _, _ in rows)
-        borders.update(end + 1 for _, end, _ in rows)
-        pieces: list[_Piece] = []
-        for begin, following in pairwise(sorted(borders)):
-            places = [self._place(owner) for start, end, owner in rows if start <= begin <= end]
-            if places:
-                pieces.append((begin, following - 1, min(places, key=_RANK.__getitem__)))
-            else:
-                pieces += self._nowhere(begin, following - 1)
-        return pieces
+    def _painted(self, rows: Iterable[_Row], first: int, number: int) -> bytearray:
+        """Return the rank of the place of each record of a block."""
+        places = bytearray([_RANK[RecordPlace.LOST]]) * number
+        ranked = [(_RANK[self._place(owner)], begin, end) for begin, end, owner in rows]
+        for rank, begin, end in sorted(ranked, reverse=True):
+            if _PLACES[rank] is not RecordPlace.SUPERSEDED:
+                places[begin - first : end - first + 1] = bytes([rank]) * (end - begin + 1)
+        return places
 
     def _count_records(
         self,
         first_seq: int,
         times: Sequence[int | None],
-        pieces: Sequence[_Piece],
+        places: bytearray,
         loads: Sequence[_Row],
     ) -> None:
         dated = [time for time in times if time is not None]
@@ -357,28 +308,33 @@ class Census:
         if not dated:
             return
         self._time = dated[-1]
-        first = first_seq + undated  # only those before the very first time have none
-        parts = [(first + start, first + stop, day) for start, stop, day in self._days.parts(dated)]
-        for begin, end, place, day in _crossed(pieces, parts):
-            self._tally(day).records[place] += end - begin + 1
-        for _, _, slot, day in _crossed(loads, parts):
-            self._load(slot).days.add(day)
+        # Only those before the very first time have none.
+        parts = [(undated + a, undated + z + 1, day) for a, z, day in self._days.parts(dated)]
+        for start, stop, day in parts:
+            tally = self._tally(day)
+            for rank, place in enumerate(_PLACES):
+                if records := places.count(rank, start, stop):
+                    tally.records[place] += records
+        stops = [stop for _, stop, _ in parts]
+        for begin, end, slot in loads:
+            for start, _, day in islice(parts, bisect_right(stops, begin - first_seq), None):
+                if start > end - first_seq:
+                    break
+                self._load(slot).days.add(day)
 
     def _count_calls(
-        self, first_seq: int, text: bytes, pieces: Sequence[_Piece], loads: Sequence[_Row]
+        self, first_seq: int, text: bytes, places: bytearray, loads: Sequence[_Row]
     ) -> None:
         seqs: list[int] = []
         calls: list[tuple[bytes, date]] = []
-        known, index = self._known, 0
+        known = self._known
         for line, time, callid, _ in entrances(text):
             seq = first_seq + line
             day = known.day_of(callid)
             if day is None:
                 day = self._days.of(time)
                 known.keep(callid, day)
-                while pieces[index][1] < seq:
-                    index += 1
-                self._tally(day).calls[pieces[index][2]] += 1
+                self._tally(day).calls[_PLACES[places[line]]] += 1
             seqs.append(seq)
             calls.append((callid, day))
         for begin, end, slot in loads:
@@ -390,7 +346,7 @@ class Census:
         if callid not in load.callids:
             load.callids.add(callid)
             load.by_day[day] += 1
-            if self._place(slot) is Place.SHIPPED and self._known.send(callid):
+            if self._place(slot) is RecordPlace.SHIPPED and self._known.send(callid):
                 load.again += 1
 
     def _pass_by(self, slot: int) -> None:
@@ -398,13 +354,13 @@ class Census:
         load = self._passing.pop(slot, None) or _Load()
         missing, self._left[slot] = self._left[slot], 0
         place = self._place(slot)
-        if place is Place.SUPERSEDED:
+        if place is RecordPlace.SUPERSEDED:
             for day, calls in load.by_day.items():
                 self._tally(day).superseded += calls
             return
         reported = self._reported[slot] if self._reported[slot] >= 0 else None
         notable = slot in self._notable or missing > 0
-        if place is Place.SHIPPED:
+        if place is RecordPlace.SHIPPED:
             notable = self._compare(slot, load, reported) or notable
         if notable:
             shipment = self._notable.get(slot) or Shipment(self._ids[slot], place, 0, reported)
@@ -434,17 +390,3 @@ class Census:
             elif reported == calls - load.again:
                 self._result.repeats.once.append(self._ids[slot])
         return reported is not None and reported != calls
-
-
-def _crossed(
-    rows: Iterable[tuple[int, int, _T]], parts: Sequence[tuple[int, int, _U]]
-) -> Iterator[tuple[int, int, _T, _U]]:
-    """Yield what runs in ascending order have in common with adjoining parts."""
-    index = 0
-    for begin, end, what in rows:
-        while index < len(parts) and parts[index][1] < begin:
-            index += 1
-        for start, stop, kind in islice(parts, index, None):
-            if start > end:
-                break
-            yield max(begin, start), min(end, stop), what, kind

@@ -14,10 +14,10 @@ from datetime import date, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from qlogship.reconcile.report import Level
+from qlogship.reconcile.states import STATES, Severity, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from qlogship.reconcile.report import Day, Report
 
@@ -30,16 +30,9 @@ _WIDEST: Final = 64
 _THINNEST: Final = 4.0
 _LABEL: Final = 62
 
-# In the order in which they are stacked on what was reported.
-PARTS: Final = {
-    "unpinned": "of several days",
-    "unread": "no count in the answer",
-    "held": "held back",
-    "waiting": "waiting",
-    "missing": "otherwise not there",
-    "quarantined": "quarantined",
-    "unknown": "unknown outcome",
-}
+# In the order in which they are stacked on what was reported: the worst on top.
+PARTS: Final = {state.name: state.legend for state in reversed(STATES) if state.legend}
+_UNITS: Final = ("day", "week", "month", "year")
 
 
 @dataclass(slots=True)
@@ -53,24 +46,19 @@ class Period:
     parts: Counter[str] = field(default_factory=Counter)
     over: int = 0
     outage: float = 0.0
-    level: Level = Level.GOOD
+    level: Severity = Severity.GOOD
 
     def add(self, day: Day) -> None:
         """Take in a day."""
         sums = day.sums
         self.archived += sums.archived
         self.reported += sums.reported
-        for name in ("unpinned", "unread", "held", "waiting", "quarantined", "unknown"):
-            self.parts[name] += getattr(sums, name)
-        rest = (
-            sums.archived
-            - sums.reported
-            - sum(getattr(sums, name) for name in PARTS if name != "missing")
-        )
-        self.parts["missing"] += max(0, rest)
+        known = {part: getattr(sums, part) for part in PARTS if part != "lost"}
+        self.parts.update(known)
+        self.parts["lost"] += max(0, sums.archived - sums.reported - sum(known.values()))
         self.over += max(0, sums.reported - sums.archived)
         self.outage += day.outage
-        self.level = max(self.level, day.level, key=list(Level).index)
+        self.level = worst((self.level, day.level))
 
 
 def periods(days: Sequence[Day], *, most: int) -> tuple[str, list[Period]]:
@@ -82,23 +70,23 @@ def periods(days: Sequence[Day], *, most: int) -> tuple[str, list[Period]]:
     if not days:
         return "day", []
     first, last = days[0].day, days[-1].day
-    unit, begin, following = next(
-        (step for step in _UNITS if _number(step[0], first, last) <= most), _UNITS[-1]
+    unit = next(
+        (unit for unit in _UNITS if _number(unit, last) - _number(unit, first) < most), _UNITS[-1]
     )
-    found: dict[date, Period] = {}
+
+    def empty(number: int) -> Period:
+        return Period(_begin(unit, number), _begin(unit, number + 1) - timedelta(days=1))
+
+    found: dict[int, Period] = {}
     for day in days:
-        start = begin(day.day)
-        if start not in found:
-            found[start] = Period(start, following(start) - timedelta(days=1))
-        found[start].add(day)
-    if _number(unit, first, last) > most:
-        return unit, [found[start] for start in sorted(found)[-most:]]
-    start, whole = begin(first), []
-    while start <= last:
-        after = following(start)
-        whole.append(found.get(start) or Period(start, after - timedelta(days=1)))
-        start = after
-    return unit, whole
+        number = _number(unit, day.day)
+        if number not in found:
+            found[number] = empty(number)
+        found[number].add(day)
+    numbers: Sequence[int] = range(_number(unit, first), _number(unit, last) + 1)
+    if len(numbers) > most:
+        numbers = sorted(found)[-most:]
+    return unit, [found.get(number) or empty(number) for number in numbers]
 
 
 def draw(report: Report, *, width: int, name: str) -> str:
@@ -171,7 +159,7 @@ def _bar(
         height = max(_THINNEST, period.over * scale)
         y -= height
         parts.append(_rect("over", left, y, width=width, height=height))
-    if period.level is Level.FAULT:
+    if period.level is Severity.FAULT:
         size = max(4.5, min(7.0, width / 2 + 1))
         tip = y - 4
         parts.append(
@@ -232,18 +220,8 @@ def _label(unit: str, day: date, *, with_year: bool) -> str:
 
 
 _MONTHS: Final = (
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
 )
 
 
@@ -265,7 +243,7 @@ def _described(unit: str, shown: Sequence[Period]) -> str:
     """Return the chart in words."""
     if not shown:
         return "There are no calls."
-    odd = [_told(unit, period) for period in shown if period.level is not Level.GOOD]
+    odd = [_told(unit, period) for period in shown if period.level is not Severity.GOOD]
     text = f"{len(shown)} {unit}s from {shown[0].first} to {shown[-1].last}."
     if not odd:
         return f"{text} Reported and archived calls agree."
@@ -287,37 +265,19 @@ def _ticks(top: int) -> list[int]:
     return list(range(0, -(-top // step) * step + 1, step))
 
 
-def _week(day: date) -> date:
-    return day - timedelta(days=day.weekday())
-
-
-def _month(day: date) -> date:
-    return day.replace(day=1)
-
-
-def _next_month(day: date) -> date:
-    return (day + timedelta(days=31)).replace(day=1)
-
-
-def _year(day: date) -> date:
-    return day.replace(month=1, day=1)
-
-
-_Step = tuple[str, "Callable[[date], date]", "Callable[[date], date]"]
-_UNITS: Final[tuple[_Step, ...]] = (
-    ("day", lambda day: day, lambda day: day + timedelta(days=1)),
-    ("week", _week, lambda day: day + timedelta(days=7)),
-    ("month", _month, _next_month),
-    ("year", _year, lambda day: day.replace(year=day.year + 1)),
-)
-
-
-def _number(unit: str, first: date, last: date) -> int:
-    """Return how many periods there are from one day to another."""
-    if unit == "day":
-        return (last - first).days + 1
-    if unit == "week":
-        return (_week(last) - _week(first)).days // 7 + 1
+def _number(unit: str, day: date) -> int:
+    """Return the number of the day, week, month or year that a day is in."""
+    if unit == "year":
+        return day.year
     if unit == "month":
-        return (last.year - first.year) * 12 + last.month - first.month + 1
-    return last.year - first.year + 1
+        return day.year * 12 + day.month - 1
+    return (day.toordinal() - 1) // (7 if unit == "week" else 1)
+
+
+def _begin(unit: str, number: int) -> date:
+    """Return the first day of the day, week, month or year of this number."""
+    if unit == "year":
+        return date(number, 1, 1)
+    if unit == "month":
+        return date(number // 12, number % 12 + 1, 1)
+    return date.fromordinal(number * (7 if unit == "week" else 1) + 1)

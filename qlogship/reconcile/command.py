@@ -7,7 +7,7 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
@@ -16,17 +16,13 @@ from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile as judge
-from qlogship.reconcile.report import Level
-from qlogship.reconcile.standing import standing
+from qlogship.reconcile.snapshot import take_snapshot
+from qlogship.reconcile.states import Severity
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.terminal.progress import Meter
 from qlogship.terminal.times import zone_named
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_PROGRESS_EVERY: Final = 0.5
 
 
 def reconcile(  # noqa: PLR0917 -- typer takes them all by name
@@ -73,16 +69,19 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
         from qlogship.reconcile.writing import check_target
 
         check_target(html)
-    with Reader(settings.state.directory) as reader:
-        found = standing(reader, days, progress=_progress())
+    meter = Meter("counting the archive", quiet=not sys.stderr.isatty(), patient=True)
+    with Reader(settings.state.directory) as reader, meter:
+        found = take_snapshot(reader, days, progress=meter.show)
     now = time.time()
     report = judge(found, days, now=now, first=first, last=last)
     if html is not None:
         from qlogship.reconcile.page import Frame, render
-        from qlogship.reconcile.writing import write
+        from qlogship.reconcile.writing import template, write
 
         tenant = urlsplit(str(settings.dashboard.url)).hostname or ""
-        write(html, render(report, Frame(tenant=tenant, now=now, days=days, zone=_name(tz, now))))
+        zone = _name(tz, now)
+        frame = Frame(tenant=tenant, now=now, days=days, zone=zone, template=template())
+        write(html, render(report, frame))
     if as_json:
         from qlogship.reconcile.document import document
 
@@ -93,7 +92,7 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
         show(report, days)
     if html is not None:
         output.print_note(f"written to {html}")
-    return ExitCode.IN_DOUBT if report.level is Level.FAULT else ExitCode.DONE
+    return ExitCode.IN_DOUBT if report.level is Severity.FAULT else ExitCode.DONE
 
 
 def _day(option: str, text: str | None) -> date | None:
@@ -110,22 +109,3 @@ def _name(tz: str | None, now: float) -> str:
     if tz is not None:
         return tz
     return time.strftime("%Z", time.localtime(now)) or "local time"
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    """Return what says on a terminal how far the counting is, if it takes long."""
-    if not sys.stderr.isatty():
-        return None
-    said_at = time.monotonic()
-    said = False
-
-    def tell(done: int, of: int) -> None:
-        nonlocal said_at, said
-        if done >= of:
-            sys.stderr.write("\r\x1b[K" if said else "")
-        elif time.monotonic() - said_at >= _PROGRESS_EVERY:
-            said_at, said = time.monotonic(), True
-            sys.stderr.write(f"\rcounting the archive: {done * 100 // of} %\x1b[K")
-        sys.stderr.flush()
-
-    return tell

@@ -5,27 +5,27 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from qlogship.reconcile.report import Level
+from qlogship.reconcile.states import Severity
 
 if TYPE_CHECKING:
-    from qlogship.reconcile.report import Finding, Report
+    from qlogship.reconcile.report import Report, UploadFinding
 
 
 def document(report: Report, *, zone: str) -> dict[str, Any]:
     """Return the report; days are ISO dates, other times epoch seconds."""
-    standing = report.standing
+    snapshot = report.snapshot
     return {
-        "adds_up": report.level is not Level.FAULT,
+        "adds_up": report.level is not Severity.FAULT,
         "level": str(report.level),
         "verdict": report.verdict,
         "remarks": list(report.remarks),
         "zone": zone,
-        "generation": standing.generation,
-        "resync": {"state": standing.resync or "idle"},
-        "uploads": {"accepted": standing.accepted, "superseded": standing.superseded},
-        "undated_records": standing.counted.undated,
-        "gone_records": standing.gone,
-        "given_up_records": standing.given_up,
+        "generation": snapshot.generation,
+        "resync": {"state": snapshot.resync or "idle"},
+        "uploads": {"accepted": snapshot.accepted, "superseded": snapshot.superseded},
+        "undated_records": snapshot.counted.undated,
+        "gone_records": snapshot.gone,
+        "given_up_records": snapshot.given_up,
         "total": asdict(report.total),
         "days": [
             {
@@ -33,27 +33,14 @@ def document(report: Report, *, zone: str) -> dict[str, Any]:
                 "level": str(day.level),
                 **asdict(day.sums),
                 "outage_seconds": day.outage,
-                "causes": [
-                    {
-                        "kind": cause.kind,
-                        "level": str(cause.level),
-                        "calls": cause.calls,
-                        "text": cause.text,
-                    }
-                    for cause in day.causes
-                ],
+                "causes": [{**asdict(cause), "level": str(cause.level)} for cause in day.causes],
             }
             for day in report.days
         ],
         "between": [_finding(finding) for finding in report.apart],
         "findings": [_finding(finding) for finding in report.findings],
         "held": [
-            {
-                "callid": text_of(call.callid),
-                "queue": text_of(call.queue),
-                "since": call.since,
-                "records": call.records,
-            }
+            {**asdict(call), "callid": text_of(call.callid), "queue": text_of(call.queue)}
             for call in report.held
         ],
         "outages": [asdict(outage) for outage in report.outages],
@@ -66,7 +53,7 @@ def text_of(data: bytes) -> str:
     return data.decode(errors="backslashreplace")
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: UploadFinding) -> dict[str, Any]:
     return {
         "upload": finding.upload,
         "kind": finding.kind,

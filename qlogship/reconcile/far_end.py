@@ -10,13 +10,13 @@ from qlogship.wording import named
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qlogship.reconcile.report import Standing
+    from qlogship.reconcile.report import ReconcileSnapshot
 
 
-def learnt_of(standing: Standing, *, zero_tells: bool) -> tuple[Learnt, ...]:
+def learnt_of(snapshot: ReconcileSnapshot, *, zero_tells: bool) -> tuple[Learnt, ...]:
     """Say how the far end behaves, as far as uploads have shown it."""
     dropped, full, part = [], [], []
-    for repeat in standing.repeated:
+    for repeat in snapshot.repeated:
         if repeat.calls and repeat.reported is not None:
             if repeat.reported == 0:
                 dropped += [repeat.upload] if zero_tells else []
@@ -42,7 +42,7 @@ def learnt_of(standing: Standing, *, zero_tells: bool) -> tuple[Learnt, ...]:
             " count repeats twice, or the first attempt never arrived."
         )
         learnt.append(Learnt("counts_repeats", text, tuple(full)))
-    repeats = standing.counted.repeats
+    repeats = snapshot.counted.repeats
     if repeats.each:
         text = (
             "A call that travels in two uploads is counted in each:"

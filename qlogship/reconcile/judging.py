@@ -18,36 +18,28 @@ be said which day it belongs to, and it stands in a row of its own.
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import parse
-from qlogship.reconcile.census import Carried, Place, Tally
+from qlogship.reconcile.causes import causes_by_day, day_of
 from qlogship.reconcile.far_end import learnt_of, merged_outages, seconds_out
-from qlogship.reconcile.report import (
-    Cause,
-    Day,
-    Finding,
-    HeldCall,
-    Level,
-    Report,
-    Standing,
-    Sums,
-)
-from qlogship.wording import count, duration, named
+from qlogship.reconcile.findings import finding_of, zero_tells
+from qlogship.reconcile.report import HeldCall, ReconcileSnapshot, Report, Sums
+from qlogship.reconcile.states import BY_NAME, STATES, Severity
+from qlogship.wording import count, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
     from qlogship.reconcile.days import Days
-
-_RANK: Final = {level: rank for rank, level in enumerate(Level)}
+    from qlogship.reconcile.report import Day, UploadFinding
 
 
 def reconcile(
-    standing: Standing,
+    snapshot: ReconcileSnapshot,
     days: Days,
     *,
     now: float,
@@ -55,58 +47,49 @@ def reconcile(
     last: date | None = None,
 ) -> Report:
     """Judge all days, or those from `first` to `last`, both included."""
-    counted = standing.counted
 
-    def wanted(day: date) -> bool:
-        return (first is None or day >= first) and (last is None or day <= last)
+    def wanted(begin: date | None, end: date | None = None) -> bool:
+        """Return whether a day, or any from one to another, is to be judged."""
+        end = end or begin
+        return (begin is None or last is None or begin <= last) and (
+            end is None or first is None or end >= first
+        )
 
-    zero_tells = not any(map(_counts_nothing, counted.uploads))
-    findings = [
-        _finding(carried, zero_tells=zero_tells)
-        for carried in counted.uploads
-        if _is_telling(carried)
-    ]
-    chosen = tuple(
-        finding
-        for finding in findings
-        if (finding.first_day is None or last is None or finding.first_day <= last)
-        and (finding.last_day is None or first is None or finding.last_day >= first)
-    )
-    carried_by = {carried.shipment.id: carried for carried in counted.uploads}
-    stories = _stories(chosen, carried_by)
-    outages = merged_outages(standing.outages)
-    shown = tuple(
-        _day(
+    uploads = snapshot.counted.uploads
+    tells = zero_tells(uploads)
+    found = [finding_of(carried, zero_tells=tells) for carried in uploads]
+    findings = tuple(one for one in found if one and wanted(one.first_day, one.last_day))
+    causes = causes_by_day(findings, {carried.shipment.id: carried for carried in uploads})
+    outages = merged_outages(snapshot.outages)
+    judged = tuple(
+        day_of(
             day,
             tally,
-            stories.get(day, ()),
+            causes.get(day, ()),
             seconds_out(outages, *days.seconds_of(day), now=now),
         )
-        for day, tally in sorted(counted.days.items())
+        for day, tally in sorted(snapshot.counted.days.items())
         if wanted(day)
     )
-    held = tuple(call for call in standing.held if wanted(days.of(call.since)))
-    outages = tuple(
-        outage
-        for outage in outages
-        if (last is None or days.of(int(outage.begin)) <= last)
-        and (first is None or days.of(int(outage.end or now)) >= first)
+    report = Report(
+        level=Severity.GOOD,
+        verdict="",
+        total=_total(judged, findings),
+        days=judged,
+        findings=findings,
+        remarks=(),
+        held=tuple(call for call in snapshot.held if wanted(days.of(call.since))),
+        outages=tuple(
+            outage
+            for outage in outages
+            if wanted(days.of(int(outage.begin)), days.of(int(outage.end or now)))
+        ),
+        learnt=learnt_of(snapshot, zero_tells=tells),
+        snapshot=snapshot,
     )
-    total = _total(shown, chosen)
-    learnt = learnt_of(standing, zero_tells=zero_tells)
-    level, verdict, remarks = _verdict(standing, total, chosen, held)
-    return Report(
-        level=level,
-        verdict=verdict,
-        total=total,
-        days=shown,
-        findings=chosen,
-        remarks=remarks,
-        held=held,
-        outages=outages,
-        learnt=learnt,
-        standing=standing,
-    )
+    report = replace(report, remarks=tuple(_remarks(report)))
+    level, verdict = _verdict(report)
+    return replace(report, level=level, verdict=verdict)
 
 
 def held_calls(lines: Iterable[bytes]) -> tuple[HeldCall, ...]:
@@ -129,291 +112,47 @@ def held_calls(lines: Iterable[bytes]) -> tuple[HeldCall, ...]:
     return tuple(sorted(calls.values(), key=lambda call: (call.since, call.callid)))
 
 
-# One upload
-
-
-def _is_telling(carried: Carried) -> bool:
-    """Return whether something must be said: one that waits for its turn is nothing special."""
-    shipment = carried.shipment
-    return not (shipment.place is Place.PREPARED and shipment.attempts == 0 and not carried.missing)
-
-
-def _counts_nothing(carried: Carried) -> bool:
-    """Return whether a first attempt was answered with 0: then a 0 for a repeat tells nothing."""
-    shipment = carried.shipment
-    return (
-        shipment.place is Place.SHIPPED
-        and not shipment.possible_duplicate
-        and shipment.reported_calls == 0
-        and carried.calls > carried.again
-    )
-
-
-def _finding(carried: Carried, *, zero_tells: bool) -> Finding:
-    shipment, calls = carried.shipment, carried.calls
-    reported = shipment.reported_calls if shipment.place is Place.SHIPPED else None
-    days = sorted(carried.by_day) or list(carried.days)
-    kind, level, text, hint = _said(carried, reported, zero_tells=zero_tells)
-    return Finding(
-        upload=shipment.id,
-        kind=kind,
-        level=level,
-        first_day=min(carried.days, default=days[0] if days else None),
-        last_day=max(carried.days, default=days[-1] if days else None),
-        calls=calls,
-        reported=reported,
-        pinned=reported in {None, calls, 0} or len(days) == 1,
-        text=text,
-        hint=hint,
-    )
-
-
-def _said(
-    carried: Carried, reported: int | None, *, zero_tells: bool
-) -> tuple[str, Level, str, str]:
-    """Return kind, level, what is said about an upload, and what to type next."""
-    shipment, calls = carried.shipment, carried.calls
-    number, detail = shipment.id, f": {shipment.detail}" if shipment.detail else ""
-    show = f"`qlogship uploads show {number}`"
-    if carried.missing:
-        return (
-            "missing",
-            Level.FAULT,
-            f"the archive no longer has {count(carried.missing, 'record')} of it",
-            "Restore the state directory from a backup.",
-        )
-    if shipment.place is Place.UNKNOWN:
-        return (
-            "unknown",
-            Level.FAULT,
-            f"its outcome is unknown{detail}; the dashboard may have its {count(calls, 'call')}",
-            f"Look at it with {show}; `qlogship resync` ships all anew.",
-        )
-    if shipment.place is Place.QUARANTINED:
-        return (
-            "quarantined",
-            Level.FAULT,
-            f"the dashboard refuses it{detail}",
-            f"Look at it with `qlogship quarantine show {number}`; then resend or drop it.",
-        )
-    if shipment.place is Place.DROPPED:
-        return "dropped", Level.NOTE, "it was dropped by hand", f"Look at it with {show}."
-    if shipment.place is Place.PREPARED:
-        return (
-            "undelivered",
-            Level.NOTE,
-            f"not delivered after {count(shipment.attempts, 'attempt')}{detail}",
-            "Look at `qlogship status`; qlogship tries again by itself.",
-        )
-    return _said_of_accepted(
-        carried, reported, f"Look at the answer with {show}.", zero_tells=zero_tells
-    )
-
-
-def _said_of_accepted(
-    carried: Carried, reported: int | None, hint: str, *, zero_tells: bool
-) -> tuple[str, Level, str, str]:
-    calls = carried.calls
-    again = "sent again after its answer was lost"
-    twice = "`qlogship resync` ships all anew, if the numbers must be right."
-    if not carried.shipment.possible_duplicate:
-        if reported == calls - carried.again:
-            text = f"{count(carried.again, 'call')} not counted again: in an earlier upload, too"
-            return "counted_once", Level.NOTE, text, hint
-        return "differs", Level.FAULT, _said_difference(reported or 0, calls), hint
-    if reported is None:
-        return "repeated", Level.NOTE, f"{again}: may be counted twice", twice
-    if calls and reported == 0 and zero_tells:
-        text = f"{again}; the repeat was answered with 0: the dashboard had its calls already"
-        return "repeat_dropped", Level.NOTE, text, hint
-    if reported == calls:
-        return "repeated", Level.NOTE, f"{again}: may be counted twice", twice
-    text = f"{again}; {_said_difference(reported, calls)}"
-    return "differs", Level.FAULT, text, hint
-
-
-def _said_difference(reported: int, calls: int) -> str:
-    more = "more" if reported > calls else "fewer"
-    return f"the dashboard counted {count(abs(reported - calls), 'call')} {more} than were sent"
-
-
-# One day
-
-
-def _stories(
-    findings: Sequence[Finding], carried_by: dict[int, Carried]
-) -> dict[date, list[Cause]]:
-    """Return what the uploads add to the causes of each day."""
-    stories: dict[date, list[Cause]] = {}
-    grouped: dict[tuple[date, str], list[tuple[int, int]]] = {}
-    for finding in findings:
-        by_day = carried_by[finding.upload].by_day
-        if finding.kind in {"unknown", "quarantined"}:
-            for day in by_day or carried_by[finding.upload].days:
-                grouped.setdefault((day, finding.kind), []).append(
-                    (finding.upload, by_day.get(day, 0))
-                )
-        elif finding.reported is None or finding.reported == finding.calls:
-            if finding.level is not Level.GOOD and finding.kind in {"repeated", "missing"}:
-                for day in by_day or carried_by[finding.upload].days:
-                    stories.setdefault(day, []).append(
-                        Cause(
-                            finding.kind,
-                            finding.level,
-                            0,
-                            f"upload {finding.upload}: {finding.text}",
-                        )
-                    )
-        else:
-            _tell_difference(stories, finding, by_day, carried_by[finding.upload].days)
-    for (day, kind), uploads in grouped.items():
-        stories.setdefault(day, []).append(_in_doubt(kind, uploads))
-    return stories
-
-
-def _tell_difference(
-    stories: dict[date, list[Cause]],
-    finding: Finding,
-    by_day: dict[date, int],
-    days: Sequence[date],
-) -> None:
-    """Put a differing count where it belongs."""
-    reported = finding.reported or 0
-    for day in by_day or days:
-        sent = by_day.get(day, 0)
-        if finding.pinned:
-            off = (-sent if reported == 0 else reported - sent) if by_day else reported
-            text = f"upload {finding.upload}: {finding.text}"
-            stories.setdefault(day, []).append(Cause(finding.kind, finding.level, off, text))
-        else:
-            between = f"between {finding.first_day} and {finding.last_day}"
-            text = f"upload {finding.upload}: {finding.text}, {between}"
-            stories.setdefault(day, []).append(Cause(finding.kind, finding.level, None, text))
-
-
-def _in_doubt(kind: str, uploads: Sequence[tuple[int, int]]) -> Cause:
-    names = named([number for number, _ in uploads])
-    if kind == "unknown":
-        return Cause(kind, Level.FAULT, None, f"outcome unknown: {names}")
-    return Cause(kind, Level.FAULT, None, f"in quarantine: {names}")
-
-
-def _day(day: date, tally: Tally, stories: Iterable[Cause], outage: float) -> Day:
-    sums = _sums(tally)
-    told = list(stories)
-    causes: list[Cause] = []
-
-    def add(kind: str, level: Level, calls: int, text: str) -> None:
-        """Add a cause; the words that name the uploads come from their stories."""
-        named = [cause.text for cause in told if cause.kind == kind and cause.calls is None]
-        if calls or named:
-            said = f"{count(abs(calls), 'call')} {text}" if calls else named.pop(0)
-            causes.append(Cause(kind, level, calls, "; ".join([said, *named])))
-
-    add("unknown", Level.FAULT, -sums.unknown, "in doubt")
-    add("quarantined", Level.FAULT, -sums.quarantined, "refused")
-    causes += [cause for cause in told if cause.kind not in {"unknown", "quarantined"}]
-    if sums.lost_records:
-        text = f"{count(sums.lost_records, 'record')} of the archive in no upload"
-        causes.append(Cause("lost", Level.FAULT, -sums.lost, text))
-    waiting_during = " since the dashboard takes none" if outage and sums.waiting else ""
-    for kind, level, calls, text in (
-        ("waiting", Level.NOTE, -sums.waiting, f"waiting{waiting_during}"),
-        ("held", Level.NOTE, -sums.held, "held back: not over yet"),
-        ("later", Level.NOTE, -sums.later, "imported for the next resync"),
-        ("dropped", Level.NOTE, -sums.dropped, "dropped by hand"),
-        ("unread", Level.NOTE, -sums.unread, "answered without a count"),
-        ("again", Level.NOTE, sums.sent - sums.shipped, "sent in more than one upload"),
-    ):
-        if calls:
-            causes.append(Cause(kind, level, calls, f"{count(abs(calls), 'call')} {text}"))
-    if outage:
-        text = f"nothing could be delivered for {duration(outage)}"
-        causes.append(Cause("outage", Level.NOTE, 0, text))
-    return Day(day, sums, tuple(causes), _worst(cause.level for cause in causes), outage)
-
-
-def _sums(tally: Tally) -> Sums:
-    calls, archived = tally.calls, tally.calls.total()
-    comparable = not tally.unread and not tally.unpinned
-    return Sums(
-        archived=archived,
-        records=tally.records.total(),
-        shipped=calls[Place.SHIPPED],
-        sent=tally.sent,
-        reported=tally.reported,
-        difference=tally.reported - archived if comparable else None,
-        held=calls[Place.HELD],
-        waiting=calls[Place.WAITING] + calls[Place.PREPARED],
-        quarantined=calls[Place.QUARANTINED],
-        unknown=calls[Place.UNKNOWN],
-        dropped=calls[Place.DROPPED],
-        later=calls[Place.LATER],
-        lost=calls[Place.LOST],
-        lost_records=tally.records[Place.LOST],
-        unread=tally.unread,
-        unpinned=tally.unpinned,
-        superseded=tally.superseded,
-    )
-
-
-# All days
-
-
-def _total(days: Sequence[Day], findings: Sequence[Finding]) -> Sums:
-    sums: Counter[str] = Counter()
+def _total(days: Sequence[Day], findings: Sequence[UploadFinding]) -> Sums:
     names = [name for name in Sums.__slots__ if name != "difference"]
-    for day in days:
-        for name in names:
-            sums[name] += getattr(day.sums, name)
+    sums = {name: sum(getattr(day.sums, name) for day in days) for name in names}
     apart = [finding for finding in findings if finding.apart]
-    reported = sums["reported"] + sum(finding.reported or 0 for finding in apart)
+    sums["reported"] += sum(finding.reported or 0 for finding in apart)
     # An upload that reaches beyond the chosen days brings calls that are not theirs.
     whole = sums["unpinned"] == sum(finding.calls for finding in apart)
-    difference = reported - sums["archived"] if whole and not sums["unread"] else None
-    return Sums(
-        **{name: sums[name] for name in names if name != "reported"},
-        reported=reported,
-        difference=difference,
-    )
+    known = whole and not sums["unread"]
+    return Sums(**sums, difference=sums["reported"] - sums["archived"] if known else None)
 
 
-def _verdict(
-    standing: Standing, total: Sums, findings: Sequence[Finding], held: Sequence[HeldCall]
-) -> tuple[Level, str, tuple[str, ...]]:
-    """Return the worst that was found, one sentence, and what is in order but worth a word."""
-    faults = _faults(standing, total, findings)
-    remarks = _remarks(standing, total, findings, held)
+def _verdict(report: Report) -> tuple[Severity, str]:
+    """Return the worst that was found, and one sentence; the remarks are known."""
+    faults, total = _faults(report), report.total
     if faults:
-        return Level.FAULT, f"It does not add up: {'; '.join(faults)}.", tuple(remarks)
+        return Severity.FAULT, f"It does not add up: {'; '.join(faults)}."
     if not total.archived and not total.records:
-        return Level.GOOD, "There is nothing to compare yet.", tuple(remarks)
+        return Severity.GOOD, "There is nothing to compare yet."
     archived = f"{count(total.archived, 'call')} archived, {total.shipped:,} shipped"
     if total.unread:
         text = f"Nothing speaks against it: {archived}; not every answer held a count."
-        return Level.NOTE, text, tuple(remarks)
+        return Severity.NOTE, text
     text = f"It adds up: {archived}, {total.reported:,} reported by the dashboard."
-    return (Level.NOTE if remarks else Level.GOOD), text, tuple(remarks)
+    return (Severity.NOTE if report.remarks else Severity.GOOD), text
 
 
-def _faults(standing: Standing, total: Sums, findings: Sequence[Finding]) -> list[str]:
+def _faults(report: Report) -> list[str]:
+    findings, snapshot = report.findings, report.snapshot
     faults = []
-    for kind, text in (
-        ("unknown", "of unknown outcome"),
-        ("quarantined", "in quarantine"),
-        ("missing", "whose records the archive no longer has"),
-    ):
-        of_kind = [finding for finding in findings if finding.kind == kind]
-        if of_kind:
-            calls = count(sum(finding.calls for finding in of_kind), "call")
-            faults.append(f"{count(len(of_kind), 'upload')} {text} ({calls})")
+    for state in STATES:
+        uploads = [finding for finding in findings if finding.kind == state.name]
+        if state.fault and uploads:
+            calls = count(sum(finding.calls for finding in uploads), "call")
+            faults.append(f"{count(len(uploads), 'upload')} {state.fault} ({calls})")
     differing = [
-        finding
+        finding.off
         for finding in findings
-        if finding.kind == "differs" or (finding.kind == "missing" and _off(finding))
+        if finding.kind == "differs" or (finding.kind == "missing" and finding.off)
     ]
-    fewer = -sum(min(0, _off(finding)) for finding in differing)
-    more = sum(max(0, _off(finding)) for finding in differing)
+    fewer = -sum(off for off in differing if off < 0)
+    more = sum(off for off in differing if off > 0)
     said = [f"{count(fewer, 'call')} fewer"] if fewer else []
     said += [f"{count(more, 'call')} more"] if more else []
     if said:
@@ -421,53 +160,36 @@ def _faults(standing: Standing, total: Sums, findings: Sequence[Finding]) -> lis
             f"the dashboard counted {' and '.join(said)} than were sent,"
             f" in {count(len(differing), 'upload')}"
         )
-    if total.lost_records:
-        faults.append(f"{count(total.lost_records, 'record')} of the archive in no upload")
-    if standing.gone > standing.given_up:
-        gone = count(standing.gone - standing.given_up, "record")
+    if report.total.lost_records:
+        faults.append(f"{count(report.total.lost_records, 'record')} {BY_NAME['lost'].cause}")
+    if snapshot.gone > snapshot.given_up:
+        gone = count(snapshot.gone - snapshot.given_up, "record")
         faults.append(f"{gone} gone from the archive")
     return faults
 
 
-def _off(finding: Finding) -> int:
-    return 0 if finding.reported is None else finding.reported - finding.calls
-
-
-def _remarks(
-    standing: Standing, total: Sums, findings: Sequence[Finding], held: Sequence[HeldCall]
-) -> list[str]:
+def _remarks(report: Report) -> list[str]:
+    """Return what is in order but worth a word."""
+    snapshot = report.snapshot
     remarks = []
-    if standing.resync is not None:
-        remarks.append(f"a resync is under way ({standing.resync})")
-    if standing.given_up:
-        given_up = count(standing.given_up, "record")
+    if snapshot.resync is not None:
+        remarks.append(f"a resync is under way ({snapshot.resync})")
+    if snapshot.given_up:
+        given_up = count(snapshot.given_up, "record")
         remarks.append(f"{given_up} gone from the archive, and given up in a resync")
-    for calls, text in (
-        (total.waiting, "waiting to be shipped"),
-        (total.held or len(held), "held back: not over yet"),
-        (total.later, "imported for the next resync"),
-        (total.dropped, "dropped by hand"),
-        (total.sent - total.shipped, "sent in more than one upload"),
-        (total.unread, "answered without a count that could be read"),
-    ):
+    for state in STATES:
+        calls = getattr(report.total, state.name) if state.remark else 0
+        if state.name == "held":
+            calls = calls or len(report.held)  # what is held need not have entered a queue
         if calls:
-            remarks.append(f"{count(calls, 'call')} {text}")
-    twice = [finding for finding in findings if finding.kind == "repeated"]
-    if twice:
-        calls = sum(finding.calls for finding in twice)
-        remarks.append(
-            f"{count(calls, 'call')} may be counted twice"
-            f" ({named([finding.upload for finding in twice])})"
-        )
-    known = [finding for finding in findings if finding.kind == "repeat_dropped"]
-    if known:
-        calls = sum(finding.calls for finding in known)
-        names = named([finding.upload for finding in known])
-        remarks.append(
-            f"{count(calls, 'call')} that the dashboard did not count again when repeated ({names})"
-        )
+            remarks.append(f"{count(calls, 'call')} {state.remark}")
+    for kind, text in (
+        ("repeated", "may be counted twice"),
+        ("repeat_dropped", "that the dashboard did not count again when repeated"),
+    ):
+        repeats = [finding for finding in report.findings if finding.kind == kind]
+        if repeats:
+            calls = count(sum(finding.calls for finding in repeats), "call")
+            names = named([finding.upload for finding in repeats])
+            remarks.append(f"{calls} {text} ({names})")
     return remarks
-
-
-def _worst(levels: Iterable[Level]) -> Level:
-    return max(levels, key=_RANK.__getitem__, default=Level.GOOD)

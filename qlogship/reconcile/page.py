@@ -1,16 +1,16 @@
 """The report as one HTML page: values in, HTML out; pure.
 
-The frame and the looks are in `page.html`, beside this module. Whatever comes
-from a record or from an answer is escaped, and the page may load nothing.
+The frame and the looks are in `page.html`, beside this module; who writes the page
+reads it. Whatever comes from a record or from an answer is escaped, and the page
+may load nothing.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
 from html import escape
-from importlib import resources
 from itertools import groupby
 from string import Template
 from typing import TYPE_CHECKING, Final
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Final
 from qlogship import __version__
 from qlogship.reconcile import chart
 from qlogship.reconcile.document import text_of
-from qlogship.reconcile.report import Level
+from qlogship.reconcile.states import BY_NAME, STATES, Severity, columns, heading, worst
 from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, Finding, Report, Sums
+    from qlogship.reconcile.report import Day, Report, Sums, UploadFinding
 
 MOST: Final = 500
 """So many uploads, and so many held calls, are listed; more are counted."""
@@ -34,35 +34,6 @@ FLAT: Final = 62
 """So many days are listed as they are; more are folded by month."""
 
 _WIDE, _NARROW = 1060, 340
-_ICONS: Final = {Level.GOOD: "✓", Level.NOTE: "✓", Level.FAULT: "!"}
-_STATES: Final = {Level.GOOD: "in order", Level.NOTE: "note", Level.FAULT: "fault"}
-_KINDS: Final = {
-    "unknown": "unknown",
-    "quarantined": "quarantined",
-    "missing": "records gone",
-    "differs": "counts differ",
-    "repeated": "possible duplicate",
-    "repeat_dropped": "repeated",
-    "counted_once": "counted once",
-    "undelivered": "waiting",
-    "dropped": "dropped",
-}
-_COLUMNS: Final = {
-    "archived": "Archived",
-    "records": "Records",
-    "shipped": "Shipped",
-    "reported": "Reported",
-    "difference": "Difference",
-    "waiting": "Waiting",
-    "held": "Held",
-    "unknown": "Unknown",
-    "quarantined": "Quarantined",
-    "lost": "Lost",
-    "later": "For resync",
-    "dropped": "Dropped",
-    "superseded": "Superseded",
-}
-_ALWAYS: Final = ("archived", "records", "shipped", "reported", "difference")
 _OUTAGES: Final = {
     "unreachable": "the dashboard could not be reached",
     "later": "the dashboard asked for patience",
@@ -75,12 +46,13 @@ _OUTAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the page says besides the report; `now` is in epoch seconds."""
+    """What the page says besides the report; `now` is in epoch seconds, `template` page.html."""
 
     tenant: str
     now: float
     days: Days
     zone: str
+    template: str
 
 
 def render(report: Report, frame: Frame) -> str:
@@ -95,21 +67,29 @@ def render(report: Report, frame: Frame) -> str:
         _learnt(report),
         _days(report),
     ]
-    return _template().substitute(
+    return Template(frame.template).substitute(
         title=escape(f"Reconciliation of {frame.tenant}"),
         tenant=escape(frame.tenant),
         span=escape(_span(report)),
         now=escape(_moment(frame.now, frame)),
         zone=escape(frame.zone),
         version=escape(__version__),
+        **_colours(),
         content="\n".join(filter(None, content)),
     )
 
 
-@cache
-def _template() -> Template:
-    place = resources.files("qlogship.reconcile").joinpath("page.html")
-    return Template(place.read_text(encoding="utf-8"))
+def _colours() -> dict[str, str]:
+    """Return the style of what the chart tells apart: its colours by day and by night."""
+    shown = [state for state in STATES if state.legend]
+    day, night = (
+        " ".join(f"--{state.name}: {state.colours[index]};" for state in shown) for index in (0, 1)
+    )
+    # What is hatched has its own rules.
+    names = [state.name for state in shown if state.name != "unknown"]
+    keys = " ".join(f".key.{name} {{ --c: var(--{name}); }}" for name in names)
+    fills = " ".join(f".chart .{name} {{ fill: var(--{name}); }}" for name in names)
+    return {"day": day, "night": night, "keys": keys, "fills": fills}
 
 
 def _span(report: Report) -> str:
@@ -123,7 +103,7 @@ def _verdict(report: Report) -> str:
     remarks = "".join(f"<li>{escape(_sentence(remark))}</li>" for remark in report.remarks)
     return (
         f'<section class="verdict {report.level}" aria-label="Verdict">'
-        f'<span class="icon" aria-hidden="true">{_ICONS[report.level]}</span>'
+        f'<span class="icon" aria-hidden="true">{report.level.icon}</span>'
         f"<div><p>{escape(report.verdict)}</p>{f'<ul>{remarks}</ul>' if remarks else ''}</div>"
         "</section>"
     )
@@ -146,18 +126,9 @@ def _tiles(report: Report) -> str:
         f"<p>{text}</p></div>"
     )
     chips = [
-        f'<li class="pill {kind}">{value:,} {escape(text)}</li>'
-        for value, kind, text in (
-            (total.unknown, "bad", "unknown"),
-            (total.quarantined, "bad", "quarantined"),
-            (total.lost, "bad", "in no upload"),
-            (total.waiting, "warn", "waiting"),
-            (total.held, "mute", "held back"),
-            (total.later, "mute", "for the next resync"),
-            (total.dropped, "mute", "dropped"),
-            (total.superseded, "mute", "superseded by a resync"),
-        )
-        if value
+        f'<li class="pill {state.pill}">{value:,} {escape(state.chip)}</li>'
+        for state in STATES
+        if state.chip and (value := getattr(total, state.name))
     ]
     row = f'<ul class="chips" aria-label="Calls by state">{"".join(chips)}</ul>' if chips else ""
     return f'<section class="tiles" aria-label="Calls in all">{"".join(shown)}</section>{row}'
@@ -173,7 +144,7 @@ def _chart(report: Report) -> str:
         keys.append('<span class="key over">more than archived</span>')
     if any(day.outage for day in report.days):
         keys.append('<span class="key outage">outage</span>')
-    if any(day.level is Level.FAULT for day in report.days):
+    if any(day.level is Severity.FAULT for day in report.days):
         keys.append('<span class="key mark">does not add up</span>')
     return (
         '<section class="card"><div class="head"><h2>Calls archived, and what was reported</h2>'
@@ -192,22 +163,28 @@ def _part(day: Day, part: str) -> int:
 # Lists
 
 
+def _card(title: str, body: str) -> str:
+    return f'<section class="card"><h2>{title}</h2>{body}</section>'
+
+
+def _more(number: int, noun: str) -> str:
+    """Return how many are not listed, if any."""
+    return f'<p class="more">And {count(number - MOST, noun)} more.</p>' if number > MOST else ""
+
+
 def _findings(report: Report) -> str:
     if not report.findings:
         return ""
-    order = list(Level)[::-1]
+    order = list(Severity)[::-1]
     chosen = sorted(report.findings, key=lambda finding: order.index(finding.level))[:MOST]
     items = "".join(map(_finding, chosen))
-    more = len(report.findings) - len(chosen)
-    note = f'<p class="more">And {count(more, "upload")} more.</p>' if more else ""
-    return (
-        '<section class="card"><h2>Uploads to look at</h2>'
-        f'<ul class="findings">{items}</ul>{note}</section>'
+    return _card(
+        "Uploads to look at",
+        f'<ul class="findings">{items}</ul>{_more(len(report.findings), "upload")}',
     )
 
 
-def _finding(finding: Finding) -> str:
-    pill = "bad" if finding.level is Level.FAULT else "warn"
+def _finding(finding: UploadFinding) -> str:
     when = ""
     if finding.first_day is not None and finding.last_day is not None:
         when = _day(finding.first_day)
@@ -217,7 +194,7 @@ def _finding(finding: Finding) -> str:
     facts = ", ".join(filter(None, [when, f"{count(finding.calls, 'call')}{reported}"]))
     return (
         f'<li class="{finding.level}"><div class="line"><b>Upload {finding.upload}</b>'
-        f'<span class="pill {pill}">{_KINDS.get(finding.kind, finding.kind)}</span>'
+        f'<span class="pill {finding.level.pill}">{BY_NAME[finding.kind].upload}</span>'
         f'<span class="facts">{escape(facts)}</span></div>'
         f"<p>{escape(_sentence(finding.text))}</p>"
         f'<p class="hint">{_with_code(finding.hint)}</p></li>'
@@ -236,10 +213,7 @@ def _outages(report: Report, frame: Frame) -> str:
             f' {escape(end)}</b><span class="pill warn">outage</span></div>'
             f"<p>{escape(_sentence(why))}</p></li>"
         )
-    return (
-        '<section class="card"><h2>When nothing could be delivered</h2>'
-        f'<ul class="findings">{"".join(items)}</ul></section>'
-    )
+    return _card("When nothing could be delivered", f'<ul class="findings">{"".join(items)}</ul>')
 
 
 def _held(report: Report, frame: Frame) -> str:
@@ -251,15 +225,13 @@ def _held(report: Report, frame: Frame) -> str:
         f'<td role="cell">{escape(_moment(call.since, frame))}</td></tr>'
         for call in report.held[:MOST]
     )
-    more = len(report.held) - MOST
-    note = f'<p class="more">And {count(more, "call")} more.</p>' if more > 0 else ""
     return (
         '<section class="card"><h2 id="held">Calls held back: not over yet</h2>'
         '<table class="held" role="table" aria-labelledby="held"><thead role="rowgroup">'
         '<tr role="row"><th role="columnheader" scope="col">Call</th>'
         '<th role="columnheader" scope="col">Queue</th>'
         '<th role="columnheader" scope="col">Since</th></tr></thead>'
-        f'<tbody role="rowgroup">{rows}</tbody></table>{note}</section>'
+        f'<tbody role="rowgroup">{rows}</tbody></table>{_more(len(report.held), "call")}</section>'
     )
 
 
@@ -267,10 +239,7 @@ def _learnt(report: Report) -> str:
     if not report.learnt:
         return ""
     items = "".join(f"<li>{escape(learnt.text)}</li>" for learnt in report.learnt)
-    return (
-        '<section class="card"><h2>What was learnt about the dashboard</h2>'
-        f'<ul class="learnt">{items}</ul></section>'
-    )
+    return _card("What was learnt about the dashboard", f'<ul class="learnt">{items}</ul>')
 
 
 # The table of days
@@ -279,46 +248,41 @@ def _learnt(report: Report) -> str:
 def _days(report: Report) -> str:
     if not report.days and not report.apart:
         return ""
-    columns = [
-        *_ALWAYS,
-        *(name for name in _COLUMNS if name not in _ALWAYS and getattr(report.total, name)),
-    ]
+    shown = columns(report.total)
     heads = "".join(
-        f'<th role="columnheader" scope="col"{"" if name == "day" else _NUMBER}>{text}</th>'
-        for name, text in [("day", "Day"), *((name, _COLUMNS[name]) for name in columns)]
+        f'<th role="columnheader" scope="col" class="number">{heading}</th>'
+        for heading in shown.values()
     )
     head = (
-        f'<thead role="rowgroup"><tr role="row">{heads}'
+        '<thead role="rowgroup"><tr role="row">'
+        f'<th role="columnheader" scope="col">Day</th>{heads}'
         '<th role="columnheader" scope="col">Cause</th></tr></thead>'
     )
-    apart = "".join(_apart_row(finding, columns) for finding in report.apart)
+    apart = "".join(_apart_row(finding, shown) for finding in report.apart)
     newest = report.days[::-1]
     if len(newest) <= FLAT:
-        rows = "".join(_day_row(day, columns) for day in newest)
+        rows = "".join(_day_row(day, shown) for day in newest)
         body = _table(head + f'<tbody role="rowgroup">{rows}{apart}</tbody>', "Days")
     else:
         body = _table(head + f'<tbody role="rowgroup">{apart}</tbody>', "Uploads") if apart else ""
         months = groupby(newest, key=lambda day: (day.day.year, day.day.month))
         body += "".join(
-            _month(list(days), head, columns, is_open=index == 0)
+            _month(list(days), head, shown, is_open=index == 0)
             for index, (_, days) in enumerate(months)
         )
-    return f'<section class="card"><h2>Day by day</h2>{body}</section>'
-
-
-_NUMBER: Final = ' class="number"'
+    return _card("Day by day", body)
 
 
 def _table(content: str, label: str) -> str:
     return f'<table class="days" role="table" aria-label="{escape(label)}">{content}</table>'
 
 
-def _month(days: Sequence[Day], head: str, columns: Sequence[str], *, is_open: bool) -> str:
+def _month(days: Sequence[Day], head: str, shown: Iterable[str], *, is_open: bool) -> str:
     label = f"{days[0].day:%Y-%m}"
-    rows = "".join(_day_row(day, columns) for day in days)
+    rows = "".join(_day_row(day, shown) for day in days)
     archived = sum(day.sums.archived for day in days)
-    level = max((day.level for day in days), key=list(Level).index)
-    faults = sum(day.level is Level.FAULT for day in days)
+    level = worst(day.level for day in days)
+    faults = sum(day.level is Severity.FAULT for day in days)
     table = _table(f'{head}<tbody role="rowgroup">{rows}</tbody>', label)
     said = f'<span class="pill bad">{count(faults, "day")} with a fault</span>' if faults else ""
     return (
@@ -328,51 +292,46 @@ def _month(days: Sequence[Day], head: str, columns: Sequence[str], *, is_open: b
     )
 
 
-def _day_row(day: Day, columns: Iterable[str]) -> str:
+def _day_row(day: Day, shown: Iterable[str]) -> str:
     causes = "".join(
         f'<li class="{cause.level}">{escape(_sentence(cause.text))}</li>' for cause in day.causes
     )
-    state = f'<span class="state">{_STATES[day.level]}</span>'
+    state = f'<span class="state">{day.level.label}</span>'
     return (
         f'<tr role="row" class="{day.level}">'
         f'<th role="rowheader" scope="row">{_day(day.day)} {state}</th>'
-        f"{''.join(_cell(name, day.sums) for name in columns)}"
+        f"{''.join(_cell(name, day.sums) for name in shown)}"
         f'<td role="cell" class="cause">{f"<ul>{causes}</ul>" if causes else ""}</td></tr>'
     )
 
 
 def _cell(name: str, sums: Sums) -> str:
-    value = getattr(sums, name)
-    kind = "number"
-    if name == "difference":
-        kind += " difference"
-        text = _signed(value)
-    else:
-        text = f"{value:,}"
-        if name == "reported" and sums.unpinned + sums.unread:
-            text += " + ?"
-    if not value and name not in _ALWAYS:
-        kind += " zero"
-    elif name in {"unknown", "quarantined", "lost"}:
-        kind += " alarm"
-    label = _COLUMNS[name].lower()
+    value, state = getattr(sums, name), BY_NAME.get(name)
+    text = _signed(value) if name == "difference" else f"{value:,}"
+    if name == "reported" and sums.unpinned + sums.unread:
+        text += " + ?"
+    look = ""
+    if state is not None:
+        look = "zero" if not value else "alarm" if state.severity is Severity.FAULT else ""
+    return _number(name, text, look)
+
+
+def _number(name: str, text: str, look: str) -> str:
+    label = heading(name).lower()
+    kind = " ".join(filter(None, ["number", "difference" if name == "difference" else "", look]))
     return f'<td role="cell" class="{kind}" data-label="{label}">{text}</td>'
 
 
-def _apart_row(finding: Finding, columns: Iterable[str]) -> str:
-    reported = finding.reported or 0
-    values = {"reported": f"{reported:,}", "difference": _signed(reported - finding.calls)}
+def _apart_row(finding: UploadFinding, shown: Iterable[str]) -> str:
+    values = {"reported": f"{finding.reported:,}", "difference": _signed(finding.off)}
     cells = "".join(
-        f'<td role="cell" class="number{" difference" if name == "difference" else ""}'
-        f'{"" if name in values else " zero"}" data-label="{_COLUMNS[name].lower()}">'
-        f"{values.get(name, '')}</td>"
-        for name in columns
+        _number(name, values.get(name, ""), "" if name in values else "zero") for name in shown
     )
     days = f"{finding.first_day} to {finding.last_day}"
     return (
         f'<tr role="row" class="{finding.level} apart">'
         f'<th role="rowheader" scope="row">Upload {finding.upload}'
-        f' <span class="state">{_STATES[finding.level]}</span></th>{cells}'
+        f' <span class="state">{finding.level.label}</span></th>{cells}'
         f'<td role="cell" class="cause">Of {days}: {escape(finding.text)}</td></tr>'
     )
 
@@ -403,9 +362,4 @@ def _sentence(text: str) -> str:
 
 def _with_code(text: str) -> str:
     """Escape a hint; what stands between backquotes is something to type."""
-    pieces = escape(text).split("`")
-    if len(pieces) % 2 == 0:
-        return "`".join(pieces)
-    return "".join(
-        f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces)
-    )
+    return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text))

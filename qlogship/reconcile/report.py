@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from qlogship.reconcile.states import BY_NAME, Severity, worst
 
 if TYPE_CHECKING:
     from datetime import date
@@ -13,14 +14,6 @@ if TYPE_CHECKING:
 
 OUTAGE_SECONDS: Final = 1_800.0
 """Deliveries that fail for so long are an outage; shorter ones happen."""
-
-
-class Level(StrEnum):
-    """How bad something is: in order, worth a word, or it does not add up."""
-
-    GOOD = "good"
-    NOTE = "note"
-    FAULT = "fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +25,13 @@ class Cause:
     """
 
     kind: str
-    level: Level
     calls: int | None
     text: str
+
+    @property
+    def level(self) -> Severity:
+        """How bad it is."""
+        return BY_NAME[self.kind].severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +60,11 @@ class Sums:
     unpinned: int = 0
     superseded: int = 0
 
+    @property
+    def again(self) -> int:
+        """How often a call was sent in one more upload."""
+        return self.sent - self.shipped
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -71,12 +73,16 @@ class Day:
     day: date
     sums: Sums
     causes: tuple[Cause, ...]
-    level: Level
     outage: float
+
+    @property
+    def level(self) -> Severity:
+        """How bad the worst cause is."""
+        return worst(cause.level for cause in self.causes)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class UploadFinding:
     """An upload about which something must be said, and what to type next.
 
     `pinned` tells whether its count is part of a day's figures; otherwise it is
@@ -85,7 +91,6 @@ class Finding:
 
     upload: int
     kind: str
-    level: Level
     first_day: date | None
     last_day: date | None
     calls: int
@@ -93,6 +98,16 @@ class Finding:
     pinned: bool
     text: str
     hint: str
+
+    @property
+    def level(self) -> Severity:
+        """How bad it is."""
+        return BY_NAME[self.kind].severity
+
+    @property
+    def off(self) -> int:
+        """How many calls more than were sent the dashboard counted."""
+        return 0 if self.reported is None else self.reported - self.calls
 
     @property
     def apart(self) -> bool:
@@ -141,7 +156,7 @@ class Learnt:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReconcileSnapshot:
     """All that is known: the counted archive, and what else the store says.
 
     `resync` is the state of the resync under way, None when there is none.
@@ -165,18 +180,18 @@ class Standing:
 class Report:
     """The reconciliation of some days, oldest first; `verdict` is one sentence."""
 
-    level: Level
+    level: Severity
     verdict: str
     total: Sums
     days: tuple[Day, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[UploadFinding, ...]
     remarks: tuple[str, ...]
     held: tuple[HeldCall, ...]
     outages: tuple[Outage, ...]
     learnt: tuple[Learnt, ...]
-    standing: Standing = field(repr=False)
+    snapshot: ReconcileSnapshot = field(repr=False)
 
     @property
-    def apart(self) -> list[Finding]:
+    def apart(self) -> list[UploadFinding]:
         """The uploads whose count stands in a row of its own."""
         return [finding for finding in self.findings if finding.apart]

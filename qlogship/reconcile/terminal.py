@@ -7,36 +7,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from qlogship.reconcile.document import text_of
-from qlogship.reconcile.report import Level
+from qlogship.reconcile.states import STATES, Severity, columns
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, Finding, Report, Sums
+    from qlogship.reconcile.report import Day, Report, Sums, UploadFinding
 
 LATEST: Final = 31
 """So many of the last days are shown in any case; of those before, what is not in order."""
 
 _MOST: Final = 20
 
-_ALWAYS: Final = ("archived", "records", "shipped", "reported", "difference")
-_SOMETIMES: Final = (
-    "waiting",
-    "held",
-    "unknown",
-    "quarantined",
-    "lost",
-    "later",
-    "dropped",
-    "superseded",
-)
-# What the causes say in words, too; a narrow terminal does without these columns.
-_IN_CAUSES: Final = ("waiting", "held", "unknown", "quarantined", "lost", "later", "dropped")
 _WIDE: Final = 140
-_STYLES: Final = {Level.GOOD: "green", Level.NOTE: "yellow", Level.FAULT: "bold red"}
-_SIGNS: Final = {Level.GOOD: "ok", Level.NOTE: "ok", Level.FAULT: "FAULT"}
 
-Row = tuple[Level, list[str]]
+Row = tuple[Severity, list[str]]
 
 
 def show(report: Report, days: Days) -> None:
@@ -60,12 +45,16 @@ def show(report: Report, days: Days) -> None:
 
 def table(report: Report) -> tuple[list[str], list[Row]]:
     """Return headings and rows: the days, the uploads between days, the sum."""
-    numbers = [
-        *_ALWAYS,
-        *(name for name in _SOMETIMES if getattr(report.total, name)),
-    ]
+    numbers = list(columns(report.total))
     rows: list[Row] = [
-        (day.level, [day.day.isoformat(), *_cells(day.sums, numbers), _causes(day)])
+        (
+            day.level,
+            [
+                day.day.isoformat(),
+                *_cells(day.sums, numbers),
+                "; ".join(cause.text for cause in day.causes),
+            ],
+        )
         for day in _shown(report)
     ]
     rows += [(finding.level, _between(finding, numbers)) for finding in report.apart]
@@ -77,7 +66,7 @@ def lines(report: Report, days: Days) -> list[str]:
     """Return what else is to be said, as lines."""
     said = []
     for finding in report.findings[:_MOST]:
-        said += [f"{_SIGNS[finding.level]:<6}upload {finding.upload}: {finding.text}"]
+        said += [f"{finding.level.sign:<6}upload {finding.upload}: {finding.text}"]
         said += [f"      {finding.hint}"] if finding.hint else []
     if len(report.findings) > _MOST:
         said.append(f"      and {len(report.findings) - _MOST:,} uploads more; --json lists all")
@@ -98,7 +87,7 @@ def _shown(report: Report) -> list[Day]:
     return [
         day
         for index, day in enumerate(report.days)
-        if index >= newest or day.level is not Level.GOOD
+        if index >= newest or day.level is not Severity.GOOD
     ]
 
 
@@ -112,13 +101,8 @@ def _number(name: str, value: int | None) -> str:
     return f"{value:+,}" if name == "difference" and value else f"{value:,}"
 
 
-def _causes(day: Day) -> str:
-    return "; ".join(cause.text for cause in day.causes)
-
-
-def _between(finding: Finding, names: list[str]) -> list[str]:
-    reported = finding.reported or 0
-    values = {"reported": reported, "difference": reported - finding.calls}
+def _between(finding: UploadFinding, names: list[str]) -> list[str]:
+    values = {"reported": finding.reported, "difference": finding.off}
     cells = [_number(name, values[name]) if name in values else "" for name in names]
     text = f"of {finding.first_day} to {finding.last_day}: {finding.text}"
     return [f"upload {finding.upload}", *cells, text]
@@ -130,7 +114,9 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    left_out = set() if console.width >= _WIDE else {"records", *_IN_CAUSES}
+    # What the causes say in words, too; a narrow terminal does without these columns.
+    narrow = {"records", *(state.name for state in STATES if state.cause)}
+    left_out = set() if console.width >= _WIDE else narrow
     kept = [index for index, heading in enumerate(headings) if heading not in left_out]
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for index in kept:
@@ -141,10 +127,10 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
             no_wrap=headings[index] != "cause",
         )
     for number, (level, cells) in enumerate(rows):
-        style = _STYLES[level] if level is not Level.GOOD else ""
+        style = level.style if level is not Severity.GOOD else ""
         *numbers, cause = (output.printable(cells[index]) for index in kept)
         shown.add_row(
-            *(Text(cell, style=style if level is Level.FAULT else "") for cell in numbers),
+            *(Text(cell, style=style if level is Severity.FAULT else "") for cell in numbers),
             Text(cause, style=style),
             style="bold" if number == len(rows) - 1 else "",
         )
@@ -158,4 +144,4 @@ def _print_verdict(report: Report) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    Console(highlight=False).print(Text(report.verdict, style=_STYLES[report.level]))
+    Console(highlight=False).print(Text(report.verdict, style=report.level.style))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from qlogship.atomic_file import NewFile
@@ -28,6 +29,11 @@ def check_target(path: Path) -> None:
             f"--html {path} cannot be written: there is no directory {target.parent}",
             hint=f"Make it with `mkdir -p {target.parent}`.",
         )
+
+
+def template() -> str:
+    """Return the frame of the page."""
+    return resources.files("qlogship.reconcile").joinpath("page.html").read_text(encoding="utf-8")
 
 
 def write(path: Path, page: str) -> None:

@@ -15,10 +15,9 @@ from qlogship.config import load
 from qlogship.errors import UsageError
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
-from qlogship.terminal.output import size
 from qlogship.terminal.progress import Meter
 from qlogship.terminal.times import MOMENT, moment, offset_in, zone_named
-from qlogship.wording import count
+from qlogship.wording import count, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from qlogship.terminal.output import size
+from qlogship.wording import size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

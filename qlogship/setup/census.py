@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,14 +12,12 @@ from qlogship.queue_log.counting import CallCounter
 from qlogship.queue_log.records import entered_calls, times_from_the_end, times_in
 from qlogship.source.family import members
 from qlogship.source.files import OpenFile
+from qlogship.terminal.progress import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Self
 
 _PIECE: Final = 1 << 20
-_SHOW_AFTER: Final = 1.0
-_SHOW_EVERY: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +62,15 @@ def take_census(path: Path, archives: Iterable[str]) -> Census:
             first = next(times_in(start), int(member.status.st_mtime))
             starts[start] = first, member.status.st_mtime, member.path
     files = [place[2] for place in sorted(starts.values())]
-    with _Progress(len(files) + 1) as progress:
+    with Meter(unit="bytes", quiet=not sys.stderr.isatty(), patient=True) as meter:
         whole, alone = CallCounter(), CallCounter()
-        parts = [share for file in files for share in _count(file, [whole], unread, progress)]
+        parts = []
+        for number, file in enumerate(files, start=1):
+            meter.title = f"counting file {number} of {len(files) + 1}"
+            parts += _count(file, [whole], unread, meter)
         # A call that goes on in the live file is one of the whole, and one of the file alone.
-        rest, current = _count(path, [whole, alone], unread, progress)
+        meter.title = f"counting {path.name}"
+        rest, current = _count(path, [whole, alone], unread, meter)
     return Census(
         everything=_sum([*parts, rest]),
         current=current,
@@ -88,11 +89,10 @@ def _start(path: Path, unread: list[Path]) -> bytes:
 
 
 def _count(
-    path: Path, counters: Sequence[CallCounter], unread: list[Path], progress: _Progress
+    path: Path, counters: Sequence[CallCounter], unread: list[Path], meter: Meter
 ) -> list[Share]:
     """Count the records of one file; return them with the calls that are new to each counter."""
     calls = [0] * len(counters)
-    progress.file += 1
     records = offset = 0
     first = last = None
     try:
@@ -114,7 +114,7 @@ def _count(
                 ]
                 first = first if first is not None else next(times_in(text), None)
                 last = next(times_from_the_end(text), last)
-                progress.show(end)
+                meter.show(offset, None if file.compression else file.status.st_size)
     except SourceUnreadable:
         unread.append(path)
     return [Share(1, records, new, first, last) for new in calls]
@@ -131,33 +131,3 @@ def _sum(parts: list[Share]) -> Share:
         min(firsts, default=None),
         max(lasts, default=None),
     )
-
-
-class _Progress:
-    """One line on a terminal, from the second on that counting takes more than one."""
-
-    def __init__(self, files: int) -> None:
-        self.file = 0
-        self._files = files
-        self._bytes = 0
-        self._due = time.monotonic() + _SHOW_AFTER if sys.stderr.isatty() else None
-        self._shown = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            sys.stderr.write(f"\r{'':60}\r")
-            sys.stderr.flush()
-
-    def show(self, done: int) -> None:
-        """Say that so many more bytes are counted."""
-        self._bytes += done
-        if self._due is None or time.monotonic() < self._due:
-            return
-        self._due = time.monotonic() + _SHOW_EVERY
-        self._shown = True
-        text = f"counting: file {self.file} of {self._files}, {self._bytes / 2**20:,.0f} MiB"
-        sys.stderr.write(f"\r{text:60}")
-        sys.stderr.flush()

@@ -145,15 +145,6 @@ def faults_as_json(faults: Iterable[Fault]) -> list[dict[str, str]]:
     ]
 
 
-def size(number: float) -> str:
-    """Return a number of bytes as people read it."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if number < 1024 or unit == "GiB":
-            return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
-        number /= 1024
-    raise AssertionError(number)
-
-
 def printable(text: str) -> str:
     """Escape control characters, so that foreign text cannot command a terminal."""
     if text.isprintable():

@@ -7,11 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.terminal import output
+from qlogship.wording import size, time_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+_BAR_AFTER: Final = 0.5
 _LINE_EVERY: Final = 60.0
 
 
@@ -19,8 +21,8 @@ class Meter:
     """Show how much of all is done, with rate and time left; use it in a `with`, or in several.
 
     `unit` is what is counted; "bytes" are shown as sizes. `quiet` shows nothing, for
-    output that a program reads. Without a terminal the first line comes at once, or
-    after a minute when `patient`: for work that is mostly short.
+    output that a program reads. `patient` is for work that is mostly short: on a terminal
+    it shows nothing of what takes less than half a second, elsewhere of less than a minute.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Meter:
         self._task: Any = None
         self._said = ""
         self._said_at = clock() - (0.0 if patient else _LINE_EVERY)
+        self._bar_from = clock() + (_BAR_AFTER if patient else 0.0)
         self._began: tuple[float, int] | None = None
 
     def __enter__(self) -> Self:
@@ -63,7 +66,9 @@ class Meter:
             shown = self._speed(rate) if rate else ""
             self._update(self.title, completed=done, total=total, amount=amount, rate=shown)
             return
-        left = f", {_span((total - done) / rate)} left" if rate and total and done < total else ""
+        left = (
+            f", {time_left((total - done) / rate)} left" if rate and total and done < total else ""
+        )
         speed = f", {self._speed(rate)}" if rate else ""
         self._line(f"{self.title}: {amount}{speed}{left}", now)
 
@@ -78,17 +83,17 @@ class Meter:
 
     def _amount(self, done: int, total: int | None) -> str:
         if self._unit == "bytes":
-            return output.size(done) + (f" of {output.size(total)}" if total is not None else "")
+            return size(done) + (f" of {size(total)}" if total is not None else "")
         return f"{done:,}{f' of {total:,}' if total is not None else ''} {self._unit}"
 
     def _speed(self, rate: float) -> str:
-        return f"{output.size(int(rate))}/s" if self._unit == "bytes" else f"{rate:,.0f} a second"
+        return f"{size(int(rate))}/s" if self._unit == "bytes" else f"{rate:,.0f} a second"
 
     def _shows_a_bar(self) -> bool:
         """Return whether there is a terminal to draw on; make the bar at its first use."""
         if self._bar is not None:
             return True
-        if self._quiet or not sys.stderr.isatty():
+        if self._quiet or not sys.stderr.isatty() or self._clock() < self._bar_from:
             return False
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -111,15 +116,9 @@ class Meter:
         self._bar.update(self._task, description=output.printable(title), **values)
 
     def _line(self, text: str, now: float, *, at_once: bool = False) -> None:
-        if self._quiet or not (at_once or now - self._said_at >= _LINE_EVERY):
+        if self._quiet or now < self._bar_from:
+            return
+        if not (at_once or now - self._said_at >= _LINE_EVERY):
             return
         self._said_at = now
         output.print_note(text)
-
-
-def _span(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5_400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3_600:.1f} h"

@@ -9,11 +9,11 @@ import pytest
 
 from qlogship.cli.app import main
 from qlogship.errors import ExitCode
-from qlogship.reconcile.census import Place
+from qlogship.reconcile.census import RecordPlace
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile
-from qlogship.reconcile.report import Level, Report
-from qlogship.reconcile.standing import standing
+from qlogship.reconcile.snapshot import take_snapshot
+from qlogship.reconcile.states import Severity
 from qlogship.state.reader import Reader
 from tests.support import books as example
 from tests.support.books import ZONE, Books, enter, epoch, whole
@@ -22,6 +22,8 @@ from tests.support.chromium import PROGRAM, Chromium
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from qlogship.reconcile.report import Report
 
 DAY = example.FIRST
 AT = epoch(DAY, 9)
@@ -32,7 +34,7 @@ def report_of(state: Path) -> Report:
     """Reconcile a state directory."""
     days = Days(ZONE)
     with Reader(state) as reader:
-        return reconcile(standing(reader, days), days, now=NOW)
+        return reconcile(take_snapshot(reader, days), days, now=NOW)
 
 
 def settings_for(directory: Path) -> Path:
@@ -67,7 +69,7 @@ def test_an_empty_state(tmp_path: Path) -> None:
     assert report_of(tmp_path / "state").verdict == "There is nothing to compare yet."
     with Books(tmp_path / "state"):
         pass
-    assert report_of(tmp_path / "state").level is Level.GOOD
+    assert report_of(tmp_path / "state").level is Severity.GOOD
 
 
 def test_every_place(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_imported_for_the_next_resync(tmp_path: Path) -> None:
             books.store._db.execute("INSERT INTO piece VALUES (1, 1, 0), (2, 1, 1)")
     found = report_of(tmp_path / "state")
 
-    assert (found.level, found.total.later, found.total.lost) == (Level.NOTE, 1, 0)
+    assert (found.level, found.total.later, found.total.lost) == (Severity.NOTE, 1, 0)
 
 
 def test_a_damaged_archive(tmp_path: Path) -> None:
@@ -117,8 +119,8 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
     found = report_of(tmp_path / "state")
 
     assert (found.total.archived, found.total.shipped) == (2_000, 2_000)
-    assert (found.standing.gone, found.standing.given_up) == (12_000, 0)
-    assert found.level is Level.FAULT
+    assert (found.snapshot.gone, found.snapshot.given_up) == (12_000, 0)
+    assert found.level is Severity.FAULT
     assert "12,000 records gone from the archive" in found.verdict
     assert [(finding.upload, finding.kind) for finding in found.findings] == [(2, "missing")]
 
@@ -137,8 +139,8 @@ def test_an_earlier_generation(tmp_path: Path) -> None:
     found = report_of(tmp_path / "state")
 
     assert (found.total.superseded, found.total.shipped, found.total.waiting) == (2, 1, 1)
-    assert found.standing.superseded == 2
-    assert found.level is Level.NOTE
+    assert found.snapshot.superseded == 2
+    assert found.level is Severity.NOTE
     assert found.findings == ()
 
 
@@ -150,7 +152,7 @@ def test_far_end_that_drops_repeats(tmp_path: Path) -> None:
         books.stand()
     found = report_of(tmp_path / "state")
 
-    assert found.level is Level.NOTE
+    assert found.level is Severity.NOTE
     assert [learnt.kind for learnt in found.learnt] == ["drops_repeats"]
     assert found.days[0].causes[0].calls == -1
 
@@ -187,14 +189,14 @@ def test_an_outage_that_goes_on(tmp_path: Path) -> None:
 def test_the_month(month: Path) -> None:
     """Each thing that went wrong is found on its day, and no other day is blamed."""
     found = report_of(month / "state")
-    levels = {day.day: day.level for day in found.days if day.level is not Level.GOOD}
+    levels = {day.day: day.level for day in found.days if day.level is not Severity.GOOD}
 
     assert levels == {
-        example.UNKNOWN: Level.FAULT,
-        example.QUARANTINED: Level.FAULT,
-        example.REPEATED: Level.NOTE,
-        example.OUTAGE: Level.NOTE,
-        example.LAST: Level.NOTE,
+        example.UNKNOWN: Severity.FAULT,
+        example.QUARANTINED: Severity.FAULT,
+        example.REPEATED: Severity.NOTE,
+        example.OUTAGE: Severity.NOTE,
+        example.LAST: Severity.NOTE,
     }
     assert len(found.days) == 31
     assert found.total.quarantined == 1
@@ -302,11 +304,11 @@ def test_many_uploads_in_order(tmp_path: Path) -> None:
         books.upload((last, last))
         books.stand()
     with Reader(tmp_path / "state") as reader:
-        counted = standing(reader, Days(ZONE)).counted
+        counted = take_snapshot(reader, Days(ZONE)).counted
 
     assert counted.uploads == []
     assert counted.repeats.each == [301]
-    assert sum(tally.calls[Place.SHIPPED] for tally in counted.days.values()) == 3_000
+    assert sum(tally.calls[RecordPlace.SHIPPED] for tally in counted.days.values()) == 3_000
 
 
 # In a real browser

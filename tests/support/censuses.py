@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
-from qlogship.reconcile.census import Census, Place, Shipment
+from qlogship.reconcile.census import ArchiveCensus, RecordPlace, Shipment
 from qlogship.reconcile.days import Days
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ def end(callid: str, at: int = NOON) -> bytes:
 def take(
     lines: list[bytes],
     uploads: list[tuple[Shipment, list[Run]]],
-    others: dict[Place, list[Run]] | None = None,
+    others: dict[RecordPlace, list[Run]] | None = None,
     *,
     cuts: tuple[int, ...] = (),
 ) -> Counted:
     """Count an archive of these lines, in blocks that end before the `cuts`."""
-    census = Census(Days(UTC))
+    census = ArchiveCensus(Days(UTC))
     for shipment, runs in uploads:
         census.note_upload(shipment, runs)
     for place, runs in (others or {}).items():
@@ -49,14 +49,18 @@ def take(
 
 def shipped(number: int, lines: int, reported: int | None, *, twice: bool = False) -> Shipment:
     """Return an accepted upload."""
-    return Shipment(number, Place.SHIPPED, lines, reported, possible_duplicate=twice, attempts=1)
+    return Shipment(
+        number, RecordPlace.SHIPPED, lines, reported, possible_duplicate=twice, attempts=1
+    )
 
 
 @st.composite
-def archives(draw: st.DrawFn) -> tuple[list[bytes], list[int], list[Place]]:
+def archives(draw: st.DrawFn) -> tuple[list[bytes], list[int], list[RecordPlace]]:
     """Draw lines, the upload of each (or -1 to -4: another place), and the uploads' places."""
     number = draw(st.integers(0, 4))
-    places = draw(st.lists(st.sampled_from(list(Place)[:5]), min_size=number, max_size=number))
+    places = draw(
+        st.lists(st.sampled_from(list(RecordPlace)[:5]), min_size=number, max_size=number)
+    )
     lines, owners = [], []
     for _ in range(draw(st.integers(0, 25))):
         kind = draw(st.sampled_from((enter, end, None)))

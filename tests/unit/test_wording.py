@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qlogship.wording import count, duration, named
+from qlogship.wording import count, duration, lasting, listed, named, roughly, size, time_left
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,59 @@ def test_named(uploads: list[int], most: int | None, words: str) -> None:
 def test_duration(seconds: float, words: str) -> None:
     """Hours and minutes, without what is naught."""
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "0 bytes"),
+        (1_023, "1,023 bytes"),
+        (1_536, "1.5 KiB"),
+        (50 << 20, "50.0 MiB"),
+        (3 << 40, "3,072.0 GiB"),
+    ],
+)
+def test_size(number: int, words: str) -> None:
+    """The largest unit that fits, up to GiB."""
+    assert size(number) == words
+
+
+@pytest.mark.parametrize(
+    ("things", "words"),
+    [([], ""), (["a"], "a"), (["a", "b", "c"], "a, b, c"), ([1, 2, 3, 4, 5], "1, 2, 3 and 2 more")],
+)
+def test_listed(things: list[object], words: str) -> None:
+    """The first three are named, the others counted."""
+    assert listed(things) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 seconds"),
+        (1.9, "1 second"),
+        (119, "1 minute"),
+        (7_200, "2 hours"),
+        (200_000, "2 days"),
+    ],
+)
+def test_lasting(seconds: float, words: str) -> None:
+    """The largest unit that fits, rounded down; a clock that was put back makes none negative."""
+    assert lasting(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 second"), (89, "89 seconds"), (90, "2 minutes"), (7_200, "120 minutes")],
+)
+def test_roughly(seconds: float, words: str) -> None:
+    """What is only guessed is said in seconds or minutes, and never as nothing."""
+    assert roughly(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(40.4, "40 s"), (90, "2 min"), (5_400, "1.5 h"), (36_000, "10.0 h")]
+)
+def test_time_left(seconds: float, words: str) -> None:
+    """The longer it takes, the coarser it is said."""
+    assert time_left(seconds) == words

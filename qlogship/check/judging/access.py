@@ -6,8 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
-from qlogship.check.words import listed
-from qlogship.wording import count
+from qlogship.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
-from qlogship.check.words import listed
 from qlogship.source.rotated_names import is_related_name
+from qlogship.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

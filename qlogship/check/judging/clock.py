@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.findings import Finding, ok, unknown, warning
-from qlogship.check.words import lasting, moment
+from qlogship.check.words import moment
+from qlogship.wording import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.findings import Finding, Level, ok, warning
-from qlogship.check.words import lasting
-from qlogship.wording import count
+from qlogship.wording import count, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.check.judging.settings import fault_finding
-from qlogship.check.words import lasting, moment
+from qlogship.check.words import moment
 from qlogship.dashboard.outcome import Verdict
 from qlogship.dashboard.reach import Reach, Refusal, Stage
-from qlogship.wording import count
+from qlogship.wording import count, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Final
 from qlogship.check.files import File
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.check.logrotate.stanza import makes_asterisk_reopen, matches, rotated_paths
-from qlogship.check.words import listed
 from qlogship.installation.identity import Account, lacks
 from qlogship.source.compression import SUFFIXES
 from qlogship.source.rotated_names import is_rotated_name
-from qlogship.terminal.output import size
+from qlogship.wording import listed, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

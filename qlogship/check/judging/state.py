@@ -6,9 +6,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
-from qlogship.check.words import listed
-from qlogship.terminal.output import size
-from qlogship.wording import count
+from qlogship.wording import count, listed, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlogship.check.findings import Finding, Level, ok, problem, unknown, warning
-from qlogship.check.words import listed
+from qlogship.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,20 +10,25 @@ from hypothesis import strategies as st
 
 from qlogship.archive.runs import runs_of
 from qlogship.queue_log.records import parse
-from qlogship.reconcile.census import Census, Place, Shipment
+from qlogship.reconcile.census import ArchiveCensus, RecordPlace, Shipment
 from qlogship.reconcile.days import Days
 from tests.support.censuses import DAY, NOON, archives, end, enter, shipped, take
 
 FIRST, SECOND = date(2026, 11, 23), date(2026, 11, 24)
 
 
-OTHERS = {-1: Place.HELD, -2: Place.WAITING, -3: Place.LATER, -4: Place.LOST}
+OTHERS = {
+    -1: RecordPlace.HELD,
+    -2: RecordPlace.WAITING,
+    -3: RecordPlace.LATER,
+    -4: RecordPlace.LOST,
+}
 
 
 @settings(max_examples=200)
 @given(archive=archives(), data=st.data())
 def test_against_a_simple_model(
-    archive: tuple[list[bytes], list[int], list[Place]], data: st.DataObject
+    archive: tuple[list[bytes], list[int], list[RecordPlace]], data: st.DataObject
 ) -> None:
     """However records lie in uploads and blocks: each counts once, by its day and its place."""
     lines, owners, places = archive
@@ -36,12 +41,12 @@ def test_against_a_simple_model(
     cuts = data.draw(st.sets(st.integers(0, len(lines)), max_size=4))
     counted = take(lines, uploads, others, cuts=tuple(cuts))
 
-    def place_of(index: int) -> Place:
+    def place_of(index: int) -> RecordPlace:
         owner = owners[index]
         return OTHERS[owner] if owner < 0 else places[owner]
 
-    records: Counter[tuple[date, Place]] = Counter()
-    calls: Counter[tuple[date, Place]] = Counter()
+    records: Counter[tuple[date, RecordPlace]] = Counter()
+    calls: Counter[tuple[date, RecordPlace]] = Counter()
     sent: Counter[date] = Counter()
     days, began, carried = Days(UTC), {}, set()
     day, undated = None, 0
@@ -59,7 +64,7 @@ def test_against_a_simple_model(
             calls[day, place_of(index)] += 1
         if owners[index] >= 0 and (owners[index], record.callid) not in carried:
             carried.add((owners[index], record.callid))
-            sent[began[record.callid]] += place_of(index) is Place.SHIPPED
+            sent[began[record.callid]] += place_of(index) is RecordPlace.SHIPPED
 
     assert counted.undated == undated
     found = counted.days.items()
@@ -77,8 +82,8 @@ def test_a_day_is_that_of_the_first_entrance() -> None:
     lines = [enter("1.1"), enter("1.1", NOON + DAY), enter("1.2", NOON + DAY)]
     counted = take(lines, [(shipped(1, 3, 2), [(1, 3)])])
 
-    assert counted.days[FIRST].calls == {Place.SHIPPED: 1}
-    assert counted.days[SECOND].calls == {Place.SHIPPED: 1}
+    assert counted.days[FIRST].calls == {RecordPlace.SHIPPED: 1}
+    assert counted.days[SECOND].calls == {RecordPlace.SHIPPED: 1}
     assert (counted.days[FIRST].reported, counted.days[SECOND].reported) == (1, 1)
     assert counted.uploads == []
 
@@ -124,7 +129,7 @@ def test_a_call_in_two_uploads() -> None:
         ],
     )
 
-    assert counted.days[FIRST].calls == {Place.SHIPPED: 3}
+    assert counted.days[FIRST].calls == {RecordPlace.SHIPPED: 3}
     assert counted.days[FIRST].sent == 5
     assert counted.repeats.each == [2]
     assert counted.repeats.once == [3]
@@ -133,44 +138,44 @@ def test_a_call_in_two_uploads() -> None:
 
 def test_a_record_in_two_uploads() -> None:
     """The call counts once, where it matters most; both uploads carry it."""
-    lost = Shipment(1, Place.UNKNOWN, 2)
+    lost = Shipment(1, RecordPlace.UNKNOWN, 2)
     counted = take(
         [enter("1.1"), end("1.1")], [(lost, [(1, 2)]), (shipped(2, 2, 1), [(1, 2)])], cuts=(1,)
     )
 
-    assert counted.days[FIRST].calls == {Place.SHIPPED: 1}
-    assert counted.days[FIRST].records == {Place.SHIPPED: 2}
+    assert counted.days[FIRST].calls == {RecordPlace.SHIPPED: 1}
+    assert counted.days[FIRST].records == {RecordPlace.SHIPPED: 2}
     assert counted.uploads[0].calls == 1
 
 
 def test_earlier_generations() -> None:
     """They are counted beside the balance, and say nothing about where a record is."""
-    old = Shipment(1, Place.SUPERSEDED, 2, 2)
-    counted = take([enter("1.1"), enter("1.2")], [(old, [(1, 2)])], {Place.WAITING: [(1, 1)]})
+    old = Shipment(1, RecordPlace.SUPERSEDED, 2, 2)
+    counted = take([enter("1.1"), enter("1.2")], [(old, [(1, 2)])], {RecordPlace.WAITING: [(1, 1)]})
     tally = counted.days[FIRST]
 
     assert tally.superseded == 2
-    assert tally.calls == {Place.WAITING: 1, Place.LOST: 1}
+    assert tally.calls == {RecordPlace.WAITING: 1, RecordPlace.LOST: 1}
     assert (tally.sent, tally.reported, counted.uploads) == (0, 0, [])
 
 
 def test_imported_records() -> None:
     """What was imported and is nowhere else waits for the next resync; the rest is lost."""
-    census = Census(Days(UTC))
-    census.note_imported([(2, 4), (7, 9)])
+    census = ArchiveCensus(Days(UTC))
+    census.note(RecordPlace.LATER, [(2, 4), (7, 9)])
     census.note_upload(shipped(1, 1, 1), [(3, 3)])
     lines = [enter(f"1.{number}") + b"\n" for number in range(1, 11)]
     census.count(1, b"".join(lines[:7]))
     census.count(8, b"".join(lines[7:]))
     (tally,) = census.result().days.values()
 
-    assert tally.calls == {Place.SHIPPED: 1, Place.LATER: 5, Place.LOST: 4}
+    assert tally.calls == {RecordPlace.SHIPPED: 1, RecordPlace.LATER: 5, RecordPlace.LOST: 4}
     assert tally.records == tally.calls
 
 
 def test_an_archive_with_a_hole() -> None:
     """Records that are gone are counted at the upload they were in."""
-    census = Census(Days(UTC))
+    census = ArchiveCensus(Days(UTC))
     census.note_upload(shipped(1, 3, 3), [(1, 3)])
     census.count(1, enter("1.1") + b"\n")
     census.count(4, enter("1.4") + b"\n")
@@ -186,5 +191,5 @@ def test_an_upload_wider_than_a_drawer() -> None:
         lines, [(shipped(1, 9_000, 9_000), [(501, 9_500)])], cuts=(4_095, 4_096, 4_097, 8_000)
     )
 
-    assert counted.days[FIRST].calls == {Place.SHIPPED: 9_000, Place.LOST: 1_000}
+    assert counted.days[FIRST].calls == {RecordPlace.SHIPPED: 9_000, RecordPlace.LOST: 1_000}
     assert counted.days[FIRST].reported == 9_000

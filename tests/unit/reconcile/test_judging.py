@@ -10,23 +10,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.reconcile.census import Carried, Counted, Place, Repeats, Shipment, Tally
+from qlogship.reconcile.census import (
+    Carried,
+    Counted,
+    CountedRepeats,
+    DayTally,
+    RecordPlace,
+    Shipment,
+)
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import held_calls, reconcile
-from qlogship.reconcile.report import Level, Outage, Repeated, Report, Standing
+from qlogship.reconcile.report import Outage, ReconcileSnapshot, Repeated, Report
+from qlogship.reconcile.states import BY_NAME, Severity
 from tests.support.censuses import DAY, NOON, archives, shipped, take
 
 FIRST, SECOND, THIRD = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
 
 
-def tally(*, sent: int = 0, reported: int = 0, **calls: int) -> Tally:
+def tally(*, sent: int = 0, reported: int = 0, **calls: int) -> DayTally:
     """Return a day on which so many calls are in each place."""
-    places = Counter({Place(place): count for place, count in calls.items()})
-    return Tally(calls=places, records=Counter(places), sent=sent, reported=reported)
+    places = Counter({RecordPlace(place): count for place, count in calls.items()})
+    return DayTally(calls=places, records=Counter(places), sent=sent, reported=reported)
 
 
 def carried(
-    place: Place = Place.SHIPPED,
+    place: RecordPlace = RecordPlace.SHIPPED,
     calls: int = 5,
     *,
     number: int = 12,
@@ -45,17 +53,17 @@ def carried(
 
 
 def judge(
-    days: dict[date, Tally],
+    days: dict[date, DayTally],
     *uploads: Carried,
     first: date | None = None,
     last: date | None = None,
-    repeats: Repeats | None = None,
+    repeats: CountedRepeats | None = None,
     **facts: object,
 ) -> Report:
     """Reconcile these figures."""
-    counted = Counted(days=days, uploads=list(uploads), repeats=repeats or Repeats())
-    standing = replace(Standing(counted), **facts)  # type: ignore[arg-type]  # fields by name
-    return reconcile(standing, Days(UTC), now=NOON + 2.0 * DAY, first=first, last=last)
+    counted = Counted(days=days, uploads=list(uploads), repeats=repeats or CountedRepeats())
+    snapshot = replace(ReconcileSnapshot(counted), **facts)  # type: ignore[arg-type]  # fields by name
+    return reconcile(snapshot, Days(UTC), now=NOON + 2.0 * DAY, first=first, last=last)
 
 
 def kinds(report: Report, index: int = 0) -> dict[str, int | None]:
@@ -67,7 +75,7 @@ def test_all_is_well() -> None:
     """What was archived was shipped and reported: no cause, no remark."""
     report = judge({FIRST: tally(shipped=5, sent=5, reported=5)})
 
-    assert report.level is Level.GOOD
+    assert report.level is Severity.GOOD
     assert report.verdict == (
         "It adds up: 5 calls archived, 5 shipped, 5 reported by the dashboard."
     )
@@ -80,7 +88,7 @@ def test_nothing_yet() -> None:
     """Nothing archived is nothing wrong."""
     report = judge({})
 
-    assert (report.level, report.days) == (Level.GOOD, ())
+    assert (report.level, report.days) == (Severity.GOOD, ())
     assert report.verdict == "There is nothing to compare yet."
 
 
@@ -89,7 +97,7 @@ def test_what_is_in_order(place: str) -> None:
     """Calls that wait, are held or were dropped make a difference, a remark, and no fault."""
     report = judge({FIRST: tally(shipped=3, sent=3, reported=3, **{place: 2})})
 
-    assert report.level is Level.NOTE
+    assert report.level is Severity.NOTE
     assert report.verdict.startswith("It adds up")
     assert report.total.difference == -2
     assert sum(kinds(report).values()) == -2  # type: ignore[arg-type]  # all are known
@@ -99,15 +107,19 @@ def test_what_is_in_order(place: str) -> None:
 @pytest.mark.parametrize(
     ("place", "words", "command"),
     [
-        (Place.UNKNOWN, "1 upload of unknown outcome (5 calls)", "qlogship uploads show 12"),
-        (Place.QUARANTINED, "1 upload in quarantine (5 calls)", "qlogship quarantine show 12"),
+        (RecordPlace.UNKNOWN, "1 upload of unknown outcome (5 calls)", "qlogship uploads show 12"),
+        (
+            RecordPlace.QUARANTINED,
+            "1 upload in quarantine (5 calls)",
+            "qlogship quarantine show 12",
+        ),
     ],
 )
-def test_an_upload_in_doubt(place: Place, words: str, command: str) -> None:
+def test_an_upload_in_doubt(place: RecordPlace, words: str, command: str) -> None:
     """An unknown or quarantined upload is a fault: named, with what to type next."""
     report = judge({FIRST: tally(**{place: 5})}, carried(place))
 
-    assert report.level is report.days[0].level is Level.FAULT
+    assert report.level is report.days[0].level is Severity.FAULT
     assert words in report.verdict
     assert kinds(report) == {str(place): -5}
     assert "upload 12" in report.days[0].causes[0].text
@@ -116,12 +128,12 @@ def test_an_upload_in_doubt(place: Place, words: str, command: str) -> None:
     assert command in finding.hint
 
 
-@pytest.mark.parametrize("place", [Place.UNKNOWN, Place.QUARANTINED])
-def test_an_upload_in_doubt_without_calls(place: Place) -> None:
+@pytest.mark.parametrize("place", [RecordPlace.UNKNOWN, RecordPlace.QUARANTINED])
+def test_an_upload_in_doubt_without_calls(place: RecordPlace) -> None:
     """It is a fault, though no call is in it."""
     report = judge({FIRST: tally()}, carried(place, by_day={}))
 
-    assert report.level is report.days[0].level is Level.FAULT
+    assert report.level is report.days[0].level is Severity.FAULT
     assert kinds(report) == {str(place): 0}
 
 
@@ -130,7 +142,7 @@ def test_another_count(reported: int, words: str) -> None:
     """A count that is not the one that was sent is a fault, and named by its upload."""
     report = judge({FIRST: tally(shipped=5, sent=5, reported=reported)}, carried(reported=reported))
 
-    assert report.level is Level.FAULT
+    assert report.level is Severity.FAULT
     assert words in report.verdict
     assert kinds(report) == {"differs": reported - 5}
     assert f"upload 12: the dashboard counted {words} than were sent" in (
@@ -140,7 +152,7 @@ def test_another_count(reported: int, words: str) -> None:
 
 def test_a_difference_between_two_days() -> None:
     """What cannot be said of which day it is, stands in a row of its own and in no day's number."""
-    one, other = (Tally(Counter({Place.SHIPPED: 4}), sent=4, reported=1) for _ in range(2))
+    one, other = (DayTally(Counter({RecordPlace.SHIPPED: 4}), sent=4, reported=1) for _ in range(2))
     one.unpinned = other.unpinned = 3
     upload = carried(reported=4, by_day={FIRST: 3, SECOND: 3})
     report = judge({FIRST: one, SECOND: other}, upload)
@@ -172,7 +184,7 @@ def test_answers_without_a_count() -> None:
     day.unread = 5
     report = judge({FIRST: day})
 
-    assert report.level is Level.NOTE
+    assert report.level is Severity.NOTE
     assert report.total.difference is report.days[0].sums.difference is None
     assert "adds up" not in report.verdict
     assert report.remarks == ("5 calls answered without a count that could be read",)
@@ -182,7 +194,7 @@ def test_a_call_in_two_uploads() -> None:
     """It explains why more was reported than archived."""
     report = judge({FIRST: tally(shipped=5, sent=6, reported=6)})
 
-    assert report.level is Level.NOTE
+    assert report.level is Severity.NOTE
     assert kinds(report) == {"again": 1}
     assert report.days[0].causes[0].text == "1 call sent in more than one upload"
 
@@ -193,17 +205,17 @@ def test_a_call_in_two_uploads_counted_once() -> None:
         {FIRST: tally(shipped=5, sent=6, reported=5)}, carried(calls=3, reported=2, again=1)
     )
 
-    assert report.level is Level.NOTE
+    assert report.level is Severity.NOTE
     assert kinds(report) == {"counted_once": -1, "again": 1}
 
 
 def test_records_in_no_upload() -> None:
     """A record that nobody will ship is a fault, with and without a call."""
     day = tally(shipped=5, sent=5, reported=5)
-    day.records[Place.LOST] = 3
+    day.records[RecordPlace.LOST] = 3
     report = judge({FIRST: day})
 
-    assert report.level is report.days[0].level is Level.FAULT
+    assert report.level is report.days[0].level is Severity.FAULT
     assert "3 records of the archive in no upload" in report.verdict
 
 
@@ -211,7 +223,7 @@ def test_records_that_are_gone() -> None:
     """An upload whose records the archive has lost is a fault: a resync would lose them."""
     report = judge({FIRST: tally(shipped=5, sent=5, reported=5)}, carried(reported=5, missing=2))
 
-    assert report.level is Level.FAULT
+    assert report.level is Severity.FAULT
     assert "the archive no longer has 2 records" in report.findings[0].text
 
 
@@ -219,41 +231,43 @@ def test_records_that_were_given_up() -> None:
     """What somebody gave up by name is said for good, and is no fault; what is gone beyond is."""
     days = {FIRST: tally(shipped=5, sent=5, reported=5)}
     given_up = judge(days, gone=300, given_up=300)
-    assert given_up.level is Level.NOTE
+    assert given_up.level is Severity.NOTE
     assert given_up.remarks == ("300 records gone from the archive, and given up in a resync",)
 
     more = judge(days, gone=301, given_up=300)
-    assert more.level is Level.FAULT
+    assert more.level is Severity.FAULT
     assert "1 record gone from the archive" in more.verdict
     assert "301" not in more.verdict
 
 
 def test_dropped_and_waiting_uploads() -> None:
     """What was tried in vain is named; what has not had its turn is not."""
-    waiting = carried(Place.PREPARED)
+    waiting = carried(RecordPlace.PREPARED)
     fresh = replace(waiting, shipment=replace(waiting.shipment, id=13, attempts=0))
-    report = judge({FIRST: tally(prepared=10)}, waiting, fresh, carried(Place.DROPPED, number=14))
+    report = judge(
+        {FIRST: tally(prepared=10)}, waiting, fresh, carried(RecordPlace.DROPPED, number=14)
+    )
 
     assert {finding.upload: finding.kind for finding in report.findings} == {
         12: "undelivered",
         14: "dropped",
     }
-    assert report.level is Level.NOTE
+    assert report.level is Severity.NOTE
 
 
-# Repeats
+# CountedRepeats
 
 
 @pytest.mark.parametrize(
     ("reported", "kind", "level"),
     [
-        (5, "repeated", Level.NOTE),
-        (None, "repeated", Level.NOTE),
-        (0, "repeat_dropped", Level.NOTE),
-        (3, "differs", Level.FAULT),
+        (5, "repeated", Severity.NOTE),
+        (None, "repeated", Severity.NOTE),
+        (0, "repeat_dropped", Severity.NOTE),
+        (3, "differs", Severity.FAULT),
     ],
 )
-def test_a_repeat(reported: int | None, kind: str, level: Level) -> None:
+def test_a_repeat(reported: int | None, kind: str, level: Severity) -> None:
     """One that was sent again may be counted twice, unless it was answered with 0."""
     day = tally(shipped=5, sent=5, reported=reported or 0)
     day.unread = 5 if reported is None else 0
@@ -271,7 +285,7 @@ def test_a_far_end_that_counts_nothing() -> None:
     report = judge(days, first, repeat, repeated=(Repeated(13, 5, 0),))
 
     assert [finding.kind for finding in report.findings] == ["differs", "differs"]
-    assert report.level is Level.FAULT
+    assert report.level is Severity.FAULT
     assert report.learnt == ()
 
 
@@ -297,7 +311,7 @@ def test_what_was_learnt_of_repeats() -> None:
 
 def test_what_was_learnt_of_calls_in_two_uploads() -> None:
     """It is said which uploads counted such a call anew, and which did not."""
-    learnt = judge({}, repeats=Repeats(each=[1, 2, 3, 4, 5], once=[9])).learnt
+    learnt = judge({}, repeats=CountedRepeats(each=[1, 2, 3, 4, 5], once=[9])).learnt
 
     assert [one.uploads for one in learnt] == [(1, 2, 3, 4, 5), (9,)]
     assert "uploads 1, 2, 3 and 2 more" in learnt[0].text
@@ -320,7 +334,7 @@ def test_outages() -> None:
 
     assert report.outages == (Outage(midnight + 80_000, None, "unreachable"),)
     assert [day.outage for day in report.days] == [6_400, DAY, NOON % DAY]
-    assert report.level is Level.NOTE
+    assert report.level is Severity.NOTE
     text = " ".join(cause.text for cause in report.days[1].causes)
     assert "4 calls waiting since the dashboard takes none" in text
     assert "nothing could be delivered for 24 h" in text
@@ -360,17 +374,17 @@ def test_some_days() -> None:
         THIRD: tally(held=1),
     }
     held = held_calls([f"{NOON + 2 * DAY}|1.1|q|NONE|ENTERQUEUE||1|1".encode()])
-    report = judge(days, carried(Place.UNKNOWN), held=held, first=SECOND, last=SECOND)
+    report = judge(days, carried(RecordPlace.UNKNOWN), held=held, first=SECOND, last=SECOND)
 
-    assert report.level is Level.GOOD
+    assert report.level is Severity.GOOD
     assert [day.day for day in report.days] == [SECOND]
     assert (report.total.archived, report.findings, report.held) == (2, (), ())
-    assert judge(days, carried(Place.UNKNOWN), held=held, last=SECOND).level is Level.FAULT
+    assert judge(days, carried(RecordPlace.UNKNOWN), held=held, last=SECOND).level is Severity.FAULT
 
 
 @given(archive=archives(), data=st.data())
 def test_the_causes_explain_the_difference(
-    archive: tuple[list[bytes], list[int], list[Place]], data: st.DataObject
+    archive: tuple[list[bytes], list[int], list[RecordPlace]], data: st.DataObject
 ) -> None:
     """On each day and in all, whatever was counted: the causes sum up to the difference."""
     lines, owners, places = archive
@@ -378,13 +392,13 @@ def test_the_causes_explain_the_difference(
     for slot, place in enumerate(places):
         seqs = [index + 1 for index, owner in enumerate(owners) if owner == slot]
         counts = st.none() | st.integers(0, 4)
-        reported = data.draw(counts) if seqs and place is Place.SHIPPED else None
+        reported = data.draw(counts) if seqs and place is RecordPlace.SHIPPED else None
         twice = data.draw(st.booleans())
         shipment = replace(shipped(slot + 1, len(seqs), reported, twice=twice), place=place)
         uploads.append((shipment, [(seq, seq) for seq in seqs]))
     held = [(index + 1, index + 1) for index, owner in enumerate(owners) if owner == -1]
-    counted = take(lines, uploads, {Place.HELD: held})
-    report = reconcile(Standing(counted), Days(UTC), now=NOON + 9.0 * DAY)
+    counted = take(lines, uploads, {RecordPlace.HELD: held})
+    report = reconcile(ReconcileSnapshot(counted), Days(UTC), now=NOON + 9.0 * DAY)
 
     for day in report.days:
         sums = day.sums
@@ -395,6 +409,7 @@ def test_the_causes_explain_the_difference(
             assert sum(cause.calls or 0 for cause in day.causes) == sums.difference
         elif not sums.unread:
             assert any(cause.calls is None for cause in day.causes)
+    assert all(BY_NAME[finding.kind].upload for finding in report.findings)
     said = [shipment.reported_calls or 0 for shipment, _ in uploads]
     assert report.total.reported == sum(said)
-    assert (report.level is Level.FAULT) == report.verdict.startswith("It does not add up")
+    assert (report.level is Severity.FAULT) == report.verdict.startswith("It does not add up")

@@ -13,11 +13,13 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from qlogship.reconcile import chart
-from qlogship.reconcile.census import Carried, Counted, Place, Shipment, Tally
+from qlogship.reconcile.census import Carried, Counted, DayTally, RecordPlace, Shipment
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile
 from qlogship.reconcile.page import FLAT, MOST, Frame, render
-from qlogship.reconcile.report import HeldCall, Level, Outage, Repeated, Report, Standing
+from qlogship.reconcile.report import HeldCall, Outage, ReconcileSnapshot, Repeated, Report
+from qlogship.reconcile.states import Severity
+from qlogship.reconcile.writing import template
 
 FIRST: Final = date(2026, 11, 1)
 NOW: Final = 1_795_411_800.0
@@ -55,40 +57,43 @@ class Outline(HTMLParser):
             assert self.open.pop() == tag
 
 
-def plain(calls: int = 10) -> Tally:
+def plain(calls: int = 10) -> DayTally:
     """Return a day in order."""
-    places = Counter({Place.SHIPPED: calls})
-    return Tally(calls=places, records=Counter(places), sent=calls, reported=calls)
+    places = Counter({RecordPlace.SHIPPED: calls})
+    return DayTally(calls=places, records=Counter(places), sent=calls, reported=calls)
 
 
 def report(
-    days: dict[date, Tally] | int = 3, uploads: list[Carried] | None = None, **facts: object
+    days: dict[date, DayTally] | int = 3, uploads: list[Carried] | None = None, **facts: object
 ) -> Report:
     """Return a report of these days, or of so many in order."""
     if isinstance(days, int):
         days = {FIRST + timedelta(days=number): plain() for number in range(days)}
-    standing = Standing(Counted(days=days, uploads=uploads or []), **facts)  # type: ignore[arg-type]
-    return reconcile(standing, Days(UTC), now=NOW)
+    snapshot = ReconcileSnapshot(Counted(days=days, uploads=uploads or []), **facts)  # type: ignore[arg-type]
+    return reconcile(snapshot, Days(UTC), now=NOW)
 
 
 def page(shown: Report, tenant: str = "company.example") -> str:
     """Return the page of a report."""
-    return render(shown, Frame(tenant=tenant, now=NOW, days=Days(UTC), zone="UTC"))
+    frame = Frame(tenant=tenant, now=NOW, days=Days(UTC), zone="UTC", template=template())
+    return render(shown, frame)
 
 
 def troubled() -> Report:
     """Return a report with something of everything."""
-    doubt = Tally(calls=Counter({Place.UNKNOWN: 4, Place.QUARANTINED: 1, Place.WAITING: 3}))
-    split = Tally(calls=Counter({Place.SHIPPED: 4}), sent=4, unpinned=2, reported=2)
+    doubt = DayTally(
+        calls=Counter({RecordPlace.UNKNOWN: 4, RecordPlace.QUARANTINED: 1, RecordPlace.WAITING: 3})
+    )
+    split = DayTally(calls=Counter({RecordPlace.SHIPPED: 4}), sent=4, unpinned=2, reported=2)
     days = {FIRST: doubt, FIRST + timedelta(days=1): split, FIRST + timedelta(days=2): plain()}
-    unknown = Shipment(3, Place.UNKNOWN, 9, attempts=1, detail=NASTY)
-    apart = Shipment(5, Place.SHIPPED, 9, 1)
+    unknown = Shipment(3, RecordPlace.UNKNOWN, 9, attempts=1, detail=NASTY)
+    apart = Shipment(5, RecordPlace.SHIPPED, 9, 1)
     by_day = {FIRST + timedelta(days=1): 2, FIRST + timedelta(days=2): 2}
     return report(
         days,
         [
             Carried(unknown, {FIRST: 4}, (FIRST,), 0, 0),
-            Carried(Shipment(4, Place.QUARANTINED, 2), {FIRST: 1}, (FIRST,), 0, 0),
+            Carried(Shipment(4, RecordPlace.QUARANTINED, 2), {FIRST: 1}, (FIRST,), 0, 0),
             Carried(apart, by_day, tuple(by_day), 0, 0),
         ],
         held=(HeldCall(NASTY.encode(), b"<q>\xff", int(NOW), 1),),
@@ -165,7 +170,9 @@ def test_many_days_are_folded() -> None:
     """Beyond two months the days lie in months; those with a fault are open."""
     assert Outline(page(report(FLAT))).tags["details"] == 0
     days = {FIRST + timedelta(days=number): plain() for number in range(100)}
-    days[FIRST] = Tally(calls=Counter({Place.LOST: 1}), records=Counter({Place.LOST: 1}))
+    days[FIRST] = DayTally(
+        calls=Counter({RecordPlace.LOST: 1}), records=Counter({RecordPlace.LOST: 1})
+    )
     outline = Outline(page(report(days)))
 
     assert outline.tags["details"] == 4
@@ -175,7 +182,7 @@ def test_many_days_are_folded() -> None:
 def test_long_lists_are_cut() -> None:
     """A page stays a page: what is too much is counted."""
     uploads = [
-        Carried(Shipment(number, Place.UNKNOWN, 1), {FIRST: 1}, (FIRST,), 0, 0)
+        Carried(Shipment(number, RecordPlace.UNKNOWN, 1), {FIRST: 1}, (FIRST,), 0, 0)
         for number in range(1, MOST + 8)
     ]
     held = tuple(HeldCall(b"1.%d" % number, b"q", int(NOW), 1) for number in range(MOST + 3))
@@ -231,8 +238,10 @@ def test_ticks(top: int) -> None:
 
 def test_one_call_of_many_is_seen() -> None:
     """However few calls are missing, they are drawn, and no bar outgrows the picture."""
-    day = Tally(
-        calls=Counter({Place.SHIPPED: 9_999, Place.QUARANTINED: 1}), sent=9_999, reported=9_999
+    day = DayTally(
+        calls=Counter({RecordPlace.SHIPPED: 9_999, RecordPlace.QUARANTINED: 1}),
+        sent=9_999,
+        reported=9_999,
     )
     svg = chart.draw(report({FIRST: day}), width=340, name="x")
     drawn = re.findall(r'<rect class="(\w+)" x="\S+" y="(\S+)" width="\S+" height="(\S+)"/>', svg)
@@ -245,8 +254,8 @@ def test_one_call_of_many_is_seen() -> None:
 
 def test_a_mark_is_for_faults() -> None:
     """Only what does not add up has a mark above its bar."""
-    lost = Tally(calls=Counter({Place.LOST: 1}), records=Counter({Place.LOST: 1}))
+    lost = DayTally(calls=Counter({RecordPlace.LOST: 1}), records=Counter({RecordPlace.LOST: 1}))
     svg = chart.draw(report({FIRST: plain(), FIRST + timedelta(days=1): lost}), width=340, name="x")
 
     assert svg.count('class="mark"') == 1
-    assert report({FIRST: lost}).level is Level.FAULT
+    assert report({FIRST: lost}).level is Severity.FAULT

@@ -6,28 +6,29 @@ from collections import Counter
 from datetime import UTC, date, timedelta
 from typing import Final
 
-from qlogship.reconcile.census import Carried, Counted, Place, Shipment, Tally
+from qlogship.reconcile.census import Carried, Counted, DayTally, RecordPlace, Shipment
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile
-from qlogship.reconcile.report import HeldCall, Level, Report, Standing
+from qlogship.reconcile.report import HeldCall, ReconcileSnapshot, Report
+from qlogship.reconcile.states import Severity
 from qlogship.reconcile.terminal import LATEST, lines, table
 
 FIRST: Final = date(2026, 10, 1)
 NOW: Final = 1_795_411_800.0
 
 
-def tally(**calls: int) -> Tally:
+def tally(**calls: int) -> DayTally:
     """Return a day on which so many calls are in each place, all shipped ones reported."""
-    places = Counter({Place(place): count for place, count in calls.items()})
-    sent = places[Place.SHIPPED]
-    return Tally(calls=places, records=Counter(places), sent=sent, reported=sent)
+    places = Counter({RecordPlace(place): count for place, count in calls.items()})
+    sent = places[RecordPlace.SHIPPED]
+    return DayTally(calls=places, records=Counter(places), sent=sent, reported=sent)
 
 
-def report(days: list[Tally], *uploads: Carried, **facts: object) -> Report:
+def report(days: list[DayTally], *uploads: Carried, **facts: object) -> Report:
     """Reconcile days in a row."""
     numbered = {FIRST + timedelta(days=number): day for number, day in enumerate(days)}
-    standing = Standing(Counted(days=numbered, uploads=list(uploads)), **facts)  # type: ignore[arg-type]
-    return reconcile(standing, Days(UTC), now=NOW)
+    snapshot = ReconcileSnapshot(Counted(days=numbered, uploads=list(uploads)), **facts)  # type: ignore[arg-type]
+    return reconcile(snapshot, Days(UTC), now=NOW)
 
 
 def test_columns_that_say_something() -> None:
@@ -57,9 +58,9 @@ def test_old_days_in_order_are_left_out() -> None:
 
 def test_a_difference_between_days_has_its_own_row() -> None:
     """No day has a number that cannot be said; the upload has it."""
-    day = Tally(calls=Counter({Place.SHIPPED: 3}), sent=3, unpinned=3)
+    day = DayTally(calls=Counter({RecordPlace.SHIPPED: 3}), sent=3, unpinned=3)
     by_day = {FIRST: 3, FIRST + timedelta(days=1): 3}
-    upload = Carried(Shipment(12, Place.SHIPPED, 6, 4), by_day, tuple(by_day), 0, 0)
+    upload = Carried(Shipment(12, RecordPlace.SHIPPED, 6, 4), by_day, tuple(by_day), 0, 0)
     headings, rows = table(report([day, day], upload))
     found = {cells[0]: dict(zip(headings, cells, strict=True)) for _, cells in rows}
 
@@ -72,14 +73,14 @@ def test_a_difference_between_days_has_its_own_row() -> None:
 def test_long_lists_are_cut() -> None:
     """Of many uploads and held calls some are named and the others counted."""
     uploads = [
-        Carried(Shipment(number, Place.UNKNOWN, 1), {FIRST: 1}, (FIRST,), 0, 0)
+        Carried(Shipment(number, RecordPlace.UNKNOWN, 1), {FIRST: 1}, (FIRST,), 0, 0)
         for number in range(1, 31)
     ]
     held = tuple(HeldCall(b"1.%d\x1b" % number, b"", int(NOW), 1) for number in range(22))
     shown = report([tally(unknown=30)], *uploads, held=held)
     said = lines(shown, Days(UTC))
 
-    assert shown.level is Level.FAULT
+    assert shown.level is Severity.FAULT
     assert sum(line.startswith("FAULT upload") for line in said) == 20
     assert any("10 uploads more" in line for line in said)
     assert any("2 calls more" in line for line in said)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
 from qlogship.archive.runs import decode_runs, overlap, records_in, without
-from qlogship.reconcile.census import Census, Counted, Place, Shipment
+from qlogship.reconcile.census import ArchiveCensus, Counted, RecordPlace, Shipment
 from qlogship.reconcile.judging import held_calls
-from qlogship.reconcile.report import OUTAGE_SECONDS, Outage, Repeated, Standing
+from qlogship.reconcile.report import OUTAGE_SECONDS, Outage, ReconcileSnapshot, Repeated
 from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.resync.rows import Resyncs
 
@@ -25,37 +25,39 @@ if TYPE_CHECKING:
     from qlogship.state.reader import Reader
 
 _PLACES: Final = {
-    "accepted": Place.SHIPPED,
-    "unknown": Place.UNKNOWN,
-    "rejected": Place.QUARANTINED,
-    "prepared": Place.PREPARED,
-    "dropped": Place.DROPPED,
+    "accepted": RecordPlace.SHIPPED,
+    "unknown": RecordPlace.UNKNOWN,
+    "rejected": RecordPlace.QUARANTINED,
+    "prepared": RecordPlace.PREPARED,
+    "dropped": RecordPlace.DROPPED,
 }
 
 
-def standing(
+def take_snapshot(
     reader: Reader, days: Days, *, progress: Callable[[int, int], None] | None = None
-) -> Standing:
+) -> ReconcileSnapshot:
     """Count the archive against the ledger; a state directory that holds nothing is empty.
 
     `progress` is told how many of how many records are done. Raises `StateError`.
     """
     with reader.moment() as database:
-        return Standing(Counted()) if database is None else _standing(database, days, progress)
+        return (
+            ReconcileSnapshot(Counted()) if database is None else _taken(database, days, progress)
+        )
 
 
-def _standing(
+def _taken(
     connection: sqlite3.Connection, days: Days, progress: Callable[[int, int], None] | None
-) -> Standing:
+) -> ReconcileSnapshot:
     archive = Archive(connection)
     position = ShippingPosition(connection).get()
-    census = Census(days)
+    census = ArchiveCensus(days)
     end = archive.next_seq - 1
-    census.note(Place.HELD, position.held)
-    census.note(Place.WAITING, [(first, min(last, end)) for first, last in position.ahead])
+    census.note(RecordPlace.HELD, position.held)
+    census.note(RecordPlace.WAITING, [(first, min(last, end)) for first, last in position.ahead])
     if position.frontier <= end:
-        census.note(Place.WAITING, [(position.frontier, end)])
-    census.note_imported(_imported(connection, end))
+        census.note(RecordPlace.WAITING, [(position.frontier, end)])
+    census.note(RecordPlace.LATER, _imported(connection, end))
     accepted, superseded = _note_uploads(connection, census, position.generation)
     gone: list[Run] = []
     seq = 1
@@ -69,7 +71,7 @@ def _standing(
         if progress is not None:
             progress(seq - 1, end)
     resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
-    return Standing(
+    return ReconcileSnapshot(
         counted=census.result(),
         gone=records_in(gone),
         given_up=records_in(overlap(gone, Resyncs(connection).given_up())),
@@ -94,7 +96,7 @@ def _imported(connection: sqlite3.Connection, end: int) -> list[Run]:
 
 
 def _note_uploads(
-    connection: sqlite3.Connection, census: Census, generation: int
+    connection: sqlite3.Connection, census: ArchiveCensus, generation: int
 ) -> tuple[int, int]:
     """Note every upload; return how many are accepted, and how many superseded.
 
@@ -109,11 +111,11 @@ def _note_uploads(
         upload_generation, state, runs, number, lines, reported, duplicate, attempts, detail = row
         place = _PLACES[state]
         if upload_generation != generation:
-            if place not in {Place.SHIPPED, Place.UNKNOWN}:
+            if place not in {RecordPlace.SHIPPED, RecordPlace.UNKNOWN}:
                 continue
-            place = Place.SUPERSEDED
-        accepted += place is Place.SHIPPED
-        superseded += place is Place.SUPERSEDED
+            place = RecordPlace.SUPERSEDED
+        accepted += place is RecordPlace.SHIPPED
+        superseded += place is RecordPlace.SUPERSEDED
         shipment = Shipment(
             id=number,
             place=place,

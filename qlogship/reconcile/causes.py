@@ -1,0 +1,94 @@
+"""Why the reported and the archived calls of a day differ: its causes, in words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from qlogship.reconcile.census import DayTally, RecordPlace
+from qlogship.reconcile.report import Cause, Day, Sums
+from qlogship.reconcile.states import BY_NAME, STATES, Severity
+from qlogship.wording import count, duration, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
+
+    from qlogship.reconcile.census import Carried
+    from qlogship.reconcile.report import UploadFinding
+
+
+def causes_by_day(
+    findings: Iterable[UploadFinding], carried_by: Mapping[int, Carried]
+) -> Mapping[date, Sequence[Cause]]:
+    """Return what the uploads add to the causes of each day."""
+    causes: defaultdict[date, list[Cause]] = defaultdict(list)
+    in_doubt: defaultdict[tuple[date, str], list[int]] = defaultdict(list)
+    for finding in findings:
+        carried, kind = carried_by[finding.upload], finding.kind
+        text = f"upload {finding.upload}: {finding.text}"
+        for day, sent in (carried.by_day or dict.fromkeys(carried.days, 0)).items():
+            if BY_NAME[kind].naming:
+                in_doubt[day, kind].append(finding.upload)
+            elif finding.reported is None or not finding.off:
+                if kind in {"repeated", "missing"}:
+                    causes[day].append(Cause(kind, 0, text))
+            elif finding.pinned:
+                causes[day].append(Cause(kind, finding.reported - sent, text))
+            else:
+                between = f"between {finding.first_day} and {finding.last_day}"
+                causes[day].append(Cause(kind, None, f"{text}, {between}"))
+    for (day, kind), uploads in in_doubt.items():
+        causes[day].append(Cause(kind, None, f"{BY_NAME[kind].naming}: {named(uploads)}"))
+    return causes
+
+
+def day_of(day: date, tally: DayTally, by_uploads: Sequence[Cause], outage: float) -> Day:
+    """Return a day's balance; `outage` is how many seconds of it nothing could be delivered."""
+    sums = _sums(tally)
+    causes: list[Cause] = []
+    for state in filter(lambda state: state.naming, STATES):
+        calls = getattr(sums, state.name)
+        said = [f"{count(calls, 'call')} {state.cause}"] if calls else []
+        said += [cause.text for cause in by_uploads if cause.kind == state.name]
+        if said:
+            causes.append(Cause(state.name, -calls, "; ".join(said)))
+    causes += [cause for cause in by_uploads if not BY_NAME[cause.kind].naming]
+    if sums.lost_records:
+        text = f"{count(sums.lost_records, 'record')} {BY_NAME['lost'].cause}"
+        causes.append(Cause("lost", -sums.lost, text))
+    for state in STATES:
+        if state.cause and state.severity is Severity.NOTE and (calls := getattr(sums, state.name)):
+            why = " since the dashboard takes none" if outage and state.name == "waiting" else ""
+            text = f"{count(calls, 'call')} {state.cause}{why}"
+            causes.append(Cause(state.name, -calls, text))
+    if sums.again:
+        text = f"{count(sums.again, 'call')} {BY_NAME['again'].remark}"
+        causes.append(Cause("again", sums.again, text))
+    if outage:
+        causes.append(Cause("outage", 0, f"nothing could be delivered for {duration(outage)}"))
+    return Day(day, sums, tuple(causes), outage)
+
+
+def _sums(tally: DayTally) -> Sums:
+    calls, archived = tally.calls, tally.calls.total()
+    comparable = not tally.unread and not tally.unpinned
+    return Sums(
+        archived=archived,
+        records=tally.records.total(),
+        shipped=calls[RecordPlace.SHIPPED],
+        sent=tally.sent,
+        reported=tally.reported,
+        difference=tally.reported - archived if comparable else None,
+        held=calls[RecordPlace.HELD],
+        waiting=calls[RecordPlace.WAITING] + calls[RecordPlace.PREPARED],
+        quarantined=calls[RecordPlace.QUARANTINED],
+        unknown=calls[RecordPlace.UNKNOWN],
+        dropped=calls[RecordPlace.DROPPED],
+        later=calls[RecordPlace.LATER],
+        lost=calls[RecordPlace.LOST],
+        lost_records=tally.records[RecordPlace.LOST],
+        unread=tally.unread,
+        unpinned=tally.unpinned,
+        superseded=tally.superseded,
+    )

@@ -1,0 +1,93 @@
+"""What must be said about one upload, and what to type next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlogship.reconcile.census import Carried, RecordPlace
+from qlogship.reconcile.report import UploadFinding
+from qlogship.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def zero_tells(uploads: Iterable[Carried]) -> bool:
+    """Return whether a 0 for a repeat tells that the dashboard had the calls already.
+
+    It tells nothing once a first attempt was answered with 0.
+    """
+    return not any(
+        carried.shipment.place is RecordPlace.SHIPPED
+        and not carried.shipment.possible_duplicate
+        and carried.shipment.reported_calls == 0
+        and carried.calls > carried.again
+        for carried in uploads
+    )
+
+
+def finding_of(carried: Carried, *, zero_tells: bool) -> UploadFinding | None:
+    """Return what must be said about an upload; None of one that only waits for its turn."""
+    shipment = carried.shipment
+    if shipment.place is RecordPlace.PREPARED and not shipment.attempts and not carried.missing:
+        return None
+    reported = shipment.reported_calls if shipment.place is RecordPlace.SHIPPED else None
+    days = carried.days or sorted(carried.by_day)
+    kind, text, hint = _said(carried, reported, zero_tells=zero_tells)
+    return UploadFinding(
+        upload=shipment.id,
+        kind=kind,
+        first_day=min(days, default=None),
+        last_day=max(days, default=None),
+        calls=carried.calls,
+        reported=reported,
+        pinned=reported in {None, carried.calls, 0} or len(carried.by_day or days) == 1,
+        text=text,
+        hint=hint,
+    )
+
+
+def _said(carried: Carried, reported: int | None, *, zero_tells: bool) -> tuple[str, str, str]:
+    """Return the name of the state, what is said about the upload, and what to type next."""
+    shipment = carried.shipment
+    number, detail = shipment.id, f": {shipment.detail}" if shipment.detail else ""
+    show = f"`qlogship uploads show {number}`"
+    if carried.missing:
+        text = f"the archive no longer has {count(carried.missing, 'record')} of it"
+        return "missing", text, "Restore the state directory from a backup."
+    if shipment.place is RecordPlace.UNKNOWN:
+        calls = count(carried.calls, "call")
+        text = f"its outcome is unknown{detail}; the dashboard may have its {calls}"
+        return "unknown", text, f"Look at it with {show}; `qlogship resync` ships all anew."
+    if shipment.place is RecordPlace.QUARANTINED:
+        hint = f"Look at it with `qlogship quarantine show {number}`; then resend or drop it."
+        return "quarantined", f"the dashboard refuses it{detail}", hint
+    if shipment.place is RecordPlace.DROPPED:
+        return "dropped", "it was dropped by hand", f"Look at it with {show}."
+    if shipment.place is RecordPlace.PREPARED:
+        text = f"not delivered after {count(shipment.attempts, 'attempt')}{detail}"
+        hint = "Look at `qlogship status`; qlogship tries again by itself."
+        return "undelivered", text, hint
+    kind, text = _said_of_accepted(carried, reported, zero_tells=zero_tells)
+    if kind == "repeated":
+        return kind, text, "`qlogship resync` ships all anew, if the numbers must be right."
+    return kind, text, f"Look at the answer with {show}."
+
+
+def _said_of_accepted(
+    carried: Carried, reported: int | None, *, zero_tells: bool
+) -> tuple[str, str]:
+    calls, repeat = carried.calls, carried.shipment.possible_duplicate
+    again = "sent again after its answer was lost"
+    if repeat and reported in {None, calls}:
+        return "repeated", f"{again}: may be counted twice"
+    if repeat and calls and reported == 0 and zero_tells:
+        text = f"{again}; the repeat was answered with 0: the dashboard had its calls already"
+        return "repeat_dropped", text
+    if not repeat and reported == calls - carried.again:
+        text = f"{count(carried.again, 'call')} not counted again: in an earlier upload, too"
+        return "counted_once", text
+    off = (reported or 0) - calls
+    more = "more" if off > 0 else "fewer"
+    text = f"the dashboard counted {count(abs(off), 'call')} {more} than were sent"
+    return "differs", f"{again}; {text}" if repeat else text

@@ -1,0 +1,193 @@
+"""What can be said of calls and of uploads: each state once, for all that shows one.
+
+The verdict, the terminal, the page and its chart read their words, colours and
+order here, and nowhere else. Names are those of `--json` and of the page's classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qlogship.reconcile.report import Sums
+
+
+class Severity(StrEnum):
+    """How bad something is, in this order: in order, worth a word, or it does not add up.
+
+    `sign` and `style` are for the terminal, `icon`, `label` and `pill` for the page.
+    """
+
+    sign: str
+    style: str
+    icon: str
+    label: str
+    pill: str
+
+    def __new__(cls, *look: str) -> Self:
+        """Make one of its name and its looks."""
+        member = str.__new__(cls, look[0])
+        member._value_, member.sign, member.style, member.icon, member.label, member.pill = look
+        return member
+
+    GOOD = "good", "ok", "green", "✓", "in order", "warn"
+    NOTE = "note", "ok", "yellow", "✓", "note", "warn"
+    FAULT = "fault", "FAULT", "bold red", "!", "fault", "bad"
+
+
+def worst(severities: Iterable[Severity]) -> Severity:
+    """Return the worst; of nothing, that all is well."""
+    return max(severities, key=list(Severity).index, default=Severity.GOOD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """How calls, or an upload, can be, and where that is said; what is empty is not said there.
+
+    `heading` stands above a column of the page, `chip` beside a sum on it, `cause`
+    behind a number of calls of one day, `remark` behind one of all days. `fault` is what
+    the verdict says of such uploads, `naming` stands before their names in a cause,
+    `upload` beside one on the page. `legend` and `colours`, by day and by night, are
+    those of the chart.
+    """
+
+    name: str
+    severity: Severity = Severity.NOTE
+    heading: str = ""
+    chip: str = ""
+    pill: str = "mute"
+    cause: str = ""
+    remark: str = ""
+    fault: str = ""
+    naming: str = ""
+    legend: str = ""
+    colours: tuple[str, str] = ("", "")
+    upload: str = ""
+
+
+# The worst first, as causes and sums are listed; in the chart the worst is on top.
+STATES: Final = (
+    State(
+        name="unknown",
+        severity=Severity.FAULT,
+        heading="Unknown",
+        chip="unknown",
+        pill="bad",
+        cause="in doubt",
+        fault="of unknown outcome",
+        naming="outcome unknown",
+        legend="unknown outcome",
+        colours=("#d92d20", "#f2594b"),
+        upload="unknown",
+    ),
+    State(
+        name="quarantined",
+        severity=Severity.FAULT,
+        heading="Quarantined",
+        chip="quarantined",
+        pill="bad",
+        cause="refused",
+        fault="in quarantine",
+        naming="in quarantine",
+        legend="quarantined",
+        colours=("#9d2bc0", "#c86be8"),
+        upload="quarantined",
+    ),
+    State(
+        # In the chart it stands for all that was not reported for no other reason.
+        name="lost",
+        severity=Severity.FAULT,
+        heading="Lost",
+        chip="in no upload",
+        pill="bad",
+        cause="of the archive in no upload",
+        legend="otherwise not there",
+        colours=("#7f1d1d", "#f7a8a0"),
+    ),
+    State(
+        name="waiting",
+        heading="Waiting",
+        chip="waiting",
+        pill="warn",
+        cause="waiting",
+        remark="waiting to be shipped",
+        legend="waiting",
+        colours=("#e8a317", "#e9ad3c"),
+    ),
+    State(
+        name="held",
+        heading="Held",
+        chip="held back",
+        cause="held back: not over yet",
+        remark="held back: not over yet",
+        legend="held back",
+        colours=("#9fb0c0", "#63758a"),
+    ),
+    State(
+        name="later",
+        heading="For resync",
+        chip="for the next resync",
+        cause="imported for the next resync",
+        remark="imported for the next resync",
+    ),
+    State(
+        name="dropped",
+        heading="Dropped",
+        chip="dropped",
+        cause="dropped by hand",
+        remark="dropped by hand",
+        upload="dropped",
+    ),
+    State(name="superseded", heading="Superseded", chip="superseded by a resync"),
+    State(name="again", remark="sent in more than one upload"),
+    State(
+        name="unread",
+        cause="answered without a count",
+        remark="answered without a count that could be read",
+        legend="no count in the answer",
+        colours=("#c3d5dc", "#3a4a55"),
+    ),
+    State(name="unpinned", legend="of several days", colours=("#8fd0c6", "#1f5d56")),
+    State(
+        name="missing",
+        severity=Severity.FAULT,
+        fault="whose records the archive no longer has",
+        upload="records gone",
+    ),
+    State(name="differs", severity=Severity.FAULT, upload="counts differ"),
+    State(name="repeated", upload="possible duplicate"),
+    State(name="repeat_dropped", upload="repeated"),
+    State(name="counted_once", upload="counted once"),
+    State(name="undelivered", upload="waiting"),
+    State(name="outage"),
+)
+
+BY_NAME: Final = {state.name: state for state in STATES}
+
+ALWAYS: Final = {
+    "archived": "Archived",
+    "records": "Records",
+    "shipped": "Shipped",
+    "reported": "Reported",
+    "difference": "Difference",
+}
+"""The columns that every table has, with their headings."""
+
+BEHIND: Final = (
+    *("waiting", "held", "unknown", "quarantined", "lost", "later", "dropped", "superseded"),
+)
+"""The columns that a table has when they are not 0 on all days, in their order."""
+
+
+def heading(column: str) -> str:
+    """Return what stands above a column."""
+    return ALWAYS.get(column) or BY_NAME[column].heading
+
+
+def columns(total: Sums) -> dict[str, str]:
+    """Return the columns of a table with these sums, and their headings: none that is all 0."""
+    return ALWAYS | {name: heading(name) for name in BEHIND if getattr(total, name)}
