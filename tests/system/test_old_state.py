@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from qlogship.errors import ExitCode
+from qlogship.state.reader import Reader
 from tests.fixtures import queue_log
-from tests.support.installation import environment
 
 if TYPE_CHECKING:
     from qlogship.sandbox.server import Sandbox
@@ -61,10 +60,9 @@ def as_json(old: Installation, *arguments: str) -> Any:  # noqa: ANN401
 
 
 def exported(old: Installation) -> bytes:
-    """Return the archive's text in the order of time."""
-    return subprocess.run(
-        old.command("export"), env=environment(TZ="UTC"), capture_output=True, check=True
-    ).stdout
+    """Return the archive's text in the order of time, as `export` writes it."""
+    with Reader(old.state) as reader:
+        return b"".join(reader.text())
 
 
 def figures_in(found: object) -> object:
