@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from qlogship.shipping.ledger import Ledger, Upload
 
-Fate = Literal["resend", "drop"]
+Decision = Literal["resend", "drop"]
 
 UploadArguments = Annotated[
     list[int], typer.Argument(metavar="ID…", help="The uploads' numbers.", show_default=False)
@@ -108,13 +108,13 @@ def drop(
 
 
 def _decide(
-    fate: Fate, upload_ids: Sequence[int], config: Path | None, *, yes: bool, as_json: bool
+    decision: Decision, upload_ids: Sequence[int], config: Path | None, *, yes: bool, as_json: bool
 ) -> ExitCode:
     settings = load(config, environ=os.environ, secrets=False).settings
     become_owner(settings.state.directory)
     with ledger_of(config) as state:
         found = _selected(state.ledger if state else None, upload_ids)
-    if not yes and not _agreed(fate, found):
+    if not yes and not _agreed(decision, found):
         output.print_note("Nothing was changed.")
         return ExitCode.FAILED
     from qlogship.service.handover import borrowed
@@ -123,7 +123,7 @@ def _decide(
         with store.transaction():
             # Once more: the service may have changed them while somebody thought about it.
             for upload in _selected(store.ledger, upload_ids):
-                if fate == "resend":
+                if decision == "resend":
                     store.ledger.resend(upload)
                 else:
                     store.ledger.drop(upload)
@@ -135,7 +135,7 @@ def _decide(
     if as_json:
         output.print_json([as_row(upload, present=present) for upload in changed])
     else:
-        will = "will be sent again" if fate == "resend" else "is dropped"
+        will = "will be sent again" if decision == "resend" else "is dropped"
         for upload in changed:
             output.print_text(f"Upload {upload.id} ({_content(upload)}) {will}.")
     return ExitCode.IN_DOUBT if in_doubt else ExitCode.DONE
@@ -163,11 +163,11 @@ def _selected(ledger: Ledger | None, upload_ids: Sequence[int]) -> list[Upload]:
     return found
 
 
-def _agreed(fate: Fate, uploads: Sequence[Upload]) -> bool:
+def _agreed(decision: Decision, uploads: Sequence[Upload]) -> bool:
     """Ask; raise UsageError where nobody can answer."""
     if not sys.stdin.isatty():
         raise UsageError(
-            f"nobody can be asked whether to {fate}: stdin is no terminal",
+            f"nobody can be asked whether to {decision}: stdin is no terminal",
             hint="Add --yes to do it without asking.",
         )
     for upload in uploads:
@@ -175,7 +175,7 @@ def _agreed(fate: Fate, uploads: Sequence[Upload]) -> bool:
             f"upload {upload.id}: {_content(upload)}; {_why(upload.detail, upload.answer)}"
         )
     these = "it" if len(uploads) == 1 else f"these {len(uploads)}"
-    question = f"Send {these} again?" if fate == "resend" else f"Give {these} up for good?"
+    question = f"Send {these} again?" if decision == "resend" else f"Give {these} up for good?"
     return typer.confirm(question, err=True)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qlogship.shipping.ledger import Upload
     from qlogship.state.reader import Snapshot
 
-Row = dict[str, Any]
+UploadRow = dict[str, Any]
 """An upload as `--json` prints it."""
 
 _ROWS = 20
@@ -125,7 +125,7 @@ def ledger_of(config: Path | None) -> Iterator[Snapshot | None]:
         yield state
 
 
-def as_row(upload: Upload, *, present: int) -> Row:
+def as_row(upload: Upload, *, present: int) -> UploadRow:
     """Return an upload as `--json` prints it; times are epoch seconds.
 
     `present` is the generation that counts now.
@@ -134,15 +134,15 @@ def as_row(upload: Upload, *, present: int) -> Row:
     return row | {"superseded": upload.generation < present}
 
 
-def as_rows(state: Snapshot | None, uploads: Sequence[Upload]) -> list[Row]:
+def as_rows(state: Snapshot | None, uploads: Sequence[Upload]) -> list[UploadRow]:
     """Return uploads as `--json` prints them."""
     present = state.ledger.generation() if state else 1
     return [as_row(upload, present=present) for upload in uploads]
 
 
 def print_rows(
-    rows: Sequence[Row],
-    columns: Mapping[str, Callable[[Row], object]],
+    rows: Sequence[UploadRow],
+    columns: Mapping[str, Callable[[UploadRow], object]],
     *,
     as_json: bool,
     nothing: str,
@@ -158,7 +158,7 @@ def print_rows(
         output.print_table(tuple(columns), cells, right=right)
 
 
-def report(state: Snapshot, upload: Upload) -> Row:
+def report(state: Snapshot, upload: Upload) -> UploadRow:
     """Return all that is known of an upload, as `show --json` prints it."""
     lines = state.archive.text(upload.runs).split(b"\n")[:-1]
     records = filter(None, map(parse, lines))
@@ -184,7 +184,7 @@ def report(state: Snapshot, upload: Upload) -> Row:
     }
 
 
-def print_report(found: Row, *, as_json: bool) -> None:
+def print_report(found: UploadRow, *, as_json: bool) -> None:
     """Print what `report` returned."""
     if as_json:
         output.print_json(found)
@@ -193,7 +193,7 @@ def print_report(found: Row, *, as_json: bool) -> None:
         output.print_text(f"{name:<15}{output.printable(text)}".rstrip())
 
 
-def _rows(found: Row) -> list[tuple[str, str]]:
+def _rows(found: UploadRow) -> list[tuple[str, str]]:
     """Return an upload in words, one line per matter."""
     superseded = ", superseded by a resync" if found["superseded"] else ""
     doubt = ", possible duplicate" if found["possible_duplicate"] else ""
@@ -255,7 +255,7 @@ def _show_carriers(config: Path | None, callid: str, *, as_json: bool) -> None:
             f"--call {callid!r} names no call",
             hint="Give a call's id, the second column of the queue_log.",
         )
-    rows: list[Row] = []
+    rows: list[UploadRow] = []
     with ledger_of(config) as state:
         seqs = state.contents.seqs_of(wanted) if state else []
         if state is not None and seqs:
@@ -280,7 +280,7 @@ def _show_carriers(config: Path | None, callid: str, *, as_json: bool) -> None:
     print_rows(rows, columns, as_json=as_json, nothing=nothing, right=("id", "generation"))
 
 
-def _remark(row: Row) -> str:
+def _remark(row: UploadRow) -> str:
     remarks = []
     if row["superseded"]:
         remarks.append("superseded")
@@ -298,7 +298,7 @@ def _remark(row: Row) -> str:
     return "; ".join(remarks)
 
 
-_COLUMNS: Final[dict[str, Callable[[Row], object]]] = {
+_COLUMNS: Final[dict[str, Callable[[UploadRow], object]]] = {
     "id": lambda row: row["id"],
     "state": lambda row: row["state"],
     "decided": lambda row: stamp(row["prepared_at"]),
