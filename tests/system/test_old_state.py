@@ -19,8 +19,8 @@ from qlogship.state.reader import Reader
 from tests.fixtures import queue_log
 
 if TYPE_CHECKING:
-    from qlogship.sandbox.server import Sandbox
     from tests.support.installation import Installation
+    from tests.support.sandbox import Sandbox
 
 OLD: Final = Path(queue_log.__file__).with_name("old_state.tar.xz")
 TEXTS: Final = {"verdict", "remarks", "text"}
