@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from qlogship.cli.uploads import UploadArgument, as_row, print_report, report
+from qlogship.cli.uploads import (
+    UploadArgument,
+    as_row,
+    as_rows,
+    ledger_of,
+    print_report,
+    print_rows,
+    report,
+)
 from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
 from qlogship.installation.identity import become_owner
-from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.times import stamp
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
 
     from qlogship.shipping.ledger import Ledger, Upload
 
-Fate = Literal["resend", "drop"]
+Decision = Literal["resend", "drop"]
 
 UploadArguments = Annotated[
     list[int], typer.Argument(metavar="ID…", help="The uploads' numbers.", show_default=False)
@@ -44,30 +51,18 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> ExitCode:
 
     Ends with 3 when there is any. In JSON, times are epoch seconds.
     """
-    settings = load(config, environ=os.environ, secrets=False).settings
-    with Reader(settings.state.directory) as reader, reader.snapshot() as state:
-        found = state.ledger.quarantined() if state else []
-        present = state.ledger.generation() if state else 1
-    if as_json:
-        output.print_json([as_row(upload, present=present) for upload in found])
-    elif not found:
-        output.print_text("Nothing is quarantined.")
-    else:
-        output.print_table(
-            ("id", "refused", "calls", "records", "bytes", "why"),
-            [
-                (
-                    upload.id,
-                    stamp(upload.answered_at or upload.prepared_at),
-                    f"{upload.calls:,}",
-                    f"{upload.lines:,}",
-                    f"{upload.bytes:,}",
-                    _why(upload),
-                )
-                for upload in found
-            ],
-            right=("id", "calls", "records", "bytes"),
-        )
+    with ledger_of(config) as state:
+        found = as_rows(state, state.ledger.quarantined() if state else [])
+    columns = {
+        "id": lambda row: row["id"],
+        "refused": lambda row: stamp(row["answered_at"] or row["prepared_at"]),
+        "calls": lambda row: f"{row['calls']:,}",
+        "records": lambda row: f"{row['lines']:,}",
+        "bytes": lambda row: f"{row['bytes']:,}",
+        "why": lambda row: _why(row["detail"], row["answer"]),
+    }
+    right = ("id", "calls", "records", "bytes")
+    print_rows(found, columns, as_json=as_json, nothing="Nothing is quarantined.", right=right)
     return ExitCode.IN_DOUBT if found else ExitCode.DONE
 
 
@@ -76,8 +71,7 @@ def show(
     upload_id: UploadArgument, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Show one quarantined upload: its files and calls, each attempt, and the answer."""
-    settings = load(config, environ=os.environ, secrets=False).settings
-    with Reader(settings.state.directory) as reader, reader.snapshot() as state:
+    with ledger_of(config) as state:
         selected = _selected(state.ledger if state else None, [upload_id])
         found = [report(state, upload) for upload in selected] if state else []
     for one in found:
@@ -114,13 +108,13 @@ def drop(
 
 
 def _decide(
-    fate: Fate, upload_ids: Sequence[int], config: Path | None, *, yes: bool, as_json: bool
+    decision: Decision, upload_ids: Sequence[int], config: Path | None, *, yes: bool, as_json: bool
 ) -> ExitCode:
     settings = load(config, environ=os.environ, secrets=False).settings
     become_owner(settings.state.directory)
-    with Reader(settings.state.directory) as reader, reader.snapshot() as state:
+    with ledger_of(config) as state:
         found = _selected(state.ledger if state else None, upload_ids)
-    if not yes and not _agreed(fate, found):
+    if not yes and not _agreed(decision, found):
         output.print_note("Nothing was changed.")
         return ExitCode.FAILED
     from qlogship.service.handover import borrowed
@@ -129,17 +123,19 @@ def _decide(
         with store.transaction():
             # Once more: the service may have changed them while somebody thought about it.
             for upload in _selected(store.ledger, upload_ids):
-                if fate == "resend":
+                if decision == "resend":
                     store.ledger.resend(upload)
                 else:
                     store.ledger.drop(upload)
         in_doubt = store.in_doubt()
         present = store.ledger.generation()
-        changed = [one for one in map(store.ledger.find, _ids(found)) if one is not None]
+        changed = [
+            one for one in map(store.ledger.find, dict.fromkeys(upload_ids)) if one is not None
+        ]
     if as_json:
         output.print_json([as_row(upload, present=present) for upload in changed])
     else:
-        will = "will be sent again" if fate == "resend" else "is dropped"
+        will = "will be sent again" if decision == "resend" else "is dropped"
         for upload in changed:
             output.print_text(f"Upload {upload.id} ({_content(upload)}) {will}.")
     return ExitCode.IN_DOUBT if in_doubt else ExitCode.DONE
@@ -167,29 +163,27 @@ def _selected(ledger: Ledger | None, upload_ids: Sequence[int]) -> list[Upload]:
     return found
 
 
-def _agreed(fate: Fate, uploads: Sequence[Upload]) -> bool:
+def _agreed(decision: Decision, uploads: Sequence[Upload]) -> bool:
     """Ask; raise UsageError where nobody can answer."""
     if not sys.stdin.isatty():
         raise UsageError(
-            f"nobody can be asked whether to {fate}: stdin is no terminal",
+            f"nobody can be asked whether to {decision}: stdin is no terminal",
             hint="Add --yes to do it without asking.",
         )
     for upload in uploads:
-        output.print_note(f"upload {upload.id}: {_content(upload)}; {_why(upload)}")
+        output.print_note(
+            f"upload {upload.id}: {_content(upload)}; {_why(upload.detail, upload.answer)}"
+        )
     these = "it" if len(uploads) == 1 else f"these {len(uploads)}"
-    question = f"Send {these} again?" if fate == "resend" else f"Give {these} up for good?"
+    question = f"Send {these} again?" if decision == "resend" else f"Give {these} up for good?"
     return typer.confirm(question, err=True)
-
-
-def _ids(uploads: Sequence[Upload]) -> list[int]:
-    return [upload.id for upload in uploads]
 
 
 def _content(upload: Upload) -> str:
     return f"{count(upload.calls, 'call')}, {count(upload.lines, 'record')}"
 
 
-def _why(upload: Upload) -> str:
+def _why(detail: str | None, answer: str | None) -> str:
     """Return why an upload was refused: what it means, and the dashboard's words."""
-    words = " ".join((upload.answer or "").split())[:120]
-    return f"{upload.detail or ''}: {words}" if words else upload.detail or ""
+    words = " ".join((answer or "").split())[:120]
+    return f"{detail or ''}: {words}" if words else detail or ""

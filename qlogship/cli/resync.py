@@ -76,7 +76,9 @@ def resync(  # noqa: PLR0917  # a command's options
     directory = settings.state.directory
     become_owner(directory)
     accepted = _ids(accept_loss)
-    found = _under_way(directory)
+    with Reader(directory) as reader:
+        last = reader.progress()
+    found = last.resync.id if last is not None and last.resync.ended_at is None else None
     plan = None
     if found is None or dry_run:
         plan = _plan(settings, quiet=as_json)
@@ -84,10 +86,10 @@ def resync(  # noqa: PLR0917  # a command's options
             _print_plan(plan, settings)
         if dry_run:
             if as_json:
-                output.print_json({"plan": plan_as_json(plan)})
+                output.print_json({"plan": asdict(plan)})
             return ExitCode.DONE
         if not may_clear(plan.lost, accepted):
-            raise _refusal(f"{count(plan.lost_lines, 'record')} cannot be restored", plan.lost)
+            raise _refusal(plan)
         from qlogship.service.login import prove_login
 
         prove_login(settings)
@@ -108,11 +110,6 @@ def resync(  # noqa: PLR0917  # a command's options
         output.print_note(_how_to_go_on(_holder(directory)))
         raise
     return _report(end, plan, as_json=as_json)
-
-
-def plan_as_json(plan: Plan) -> dict[str, Any]:
-    """Return a plan as `--json` prints it; times are epoch seconds, bytes those of text."""
-    return asdict(plan)
 
 
 def progress_as_json(progress: Progress) -> dict[str, Any]:
@@ -152,14 +149,6 @@ def _ids(text: str | None) -> set[int]:
             f"--accept-loss {text!r} is no list of uploads",
             hint="Type the numbers that `qlogship resync --dry-run` names, as 12,15.",
         ) from None
-
-
-def _under_way(directory: Path) -> int | None:
-    with Reader(directory) as reader:
-        progress = reader.progress()
-    if progress is None or progress.resync.ended_at is not None:
-        return None
-    return progress.resync.id
 
 
 def _plan(settings: Settings, *, quiet: bool) -> Plan:
@@ -258,11 +247,11 @@ def _confirm(settings: Settings) -> None:
         )
 
 
-def _refusal(what: str, lost: tuple[int, ...]) -> ResyncRefused:
-    ids = ",".join(map(str, lost))
-    whose = named(lost, most=None)
+def _refusal(plan: Plan) -> ResyncRefused:
+    ids = ",".join(map(str, plan.lost))
     return ResyncRefused(
-        f"{what}: the dashboard would lose records of {whose}; nothing was changed",
+        f"{count(plan.lost_lines, 'record')} cannot be restored: the dashboard would lose"
+        f" records of {named(plan.lost, most=None)}; nothing was changed",
         hint="Restore the state directory from a backup; or give them up with"
         f" `qlogship resync --accept-loss {ids}`.",
     )
@@ -355,7 +344,7 @@ def _report(progress: Progress, plan: Plan | None, *, as_json: bool) -> ExitCode
     if as_json:
         output.print_json(
             {
-                "plan": plan_as_json(plan) if plan is not None else None,
+                "plan": asdict(plan) if plan is not None else None,
                 "resync": progress_as_json(progress),
                 "complete": not doubt,
             }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,15 +20,24 @@ from qlogship.terminal.times import epoch, stamp
 from qlogship.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from qlogship.shipping.ledger import Attempt, Upload
+    from qlogship.shipping.ledger import Upload
     from qlogship.state.reader import Snapshot
+
+UploadRow = dict[str, Any]
+"""An upload as `--json` prints it."""
 
 _ROWS = 20
 _SHOWN = 10
 """Files and calls that are shown to people; --json has them all."""
+
+_KEYS: Final = (
+    *("id", "generation", "parent", "state", "lines", "calls", "reported_calls", "bytes"),
+    *("sha256", "first_time", "last_time", "attempts", "possible_duplicate", "http_status"),
+    *("prepared_at", "answered_at", "not_before", "detail", "answer"),
+)
 
 UploadArgument = Annotated[
     int, typer.Argument(metavar="ID", help="The upload's number.", show_default=False)
@@ -72,42 +83,19 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
     if context.invoked_subcommand is not None:
         _nothing_before(context)
         return
-    directory = load(config, environ=os.environ, secrets=False).settings.state.directory
     if call is not None:
         if limit is not None or since is not None:
             raise UsageError(
                 "--call goes without --limit and --since", hint="Type it without these."
             )
-        _show_carriers(directory, call, as_json=as_json)
+        _show_carriers(config, call, as_json=as_json)
         return
     if limit is None and not as_json:
         limit = _ROWS
-    with Reader(directory) as reader, reader.snapshot() as state:
+    with ledger_of(config) as state:
         found = state.ledger.uploads(limit=limit, since=epoch("--since", since)) if state else []
-        present = state.ledger.generation() if state else 1
-    if as_json:
-        output.print_json([as_row(upload, present=present) for upload in found])
-        return
-    if not found:
-        output.print_text("No uploads yet.")
-        return
-    output.print_table(
-        ("id", "state", "decided", "records", "calls", "reported", "bytes", "tries", "remark"),
-        [
-            (
-                upload.id,
-                upload.state,
-                stamp(upload.prepared_at),
-                f"{upload.lines:,}",
-                f"{upload.calls:,}",
-                "" if upload.reported_calls is None else f"{upload.reported_calls:,}",
-                f"{upload.bytes:,}",
-                upload.attempts,
-                _remark(upload, present=present),
-            )
-            for upload in found
-        ],
-    )
+        rows = as_rows(state, found)
+    print_rows(rows, _COLUMNS, as_json=as_json, nothing="No uploads yet.")
 
 
 @app.command()
@@ -119,8 +107,7 @@ def show(
     The bytes of a file are counted from 0, the last one left out; of a compressed
     file they are those of its text. In JSON, times are epoch seconds.
     """
-    settings = load(config, environ=os.environ, secrets=False).settings
-    with Reader(settings.state.directory) as reader, reader.snapshot() as state:
+    with ledger_of(config) as state:
         upload = state.ledger.find(upload_id) if state else None
         if state is None or upload is None:
             raise UsageError(
@@ -130,42 +117,54 @@ def show(
     print_report(found, as_json=as_json)
 
 
-def as_row(upload: Upload, *, present: int) -> dict[str, Any]:
+@contextmanager
+def ledger_of(config: Path | None) -> Iterator[Snapshot | None]:
+    """Read the state as of one moment; None while there is nothing."""
+    directory = load(config, environ=os.environ, secrets=False).settings.state.directory
+    with Reader(directory) as reader, reader.snapshot() as state:
+        yield state
+
+
+def as_row(upload: Upload, *, present: int) -> UploadRow:
     """Return an upload as `--json` prints it; times are epoch seconds.
 
     `present` is the generation that counts now.
     """
-    return {
-        "id": upload.id,
-        "generation": upload.generation,
-        "superseded": upload.generation < present,
-        "parent": upload.parent,
-        "state": upload.state,
-        "lines": upload.lines,
-        "calls": upload.calls,
-        "reported_calls": upload.reported_calls,
-        "bytes": upload.bytes,
-        "sha256": upload.sha256,
-        "first_time": upload.first_time,
-        "last_time": upload.last_time,
-        "attempts": upload.attempts,
-        "possible_duplicate": upload.possible_duplicate,
-        "http_status": upload.http_status,
-        "prepared_at": upload.prepared_at,
-        "answered_at": upload.answered_at,
-        "not_before": upload.not_before,
-        "detail": upload.detail,
-        "answer": upload.answer,
-    }
+    row = {key: getattr(upload, key) for key in _KEYS}
+    return row | {"superseded": upload.generation < present}
 
 
-def report(state: Snapshot, upload: Upload) -> dict[str, Any]:
+def as_rows(state: Snapshot | None, uploads: Sequence[Upload]) -> list[UploadRow]:
+    """Return uploads as `--json` prints them."""
+    present = state.ledger.generation() if state else 1
+    return [as_row(upload, present=present) for upload in uploads]
+
+
+def print_rows(
+    rows: Sequence[UploadRow],
+    columns: Mapping[str, Callable[[UploadRow], object]],
+    *,
+    as_json: bool,
+    nothing: str,
+    right: Sequence[str] = (),
+) -> None:
+    """Print uploads as JSON, or as a table: `columns` gives each heading its cells."""
+    if as_json:
+        output.print_json(rows)
+    elif not rows:
+        output.print_text(nothing)
+    else:
+        cells = [[cell(row) for cell in columns.values()] for row in rows]
+        output.print_table(tuple(columns), cells, right=right)
+
+
+def report(state: Snapshot, upload: Upload) -> UploadRow:
     """Return all that is known of an upload, as `show --json` prints it."""
     lines = state.archive.text(upload.runs).split(b"\n")[:-1]
     records = filter(None, map(parse, lines))
     callids = dict.fromkeys(record.callid for record in records if record.event == ENTERQUEUE)
     return {
-        **as_row(upload, present=state.ledger.generation()),
+        **as_rows(state, [upload])[0],
         "parts": state.ledger.parts(upload),
         "files": [
             {
@@ -181,11 +180,11 @@ def report(state: Snapshot, upload: Upload) -> dict[str, Any]:
         "callids": [_text(callid) for callid in callids if callid not in NO_CALL],
         "first_record": _text(lines[0]),
         "last_record": _text(lines[-1]),
-        "history": [_attempt_as_row(attempt) for attempt in state.ledger.attempts(upload)],
+        "history": [asdict(attempt) for attempt in state.ledger.attempts(upload)],
     }
 
 
-def print_report(found: dict[str, Any], *, as_json: bool) -> None:
+def print_report(found: UploadRow, *, as_json: bool) -> None:
     """Print what `report` returned."""
     if as_json:
         output.print_json(found)
@@ -194,7 +193,7 @@ def print_report(found: dict[str, Any], *, as_json: bool) -> None:
         output.print_text(f"{name:<15}{output.printable(text)}".rstrip())
 
 
-def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+def _rows(found: UploadRow) -> list[tuple[str, str]]:
     """Return an upload in words, one line per matter."""
     superseded = ", superseded by a resync" if found["superseded"] else ""
     doubt = ", possible duplicate" if found["possible_duplicate"] else ""
@@ -240,17 +239,6 @@ def _some(name: str, texts: Sequence[str]) -> list[tuple[str, str]]:
     return rows
 
 
-def _attempt_as_row(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "number": attempt.number,
-        "sent_at": attempt.sent_at,
-        "answered_at": attempt.answered_at,
-        "verdict": attempt.verdict,
-        "http_status": attempt.http_status,
-        "detail": attempt.detail,
-    }
-
-
 def _attempt_in_words(attempt: dict[str, Any]) -> str:
     sent = stamp(attempt["sent_at"])
     if attempt["verdict"] is None:
@@ -259,7 +247,7 @@ def _attempt_in_words(attempt: dict[str, Any]) -> str:
     return f"{sent}, after {seconds:.1f} s: {attempt['verdict']}; {attempt['detail']}"
 
 
-def _show_carriers(directory: Path, callid: str, *, as_json: bool) -> None:
+def _show_carriers(config: Path | None, callid: str, *, as_json: bool) -> None:
     """Print the uploads that carried a call, of all generations, newest first."""
     wanted = os.fsencode(callid)
     if wanted in NO_CALL:
@@ -267,62 +255,61 @@ def _show_carriers(directory: Path, callid: str, *, as_json: bool) -> None:
             f"--call {callid!r} names no call",
             hint="Give a call's id, the second column of the queue_log.",
         )
-    with Reader(directory) as reader, reader.snapshot() as state:
+    rows: list[UploadRow] = []
+    with ledger_of(config) as state:
         seqs = state.contents.seqs_of(wanted) if state else []
-        rows = []
         if state is not None and seqs:
-            present = state.ledger.generation()
-            for number, count in state.contents.carriers(seqs):
+            for number, records in state.contents.carriers(seqs):
                 upload = state.ledger.find(number)
                 if upload is not None:
-                    rows.append((upload, count, _remark(upload, present=present)))
-    if as_json:
-        output.print_json(
-            [as_row(upload, present=present) | {"records": count} for upload, count, _ in rows]
+                    rows += [row | {"records": records} for row in as_rows(state, [upload])]
+    shown = output.printable(callid)
+    nothing = f"The archive holds no record of call {shown}."
+    if seqs:
+        nothing = (
+            f"{len(seqs):,} records of call {shown} are in the archive, and none in an upload yet."
         )
-        return
-    if not seqs:
-        output.print_text(f"The archive holds no record of call {output.printable(callid)}.")
-        return
-    if not rows:
-        output.print_text(
-            f"{len(seqs):,} records of call {output.printable(callid)} are in the archive, "
-            "and none in an upload yet."
-        )
-        return
-    output.print_table(
-        ("id", "generation", "state", "decided", "records of it", "remark"),
-        [
-            (
-                upload.id,
-                upload.generation,
-                upload.state,
-                stamp(upload.prepared_at),
-                f"{count} of {len(seqs)}",
-                remark,
-            )
-            for upload, count, remark in rows
-        ],
-        right=("id", "generation"),
-    )
+    columns = {
+        "id": _COLUMNS["id"],
+        "generation": lambda row: row["generation"],
+        "state": _COLUMNS["state"],
+        "decided": _COLUMNS["decided"],
+        "records of it": lambda row: f"{row['records']} of {len(seqs)}",
+        "remark": _remark,
+    }
+    print_rows(rows, columns, as_json=as_json, nothing=nothing, right=("id", "generation"))
 
 
-def _remark(upload: Upload, *, present: int) -> str:
+def _remark(row: UploadRow) -> str:
     remarks = []
-    if upload.generation < present:
+    if row["superseded"]:
         remarks.append("superseded")
-    if upload.parent is not None:
-        remarks.append(f"part of {upload.parent}")
-    if upload.possible_duplicate:
+    if row["parent"] is not None:
+        remarks.append(f"part of {row['parent']}")
+    if row["possible_duplicate"]:
         remarks.append("possible duplicate")
-    if upload.state == "accepted":
-        if upload.reported_calls is None:
+    if row["state"] == "accepted":
+        if row["reported_calls"] is None:
             remarks.append("the answer held no count")
-        elif upload.reported_calls != upload.calls:
-            remarks.append(f"counts differ by {upload.reported_calls - upload.calls:+d}")
-    elif upload.detail:
-        remarks.append(upload.detail)
+        elif row["reported_calls"] != row["calls"]:
+            remarks.append(f"counts differ by {row['reported_calls'] - row['calls']:+d}")
+    elif row["detail"]:
+        remarks.append(row["detail"])
     return "; ".join(remarks)
+
+
+_COLUMNS: Final[dict[str, Callable[[UploadRow], object]]] = {
+    "id": lambda row: row["id"],
+    "state": lambda row: row["state"],
+    "decided": lambda row: stamp(row["prepared_at"]),
+    "records": lambda row: f"{row['lines']:,}",
+    "calls": lambda row: f"{row['calls']:,}",
+    "reported": lambda row: "" if row["reported_calls"] is None else f"{row['reported_calls']:,}",
+    "bytes": lambda row: f"{row['bytes']:,}",
+    "tries": lambda row: row["attempts"],
+    "remark": _remark,
+}
+"""The table's columns, each with what stands in it."""
 
 
 def _nothing_before(context: typer.Context) -> None:

@@ -155,21 +155,13 @@ class Importer:
 def _nothing_new(file: OpenFile, progress: Callable[[int], None]) -> Imported:
     """Count what is known already."""
     records = size = 0
-    times: tuple[int, int] | None = None
+    times: list[int] = []
     for block in _blocks(file):
         records += len(block.lines)
         size += len(block.text)
-        times = _widened(times, time_range(block.lines))
+        times += time_range(block.lines)
         progress(size)
-    first, last = times or (None, None)
-    return Imported(records, 0, first, last)
-
-
-def _widened(times: tuple[int, int] | None, more: tuple[int, int] | None) -> tuple[int, int] | None:
-    """Return the range that holds two ranges."""
-    if times is None or more is None:
-        return times or more
-    return min(times[0], more[0]), max(times[1], more[1])
+    return Imported(records, 0, min(times, default=None), max(times, default=None))
 
 
 class _Import:
@@ -186,7 +178,7 @@ class _Import:
         self._items: list[Item] = []
         self._superseded: list[Run] = []
         self._records = 0
-        self._times: tuple[int, int] | None = None
+        self._times: list[int] = []
 
     def run(self, ship: Ship, until: int | None, progress: Callable[[int], None]) -> Imported:
         """Read the file and write what is new of it."""
@@ -198,7 +190,7 @@ class _Import:
             self._stream = self._stream.advanced(block.text)
             self._records += len(block.lines)
             lines += block.lines
-            self._times = _widened(self._times, time_range(block.lines))
+            self._times += time_range(block.lines)
             decided = len(lines) if block.final else max(0, len(lines) - _LOOKAHEAD)
             loose = Loose([0] if decided_to == 0 else (), [len(lines) - 1] if block.torn else ())
             found = self._find(lines, decided, loose)
@@ -209,12 +201,11 @@ class _Import:
         if self._stream.offset > 0:
             self._store.cursor.save(self._stream)
             self._place(ship)
-        first_time, last_time = self._times or (None, None)
         return Imported(
             records=self._records,
             new=self._store.archive.next_seq - self._first_seq,
-            first_time=first_time,
-            last_time=last_time,
+            first_time=min(self._times, default=None),
+            last_time=max(self._times, default=None),
             left=0 if until is None else max(0, self._file.status.st_size - until),
         )
 

@@ -52,7 +52,7 @@ class Pieces:
     def windows(self, lines: Sequence[bytes]) -> Iterator[Window]:
         """Yield the parts of pieces that such lines may be in; first where they went on before."""
         times = time_range(lines)
-        if times is None:
+        if not times:
             return
         low, high = times[0] - SLACK, times[1] + SLACK
         near = [
@@ -209,7 +209,7 @@ class FoundLines:
         return taken
 
 
-def time_range(lines: Sequence[bytes]) -> tuple[int, int] | None:
+def time_range(lines: Sequence[bytes]) -> list[int]:
     """Return the earliest and the latest time of some lines, but for single ones far off."""
     times = sorted(map(int, _TIMES.findall(b"\n".join(lines))))
     for _ in range(_FAR_OFF):
@@ -217,4 +217,4 @@ def time_range(lines: Sequence[bytes]) -> tuple[int, int] | None:
             del times[0]
         if len(times) > _FAR_OFF and times[-1] - times[-2] > _YEAR:
             del times[-1]
-    return (times[0], times[-1]) if times else None
+    return [times[0], times[-1]] if times else []

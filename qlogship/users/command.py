@@ -6,8 +6,8 @@ import typer
 
 from qlogship.users.add import add
 from qlogship.users.delete import delete
-from qlogship.users.import_ import import_
-from qlogship.users.list_ import list_
+from qlogship.users.importing import import_
+from qlogship.users.listing import list_
 from qlogship.users.passwords import AddCommand
 
 app = typer.Typer(

@@ -14,7 +14,7 @@ from qlogship.errors import ExitCode, UsageError
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.users.csv_file.columns import same_email
-from qlogship.users.shown import as_row
+from qlogship.users.listing import as_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

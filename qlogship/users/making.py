@@ -229,7 +229,7 @@ class Maker:
     def _in_spite_of(self, error: DashboardRefused, user: NewUser) -> Made | None:
         """Return the user who was refused, when the last listing shows it.
 
-        An error of the dashboard's own may come after the deed; after any other one
+        An error of the dashboard's own may come after the work was done; after any other one
         it was somebody else's.
         """
         return self._found(user) if error.status >= 500 else self.find(user.email)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from qlogship.users.csv_file.configuration import is_plain
@@ -98,15 +99,19 @@ def read_header(row: Row) -> Header | list[RowFault]:
     while names and not names[-1]:
         names.pop()  # separators at the end of the line
     spelled = {column.lower(): column for column in COLUMNS}
+    fault = partial(RowFault, None, row.line)
     if row.problem:
-        return [_other_separator(row, names, spelled) or _broken_header(row)]
+        broken = fault("", f"the header row: {row.problem}", row.remedy)
+        return [_other_separator(row, names, spelled) or broken]
     known = [spelled.get(name.lower()) for name in names]
     if sum(name is not None for name in known) * 2 <= len(names):
-        return [_other_separator(row, names, spelled) or _no_header(row)]
+        # It may be a user: no cell is shown.
+        no_header = fault(
+            "", "the first row is not the header row", f"Begin the file with {';'.join(COLUMNS)}"
+        )
+        return [_other_separator(row, names, spelled) or no_header]
     faults = [
-        RowFault(
-            None,
-            row.line,
+        fault(
             _shown(name),
             "there is no such column" if name else f"column {index} has no name",
             f"Take it out, or write one of {', '.join(COLUMNS)}.",
@@ -116,12 +121,12 @@ def read_header(row: Row) -> Header | list[RowFault]:
     ]
     columns = [column for column in known if column is not None]
     faults += [
-        RowFault(None, row.line, column, "the column is there twice", "Keep one of them.")
+        fault(column, "the column is there twice", "Keep one of them.")
         for column in COLUMNS
         if columns.count(column) > 1
     ]
     faults += [
-        RowFault(None, row.line, column, "the column is missing", "Add it; it is required.")
+        fault(column, "the column is missing", "Add it; it is required.")
         for column in REQUIRED
         if column not in columns
     ]
@@ -253,21 +258,6 @@ def _other_separator(row: Row, names: Sequence[str], spelled: dict[str, str]) ->
                 "Save it with semicolons (;) between the columns.",
             )
     return None
-
-
-def _broken_header(row: Row) -> RowFault:
-    return RowFault(None, row.line, "", f"the header row: {row.problem}", row.remedy)
-
-
-def _no_header(row: Row) -> RowFault:
-    """Return that the first row is no header row; it may be a user, so no cell is shown."""
-    return RowFault(
-        None,
-        row.line,
-        "",
-        "the first row is not the header row",
-        f"Begin the file with {';'.join(COLUMNS)}",
-    )
 
 
 def _shown(name: str) -> str:

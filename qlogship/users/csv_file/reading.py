@@ -1,6 +1,6 @@
 """A file of users, read into users that can be made, or into all that is wrong with it.
 
-Here the columns of the file (`core.userfile`) meet the dashboard's model of a user.
+Here the columns of the file meet the dashboard's model of a user.
 Nothing is sent, and the same bytes always come to the same.
 """
 

@@ -1,24 +1,21 @@
 """The rows of a CSV file with semicolons, each with the line it begins in.
 
-Cells may be quoted, and then hold semicolons, line ends and doubled quotes (RFC
-4180, but for the separator). A row that is cut wrong is a fault of that row: the
-reading goes on in the next line, so that one forgotten quote does not hide what
-is wrong with the rows behind it.
+A row that is cut wrong is a fault of that row: the reading goes on in the next line,
+so that one forgotten quote does not hide what is wrong with the rows behind it.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-SEPARATOR: Final = ";"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_PLAIN: Final = re.compile(r"[^;\r\n]*")
-_QUOTED: Final = re.compile(r'"([^"]*(?:""[^"]*)*)"')
-_REST: Final = re.compile(r"[^\r\n]*")
-_HINT_LINE: Final = re.compile(r'"?sep=(.)"?(?=\r|\n|$)', re.IGNORECASE)
+_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_HINT_LINE: Final = re.compile(r'"?sep=;"?[\r\n]*', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,63 +36,30 @@ def rows_of(text: str) -> list[Row]:
 
     A first line `sep=;`, by which Excel is told the separator, is no row.
     """
+    lines = _LINE.findall(text)
+    at = 1 if lines and _HINT_LINE.fullmatch(lines[0]) else 0
     rows = []
-    at, line = 0, 1
-    hint = _HINT_LINE.match(text)
-    if hint and hint[1] == SEPARATOR:
-        at = hint.end()
-        at, line = _after_line_end(text, at), 2
-    while at < len(text):
-        row, end = _row_at(text, at, line)
+    while at < len(lines):
+        row, taken = _row_at(lines, at)
         if row.problem or any(cell.strip() for cell in row.cells):
             rows.append(row)
-        line += len(_LINE_END.findall(text, at, end)) + 1
-        at = _after_line_end(text, end)
+        at += taken
     return rows
 
 
-def _row_at(text: str, at: int, line: int) -> tuple[Row, int]:
-    """Return the row that begins at `at`, and where it ends, before its line end."""
-    cells: list[str] = []
-    end = at
-    while True:
-        quoted = _QUOTED.match(text, end)
-        if quoted:
-            cells.append(quoted[1].replace('""', '"'))
-            end = quoted.end()
-        elif text.startswith('"', end):
-            return _broken(
-                text, at, line, "a quote is opened and never closed", "Close it, or write it twice."
-            )
+def _row_at(lines: Sequence[str], at: int) -> tuple[Row, int]:
+    """Return the row that begins with a line, and how many lines it takes."""
+    rest = (lines[index] for index in range(at, len(lines)))
+    reader = csv.reader(rest, delimiter=";", strict=True)
+    try:
+        return Row(at + 1, tuple(next(reader))), reader.line_num
+    except csv.Error as error:
+        # It has one class for all errors. The other one is the end of the text, or of
+        # what a cell may hold, within quotes.
+        if "expected after" in str(error):
+            problem = "there is something behind a closing quote"
+            remedy = "Close the quote at the end of its cell, and write quotes within it twice."
         else:
-            plain = _plain_at(text, end)
-            cells.append(plain)
-            end += len(plain)
-        if end == len(text) or text[end] in "\r\n":
-            return Row(line, tuple(cells)), end
-        if text[end] != SEPARATOR:
-            return _broken(
-                text,
-                at,
-                line,
-                "there is something behind a closing quote",
-                "Close the quote at the end of its cell, and write quotes within it twice.",
-            )
-        end += 1
-
-
-def _plain_at(text: str, at: int) -> str:
-    found = _PLAIN.match(text, at)
-    return found[0] if found else ""
-
-
-def _broken(text: str, at: int, line: int, problem: str, remedy: str) -> tuple[Row, int]:
-    """Return a row that ends with the line it begins in, whatever it opened."""
-    rest = _REST.match(text, at)
-    found = rest[0] if rest else ""
-    return Row(line, (found,), problem, remedy), at + len(found)
-
-
-def _after_line_end(text: str, at: int) -> int:
-    found = _LINE_END.match(text, at)
-    return found.end() if found else at
+            problem = "a quote is opened and never closed"
+            remedy = "Close it, or write it twice."
+    return Row(at + 1, (lines[at].rstrip("\r\n"),), problem, remedy), 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +22,7 @@ from qlogship.users.files import read_secret, read_template
 from qlogship.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from qlogship.users.csv_file.columns import RowFault
     from qlogship.users.csv_file.reading import UserFile
@@ -104,41 +106,42 @@ def _import(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
                     _tell(result)
                 meter.show(len(results), len(found.users))
     except KeyboardInterrupt:
+        document = _document(results.values(), found, None)
         output.end_line()
-        output.print_note(f"{_how_far(results, found)} {_AGAIN}")
+        output.print_note(f"{_how_far(document)} {_AGAIN}")
         if as_json:
-            _print_document(results.values(), found, None)
+            output.print_json(document)
         raise
     except QlogshipError as stopped:
         error = stopped
         if isinstance(stopped, DashboardUnreachable):
             stopped.hint = _AGAIN
-    failed = sum(_fate(result) == "failed" for result in results.values())
+    document = _document(results.values(), found, error)
     if as_json:
-        _print_document(results.values(), found, error)
+        output.print_json(document)
     else:
-        output.print_note(_how_far(results, found))
+        output.print_note(_how_far(document))
         if error is not None:
             raise error
     if error is not None:
         return error.exit_code
-    return ExitCode.FAILED if failed else ExitCode.DONE
+    return ExitCode.FAILED if document["failed"] else ExitCode.DONE
 
 
 def _rehearse(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
     """Say who would be added and who is there, and add nobody."""
-    maker.everybody()
-    there = {one.row: maker.find(one.user.email) for one in found.users}
-    rows: list[dict[str, Any]] = [
-        {
-            "row": one.row,
-            "line": one.line,
-            "email": one.user.email,
-            "result": "present" if known else "new",
-            "id": known.id if known else None,
-        }
-        for one, known in zip(found.users, there.values(), strict=True)
-    ]
+    rows: list[dict[str, Any]] = []
+    for one in found.users:
+        known = maker.find(one.user.email)
+        rows.append(
+            {
+                "row": one.row,
+                "line": one.line,
+                "email": one.user.email,
+                "result": "present" if known else "new",
+                "id": known.id if known else None,
+            }
+        )
     new = sum(row["result"] == "new" for row in rows)
     if as_json:
         output.print_json(
@@ -175,10 +178,6 @@ def _tell(result: Result) -> None:
         output.print_note(f"  it said: {' '.join(result.made.error.answer.split())[:200]}")
 
 
-def _fate(result: Result) -> str:
-    return str(result.made.fate)
-
-
 def _words(result: Result) -> str:
     """Return what became of a row, in the words of the vendor's script where it has any."""
     row, made = result.user.row, result.made
@@ -198,50 +197,50 @@ def _id(number: int | None) -> str:
     return "unknown" if number is None else str(number)
 
 
-def _how_far(results: dict[int, Result], found: UserFile) -> str:
-    tally = dict.fromkeys(("added", "present", "failed"), 0)
-    for result in results.values():
-        tally[_fate(result)] += 1
-    left = len(found.users) - len(results)
+def _how_far(document: dict[str, Any]) -> str:
+    """Return how many users have which result, and how many none."""
     text = (
-        f"{count(tally['added'], 'user')} added, {tally['present']:,} already there,"
-        f" {tally['failed']:,} failed"
+        f"{count(document['added'], 'user')} added, {document['present']:,} already there,"
+        f" {document['failed']:,} failed"
     )
+    left = document["not_tried"]
     return f"{text}, {left:,} not tried." if left else f"{text}."
 
 
 # --- JSON ---
 
 
-def _print_document(results: Any, found: UserFile, error: QlogshipError | None) -> None:  # noqa: ANN401
-    rows = [
-        {
-            "row": one.user.row,
-            "line": one.user.line,
-            "email": one.user.user.email,
-            "result": _fate(one),
-            "id": one.made.id,
-            "status": one.made.error.status if one.made.error is not None else None,
-            "message": _words(one),
-            "answer": one.made.error.answer if one.made.error is not None else None,
-            "looked_up": one.made.looked_up,
-        }
-        for one in results
-    ]
-    tally = {fate: sum(row["result"] == fate for row in rows) for fate in ("added", "present")}
-    failed = len(rows) - sum(tally.values())
-    left = len(found.users) - len(rows)
+def _document(
+    results: Collection[Result], found: UserFile, error: QlogshipError | None
+) -> dict[str, Any]:
+    """Return what came of an import, as `--json` prints it."""
+    tally = Counter(str(one.made.fate) for one in results)
+    left = len(found.users) - len(results)
     document: dict[str, Any] = {
-        "ok": error is None and not failed and not left,
+        "ok": error is None and not tally["failed"] and not left,
         "encoding": found.encoding,
-        **tally,
-        "failed": failed,
+        "added": tally["added"],
+        "present": tally["present"],
+        "failed": tally["failed"],
         "not_tried": left,
-        "rows": rows,
+        "rows": [_row(one) for one in results],
     }
-    if error is not None:
-        document |= output.error_as_json(error)
-    output.print_json(document)
+    return document if error is None else document | output.error_as_json(error)
+
+
+def _row(result: Result) -> dict[str, Any]:
+    user, made = result.user, result.made
+    return {
+        "row": user.row,
+        "line": user.line,
+        "email": user.user.email,
+        "result": str(made.fate),
+        "id": made.id,
+        "status": made.error.status if made.error is not None else None,
+        "message": _words(result),
+        "answer": made.error.answer if made.error is not None else None,
+        "looked_up": made.looked_up,
+    }
 
 
 # --- faults ---
@@ -258,7 +257,8 @@ def _print_faults(path: Path, found: UserFile, *, as_json: bool) -> None:
     )
     if as_json:
         output.print_json(
-            output.error_as_json(error) | {"faults": [_fault_row(fault) for fault in faults]}
+            output.error_as_json(error)
+            | {"faults": [asdict(fault) | {"column": fault.column or None} for fault in faults]}
         )
         return
     lines = [f"error: {error.message}"]
@@ -266,16 +266,6 @@ def _print_faults(path: Path, found: UserFile, *, as_json: bool) -> None:
         lines += [f"  {_place(fault)}", f"    {fault.problem}", f"    -> {fault.remedy}"]
     lines.append(f"hint: {error.hint}")
     sys.stderr.write("".join(f"{output.printable(line)}\n" for line in lines))
-
-
-def _fault_row(fault: RowFault) -> dict[str, object]:
-    return {
-        "row": fault.row,
-        "line": fault.line,
-        "column": fault.column or None,
-        "problem": fault.problem,
-        "remedy": fault.remedy,
-    }
 
 
 def _place(fault: RowFault) -> str:

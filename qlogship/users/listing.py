@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -12,10 +14,27 @@ from qlogship.config import load
 from qlogship.errors import UsageError
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
-from qlogship.users.shown import as_csv, as_row, print_users
 from qlogship.wording import count
 
-_PAGE_SIZE = 20
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qlogship.dashboard import User
+
+_PAGE_SIZE: Final = 20
+_HEADINGS: Final = {
+    "id": "id",
+    "name": "name",
+    "surname": "surname",
+    "email": "e-mail",
+    "state": "state",
+    "role": "role",
+    "groups": "teams",
+    "sfversion": "softphone",
+}
+"""The vendor's name of each column, which JSON and CSV have, and that of the table."""
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class SortBy(StrEnum):
@@ -34,7 +53,7 @@ class SortBy(StrEnum):
 def list_(  # noqa: PLR0917 -- typer calls it by name
     config: ConfigOption = None,
     as_json: JsonOption = False,
-    csv: Annotated[
+    as_csv: Annotated[
         bool,
         typer.Option("--csv", help="Print CSV with semicolons.", show_default=False),
     ] = False,
@@ -89,7 +108,7 @@ def list_(  # noqa: PLR0917 -- typer calls it by name
 
     In CSV a cell that a spreadsheet would take for a formula has a ' before it.
     """
-    if as_json and csv:
+    if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other", hint="Choose one of them.")
     if page_size is not None and page is None:
         page = 1
@@ -119,13 +138,14 @@ def list_(  # noqa: PLR0917 -- typer calls it by name
     ]
     if as_json:
         output.print_json([as_row(user) for user in shown])
-    elif csv:
-        output.print_text(as_csv(shown).rstrip("\n"))
+    elif as_csv:
+        output.print_text(_csv_of(shown).rstrip("\n"))
     elif not shown:
         output.print_text("No users.")
     else:
-        print_users(shown)
-    if not as_json and not csv and len(shown) != total:
+        rows = [_cells(user, ", ") for user in shown]
+        output.print_table(tuple(_HEADINGS.values()), rows, right=("id",))
+    if not as_json and not as_csv and len(shown) != total:
         output.print_note(f"{count(len(shown), 'user')} shown, of {total or 'more'}.")
 
 
@@ -135,3 +155,38 @@ def _is(value: str, wanted: str | None) -> bool:
 
 def _holds(value: str, wanted: str | None) -> bool:
     return wanted is None or wanted.strip().casefold() in value.casefold()
+
+
+def as_row(user: User) -> dict[str, Any]:
+    """Return a user as `--json` prints one, under the names of the vendor's page."""
+    return {
+        "id": user.id or None,
+        "name": user.name,
+        "surname": user.surname,
+        "email": user.email,
+        "state": user.state,
+        "role": user.role,
+        "groups": list(user.groups),
+        "sfversion": user.softphone_version,
+    }
+
+
+def _cells(user: User, comma: str) -> list[object]:
+    """Return a user's row of a table, with `comma` between the teams."""
+    row = as_row(user) | {"groups": comma.join(user.groups)}
+    return ["" if row[column] is None else row[column] for column in _HEADINGS]
+
+
+def _csv_of(users: Iterable[User]) -> str:
+    """Return users as CSV with semicolons, as the file of `users import` has them."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";", lineterminator="\n")
+    writer.writerow(_HEADINGS)
+    for user in users:
+        writer.writerow(map(_harmless, _cells(user, ",")))
+    return text.getvalue()
+
+
+def _harmless(cell: object) -> object:
+    """Return a cell that a spreadsheet shows and does not compute: other people chose the names."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
