@@ -37,7 +37,7 @@ HELD_LIMIT = 8 * 1024 * 1024
 It bounds memory on a log whose calls never end (lost lines, a foreign writer)."""
 
 
-class Entry(NamedTuple):
+class WindowRecord(NamedTuple):
     """One record in the window, without its newline."""
 
     seq: int
@@ -84,7 +84,7 @@ class _Block:
 class _Parted(NamedTuple):
     """A block at a cut: the records that stay, and the runs and the text of the others."""
 
-    stay: list[Entry]
+    stay: list[WindowRecord]
     runs: list[Run]
     texts: list[bytes]
 
@@ -111,7 +111,7 @@ class Window:
         self._odd_before = odd
         self._blocks: list[_Block] = []
         self._new_bytes = 0
-        self._held: list[Entry] = []
+        self._held: list[WindowRecord] = []
         self._held_bytes = 0
 
     def shrink(self, max_bytes: int) -> None:
@@ -172,7 +172,7 @@ class Window:
             seqs.append(seq)
             lines.append(line)
         owners = self._calls.observe(_text(lines))
-        self._keep([Entry(*entry) for entry in zip(seqs, lines, owners, strict=True)])
+        self._keep([WindowRecord(*entry) for entry in zip(seqs, lines, owners, strict=True)])
 
     def next_change(self, now: float) -> float | None:
         """Return the seconds until silence alone lets something go, or None."""
@@ -215,7 +215,7 @@ class Window:
         self._blocks, self._new_bytes = [], 0
         return batches
 
-    def _keep(self, held: list[Entry]) -> None:
+    def _keep(self, held: list[WindowRecord]) -> None:
         """Go on with these records, and forget the calls of all others."""
         self._held, self._held_bytes = held, _size(held)
         self._calls.keep_only({entry.owner for entry in held})
@@ -224,7 +224,7 @@ class Window:
         """Tell, for each block, the records that stay from those that leave."""
         return [_part(block, kept) for block in self._blocks]
 
-    def _staying(self, parts: list[_Parted], kept: Collection[bytes]) -> list[Entry]:
+    def _staying(self, parts: list[_Parted], kept: Collection[bytes]) -> list[WindowRecord]:
         """List the records that stay, in archive order."""
         entries = [entry for entry in self._held if entry.owner in kept]
         for part in parts:
@@ -254,7 +254,7 @@ class Window:
         entries = [entry for entry in self._held if entry.owner not in kept]
         for block in self._blocks:
             entries += [
-                Entry(block.first_seq + index, line, owner)
+                WindowRecord(block.first_seq + index, line, owner)
                 for index, (line, owner) in enumerate(zip(block.lines(), block.owners, strict=True))
                 if owner not in kept
             ]
@@ -270,7 +270,7 @@ class Window:
         ]
 
 
-def divide(entries: Sequence[Entry], *, max_bytes: int) -> list[list[Entry]]:
+def divide(entries: Sequence[WindowRecord], *, max_bytes: int) -> list[list[WindowRecord]]:
     """Spread records over parts of at most `max_bytes`, each call whole in one part.
 
     Only a call that is larger by itself makes a larger part.
@@ -278,7 +278,7 @@ def divide(entries: Sequence[Entry], *, max_bytes: int) -> list[list[Entry]]:
     weight: dict[bytes, int] = {}
     for entry in entries:
         weight[entry.owner] = weight.get(entry.owner, 0) + len(entry.line) + 1
-    parts: list[list[Entry]] = [[]]
+    parts: list[list[WindowRecord]] = [[]]
     place: dict[bytes, int] = {}
     load = 0
     for entry in entries:
@@ -307,7 +307,7 @@ def parts_of(runs: Iterable[Run], body: bytes, *, max_bytes: int) -> list[Batch]
     lines.pop()
     owners = CallTracker().observe(body)
     seqs = (seq for first, last in runs for seq in range(first, last + 1))
-    entries = [Entry(*entry) for entry in zip(seqs, lines, owners, strict=True)]
+    entries = [WindowRecord(*entry) for entry in zip(seqs, lines, owners, strict=True)]
     parts = []
     for part in divide(entries, max_bytes=max_bytes):
         text = _text([entry.line for entry in part])
@@ -332,7 +332,7 @@ def _part(block: _Block, kept: Collection[bytes]) -> _Parted:
         texts += lines.pop(0), b"\n"
     stay = []
     for index, following in pairwise((*staying, count)):
-        stay.append(Entry(first_seq + index, lines[index - start], block.owners[index]))
+        stay.append(WindowRecord(first_seq + index, lines[index - start], block.owners[index]))
         if following > index + 1:
             runs.append((first_seq + index + 1, first_seq + following - 1))
             texts.append(_text(lines[index + 1 - start : following - start]))
@@ -355,5 +355,5 @@ def _text(lines: Sequence[bytes]) -> bytes:
     return b"\n".join(lines) + b"\n" if lines else b""
 
 
-def _size(entries: Iterable[Entry]) -> int:
+def _size(entries: Iterable[WindowRecord]) -> int:
     return sum(len(entry.line) + 1 for entry in entries)

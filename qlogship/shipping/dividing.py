@@ -52,7 +52,7 @@ answers 413 to less does so for another reason, and should not make tiny batches
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RefusalCause:
     """What a refusal is put down to, the parts to send instead, and the limit it teaches.
 
     `parts` is empty unless the refusal is `divisible`; `limit` is in bytes, None
@@ -64,17 +64,17 @@ class Finding:
     limit: int | None = None
 
 
-NOTHING: Final = Finding()
+NOTHING: Final = RefusalCause()
 
 
-def examine(verdict: Verdict, *, runs: Sequence[Run], body: bytes, suspects: int) -> Finding:
+def examine(verdict: Verdict, *, runs: Sequence[Run], body: bytes, suspects: int) -> RefusalCause:
     """Look into a body that the far end refused; `suspects` were refused in a row before it."""
     if verdict not in REFUSALS:
         return NOTHING
     if suspects + 1 >= IN_A_ROW:
-        return Finding("everything")
+        return RefusalCause("everything")
     parts = parts_of(runs, body, max_bytes=(len(body) + 1) // 2)
     if len(parts) < 2:
         return NOTHING
     limit = max(len(body) // 2, LEAST_LIMIT) if verdict is Verdict.TOO_BIG else None
-    return Finding("divisible", tuple(parts), limit)
+    return RefusalCause("divisible", tuple(parts), limit)

@@ -63,7 +63,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class AttemptResult:
     """What an attempt came to, and the state the upload takes from it."""
 
     state: str
@@ -136,7 +136,7 @@ class Ledger:
         )
         return self._one(upload.id)
 
-    def end_attempt(self, upload: Upload, result: Result, *, at: float) -> Upload:
+    def end_attempt(self, upload: Upload, result: AttemptResult, *, at: float) -> Upload:
         """Write what came back."""
         self._db.execute(
             "UPDATE attempt SET answered_at = ?, verdict = ?, http_status = ?, detail = ?"

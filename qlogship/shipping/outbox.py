@@ -21,7 +21,7 @@ from qlogship.errors import StateError
 from qlogship.shipping.backoff import RETRY_AFTER_MAX, next_delay
 from qlogship.shipping.delivery import decide
 from qlogship.shipping.dividing import NOTHING
-from qlogship.shipping.ledger import Result
+from qlogship.shipping.ledger import AttemptResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from qlogship.config import Settings
     from qlogship.shipping.batching import Batch
     from qlogship.shipping.delivery import Decision
-    from qlogship.shipping.dividing import Finding
+    from qlogship.shipping.dividing import RefusalCause
     from qlogship.shipping.ledger import Ledger, Upload
     from qlogship.shipping.refusals import Refusals
     from qlogship.shipping.resync.resyncing import Resyncing
@@ -51,7 +51,7 @@ _CUT_OFF = Outcome(
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Dispatch:
     """An attempt that is begun in the ledger: an upload with its body, or a clear."""
 
     upload: Upload | None = None
@@ -161,20 +161,20 @@ class Outbox:
         self._answered(upload, outcome, seconds=self._clocks.monotonic() - sent_at)
         return False
 
-    def begin(self) -> Attempt | None:
+    def begin(self) -> Dispatch | None:
         """Begin the attempt that is due, if one is."""
         if self._resyncing.clear_is_due():
             self._resyncing.begin_clear()
-            return Attempt()
+            return Dispatch()
         if not self._upload_is_due():
             return None
         while self._refusals.fit(self._waiting[0], lambda: self._body(self._waiting[0])):
             self._look_who_waits()
         body = self._body(self._waiting[0])
         upload = self._ledger.begin_attempt(self._waiting[0], at=self._clocks.wall())
-        return Attempt(upload, body)
+        return Dispatch(upload, body)
 
-    def hand_over(self, attempt: Attempt | None, *, answered: bool) -> None:
+    def hand_over(self, attempt: Dispatch | None, *, answered: bool) -> None:
         """Give an attempt to the worker once it is committed; `answered`: the last outcome is."""
         if answered:
             self._worker.forget()
@@ -253,7 +253,9 @@ class Outbox:
     def _look_who_waits(self) -> None:
         self._waiting = self._ledger.waiting(unknown_too=self._resend)
 
-    def _decide(self, upload: Upload, outcome: Outcome, finding: Finding = NOTHING) -> Decision:
+    def _decide(
+        self, upload: Upload, outcome: Outcome, finding: RefusalCause = NOTHING
+    ) -> Decision:
         return decide(
             outcome.verdict,
             on_unknown=self._resyncing.on_unknown(upload),
@@ -266,7 +268,7 @@ class Outbox:
         self, upload: Upload, outcome: Outcome, decision: Decision, *, delay: float
     ) -> Upload:
         now = self._clocks.wall()
-        result = Result(
+        result = AttemptResult(
             state=decision.state,
             verdict=str(outcome.verdict),
             possible_duplicate=decision.possible_duplicate,

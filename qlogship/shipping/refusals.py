@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qlogship.clocks import Clocks
-    from qlogship.shipping.dividing import Finding
+    from qlogship.shipping.dividing import RefusalCause
     from qlogship.shipping.ledger import Ledger, Upload
     from qlogship.shipping.position import ShippingPosition
 
@@ -46,7 +46,7 @@ class Refusals:
         """How large a batch may be, in bytes."""
         return self._wanted if self._learnt is None else self._learnt
 
-    def examine(self, upload: Upload, verdict: Verdict, body: Callable[[], bytes]) -> Finding:
+    def examine(self, upload: Upload, verdict: Verdict, body: Callable[[], bytes]) -> RefusalCause:
         """Look into the body if it was refused."""
         if verdict not in REFUSALS:
             return NOTHING
@@ -55,7 +55,7 @@ class Refusals:
         count = 0 if upload.id in self._once_more else len(others)
         return examine(verdict, runs=upload.runs, body=body(), suspects=count)
 
-    def follow_up(self, upload: Upload, verdict: Verdict, finding: Finding) -> bool:
+    def follow_up(self, upload: Upload, verdict: Verdict, finding: RefusalCause) -> bool:
         """Write down what follows, behind the attempt; return whether others wait now."""
         if verdict is Verdict.ACCEPTED:
             return self._accepted(upload)

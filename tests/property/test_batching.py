@@ -11,7 +11,7 @@ from qlogship.archive.runs import runs_of
 from qlogship.queue_log.calls import NOBODY
 from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import parse, time_of
-from qlogship.shipping.batching import Batch, Entry, Window, divide
+from qlogship.shipping.batching import Batch, Window, WindowRecord, divide
 from qlogship.shipping.waiting import WaitingCalls
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import text_of
@@ -181,7 +181,9 @@ def test_next_change_makes_a_cut_worthwhile(steps: list[Step], size: int) -> Non
 )
 def test_divide_keeps_calls_whole(sizes: list[tuple[bytes, int]], max_bytes: int) -> None:
     """Parts hold each record once, in order, no call twice, and no more than fits."""
-    entries = [Entry(seq, b"x" * (size - 1), owner) for seq, (owner, size) in enumerate(sizes)]
+    entries = [
+        WindowRecord(seq, b"x" * (size - 1), owner) for seq, (owner, size) in enumerate(sizes)
+    ]
     parts = divide(entries, max_bytes=max_bytes)
     assert sorted(entry for part in parts for entry in part) == entries
     seen: set[bytes] = set()

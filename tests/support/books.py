@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from qlogship.queue_log.records import entered_calls, times_from_the_end, times_in
 from qlogship.shipping.batching import Batch
-from qlogship.shipping.ledger import Result
+from qlogship.shipping.ledger import AttemptResult
 from qlogship.source.streams import Stream
 from qlogship.state.store import Store
 
@@ -100,12 +100,14 @@ class Books:
                 duplicate = duplicate or verdict == "unknown"
                 now = "unknown" if duplicate else "prepared"
                 upload = ledger.begin_attempt(upload, at=sent_at)
-                result = Result(now, verdict, duplicate, None, None, "no answer came", "", None)
+                result = AttemptResult(
+                    now, verdict, duplicate, None, None, "no answer came", "", None
+                )
                 upload = ledger.end_attempt(upload, result, at=sent_at + 1)
             if state != "prepared":
                 count = calls if reported == -1 else reported
                 upload = ledger.begin_attempt(upload, at=at)
-                result = Result(
+                result = AttemptResult(
                     state=state,
                     verdict=state if state != "rejected" else "refused",
                     possible_duplicate=duplicate,

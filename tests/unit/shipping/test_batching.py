@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 
 from qlogship.queue_log.calls import NOBODY
-from qlogship.shipping.batching import HELD_LIMIT, Batch, Entry, Window, divide
+from qlogship.shipping.batching import HELD_LIMIT, Batch, Window, WindowRecord, divide
 from qlogship.shipping.waiting import WaitingCalls
 from tests.fixtures.queue_log import record, sample_lines, text_of
 
@@ -231,9 +231,11 @@ def test_a_body_of_exactly_the_size() -> None:
         assert len(calls.cut(T + 60)) == parts
 
 
-def entries(*sizes: tuple[bytes, int]) -> list[Entry]:
+def entries(*sizes: tuple[bytes, int]) -> list[WindowRecord]:
     """Return records of these owners and sizes (with newline), numbered from 1."""
-    return [Entry(seq, b"x" * (size - 1), owner) for seq, (owner, size) in enumerate(sizes, 1)]
+    return [
+        WindowRecord(seq, b"x" * (size - 1), owner) for seq, (owner, size) in enumerate(sizes, 1)
+    ]
 
 
 @pytest.mark.parametrize(

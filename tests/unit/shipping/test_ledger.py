@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 
 from qlogship.shipping.batching import Batch
-from qlogship.shipping.ledger import Attempt, Ledger, Result, Upload
+from qlogship.shipping.ledger import Attempt, AttemptResult, Ledger, Upload
 from qlogship.shipping.position import ShippingPosition
 from qlogship.source.cursor import Cursor
 from qlogship.source.streams import Stream
@@ -48,9 +48,9 @@ def batch(first: int = 1, last: int = 3, *, calls: int = 1) -> Batch:
     )
 
 
-def result(state: str, **changes: object) -> Result:
+def result(state: str, **changes: object) -> AttemptResult:
     """Return what an attempt came to."""
-    plain = Result(
+    plain = AttemptResult(
         state=state,
         verdict=state,
         possible_duplicate=False,
@@ -63,7 +63,7 @@ def result(state: str, **changes: object) -> Result:
     return replace(plain, **changes)  # type: ignore[arg-type]  # fields by name
 
 
-def send(ledger: Ledger, upload: Upload, outcome: Result, *, at: float = 10.0) -> Upload:
+def send(ledger: Ledger, upload: Upload, outcome: AttemptResult, *, at: float = 10.0) -> Upload:
     """Make one attempt."""
     return ledger.end_attempt(ledger.begin_attempt(upload, at=at), outcome, at=at + 1.0)
 
