@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from qlogship.config.model import Dashboard, Settings, is_loopback
-from qlogship.dashboard.knock import Likeness, knock, likeness
+from qlogship.dashboard.probe import Likeness, knock, likeness
 from qlogship.dashboard.reach import Reach, Refusal, Stage, examine
 from qlogship.errors import CredentialsRefused, DashboardUnreachable, SourceUnreadable
 from qlogship.installation.identity import can_read_as

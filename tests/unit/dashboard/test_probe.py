@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qlogship.dashboard.knock import Likeness, likeness
+from qlogship.dashboard.probe import Likeness, likeness
 from qlogship.dashboard.outcome import Answer
 
 URL = "https://company.softphone.pro"
