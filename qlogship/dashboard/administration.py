@@ -1,4 +1,4 @@
-"""The administration of users: how each wish is asked for, and how answers are read.
+"""The administration of users: how each action is asked for, and how answers are read.
 
 Here live functions over values; what is sent is `client`'s. The shape of the answers
 is only half documented, so they are read with patience: what is missing is empty,
@@ -123,7 +123,7 @@ def _posted(path: str, value: object, *, secrets: tuple[str, ...] = ()) -> Reque
         method="POST",
         path=path,
         headers={"Content-Type": "application/json"},
-        content=(body,),
+        content=body,
         secrets=secrets,
     )
 

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from qlogship.dashboard.exchange import is_success
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict, judge
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def login_request(base: str, account: EmailPassword) -> tuple[dict[str, str], by
         "Accept": "application/json, text/plain, */*",
         "Referer": f"{base}/login/",
     }
-    wish = {"login": account.email, "password": account.password}
-    return headers, json.dumps(wish, separators=(",", ":")).encode()
+    account_fields = {"login": account.email, "password": account.password}
+    return headers, json.dumps(account_fields, separators=(",", ":")).encode()
 
 
 def token_of(text: str, *, now: float) -> Token | None:
@@ -121,7 +122,7 @@ def judge_login(answer: Answer, token: Token | None, *, now: float) -> Outcome:
     """
     outcome = judge(replace(answer, sent=False), now=now)
     status = answer.status
-    success = status is not None and 200 <= status < 300
+    success = is_success(status)
     if success and token is not None:
         return replace(
             outcome,

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from qlogship.dashboard.outcome import Answer, Outcome
 
+# What is answered to who has no live token.
+NO_ACCESS = frozenset({401, 403})
+
 # How much of an answer is read, unless a request asks for more. An answer to an
 # upload is a line; what is longer is a page, and its beginning shows that.
 ANSWER_MAX = 64 * 1024
@@ -29,17 +32,18 @@ class Sink(Protocol):
 class Request:
     """What is asked for.
 
-    `query` is sent as it is. `content` is the body in pieces; None for a request
-    without one. `by_cookie`: the token travels as a cookie, not as Bearer, which
-    the vendor's page wants for the two logs. `secrets` are blotted out where the
-    answer repeats them.
+    `query` is sent as it is. The body is `content`; or a form whose field `logs` is
+    `file`, a name and what is in it. `by_cookie`: the token travels as a cookie, not
+    as Bearer, which the vendor's page wants for the two logs. `secrets` are blotted
+    out where the answer repeats them.
     """
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
-    content: tuple[bytes, ...] | None = field(default=None, repr=False)
+    content: bytes = field(default=b"", repr=False)
+    file: tuple[str, bytes] | None = field(default=None, repr=False)
     by_cookie: bool = False
     secrets: tuple[str, ...] = field(default=(), repr=False)
     answer_max: int = ANSWER_MAX
@@ -56,3 +60,13 @@ class Reply:
     answer: Answer
     body: bytes = field(default=b"", repr=False)
     login: Outcome | None = None
+
+
+def is_success(status: int | None) -> bool:
+    """Return whether a status says that it went well."""
+    return status is not None and 200 <= status < 300
+
+
+def is_redirect(status: int | None) -> bool:
+    """Return whether a status sends whoever asks to another address."""
+    return status is not None and 300 <= status < 400

@@ -8,8 +8,8 @@ Nothing is logged here, and no secret gets into the answer of a `Reply`.
 
 from __future__ import annotations
 
+import contextlib
 import re
-import threading
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from qlogship.dashboard.auth import (
     token_in,
     token_of,
 )
-from qlogship.dashboard.exchange import Reply, Request
+from qlogship.dashboard.exchange import NO_ACCESS, Reply, Request, is_redirect, is_success
 from qlogship.dashboard.masking import masked
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict
 from qlogship.dashboard.transport import Transport
@@ -60,10 +60,6 @@ class _Exchange:
     set_cookie: list[str]
     failure: Exception | None
 
-    @property
-    def is_success(self) -> bool:
-        return is_success(self.answer.status)
-
 
 class Session:
     """One connection and one token; used by one thread, but for `abort`.
@@ -92,7 +88,6 @@ class Session:
         self._wall_clock = wall_clock
         self._token: Token | None = None
         self._wire = Wire()
-        self._busy = threading.Lock()
         context = trust(ca_file) if self._base.startswith("https:") else None
         self._client = httpx.Client(
             transport=Transport(backend=self._wire, ssl_context=context),
@@ -104,7 +99,6 @@ class Session:
             # The token travels as the vendor's page has it, and only so.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=None,  # noqa: S113 -- the wire keeps the deadline
-            follow_redirects=False,
             trust_env=False,
         )
 
@@ -113,7 +107,7 @@ class Session:
         _, outcome = self._new_token()
         return outcome
 
-    def knock(self, request: Request) -> Answer:
+    def probe(self, request: Request) -> Answer:
         """Make a request as a stranger, without a token."""
         return self._exchange(request, {}, None).answer
 
@@ -154,10 +148,10 @@ class Session:
         match self._credentials:
             case EmailPassword() as account:
                 headers, body = login_request(self._base, account)
-                login = Request(method="POST", path=LOGIN_PATH, headers=headers, content=(body,))
+                login = Request(method="POST", path=LOGIN_PATH, headers=headers, content=body)
                 exchange = self._exchange(login, {}, None)
                 now = self._wall_clock()
-                if exchange.is_success:
+                if is_success(exchange.answer.status):
                     self._token = token_in(exchange.set_cookie, now=now)
                 outcome = judge_login(self._masked(exchange.answer), self._token, now=now)
                 return self._token, outcome
@@ -197,47 +191,42 @@ class Session:
 
     def _exchange(self, request: Request, proof: Mapping[str, str], sink: Sink | None) -> _Exchange:
         """Make one request; return what came back, as far as it came."""
-        headers = {**request.headers, **proof}
-        content = request.content
-        if content is not None:
-            headers["Content-Length"] = str(sum(map(len, content)))
-        # httpx ties request and response into a circle, which lives until the
-        # collector comes: it must not keep the body alive.
-        pieces = (piece for piece in content or ())
-        url = f"{self._base}{request.path}" + (f"?{request.query}" if request.query else "")
+        call = self._client.build_request(
+            request.method,
+            f"{self._base}{request.path}" + (f"?{request.query}" if request.query else ""),
+            headers={**request.headers, **proof},
+            content=request.content or None,
+            files=None
+            if request.file is None
+            else {"logs": (*request.file, "application/octet-stream")},
+        )
         answer = Answer(sent=False)
         cookies: list[str] = []
         body = bytearray()
         failure: Exception | None = None
-        with self._busy:
-            self._begin(endless=sink is not None)
-            try:
-                with self._client.stream(
-                    request.method,
-                    url,
-                    headers=headers,
-                    content=None if content is None else pieces,
-                ) as response:
-                    answer = _head(response)
-                    cookies = response.headers.get_list("set-cookie")
-                    if sink is not None and is_success(answer.status):
-                        self._pour(response, sink)
-                    else:
-                        _collect(response, body, request.answer_max)
-                answer = replace(answer, complete=True)
-            except FAILURES as exc:
-                failure = exc
-                answer = replace(answer, detail=str(exc) or type(exc).__name__)
-            finally:
-                pieces.close()
-            answer = replace(answer, sent=self._wire.sent, body=bytes(body[: request.answer_max]))
-        return _Exchange(answer, cookies, failure)
-
-    def _begin(self, *, endless: bool) -> None:
-        if endless:
-            self._wire.begin(self._download_timeout, idle=self._timeout)
-        else:
+        if sink is None:
             self._wire.begin(self._timeout)
+        else:
+            self._wire.begin(self._download_timeout, idle=self._timeout)
+        try:
+            response = self._client.send(call, stream=True)
+            with contextlib.closing(response):
+                answer = _head(response)
+                cookies = response.headers.get_list("set-cookie")
+                if sink is not None and is_success(answer.status):
+                    self._pour(response, sink)
+                else:
+                    _collect(response, body, request.answer_max)
+            answer = replace(answer, complete=True)
+        except FAILURES as exc:
+            failure = exc
+            answer = replace(answer, detail=str(exc) or type(exc).__name__)
+        finally:
+            # httpx ties request and response into a circle, which lives until the
+            # collector comes: it must not keep the body alive.
+            call.stream = httpx.ByteStream(b"")
+        answer = replace(answer, sent=self._wire.sent, body=bytes(body[: request.answer_max]))
+        return _Exchange(answer, cookies, failure)
 
     def _pour(self, response: httpx.Response, sink: Sink) -> None:
         """Hand a body on; the time that the sink takes is not the dashboard's."""
@@ -256,16 +245,11 @@ class Session:
         return masked(answer, known)
 
 
-def is_success(status: int | None) -> bool:
-    """Return whether a status says that it went well."""
-    return status is not None and 200 <= status < 300
-
-
 def _refuses_token(answer: Answer) -> bool:
     """Return whether an answer sends away who has no live token; some point to the login page."""
-    if answer.status is None or not 300 <= answer.status < 400:
-        return answer.status in {401, 403}
-    return _LOGIN_PAGE.match(answer.location) is not None
+    if is_redirect(answer.status):
+        return _LOGIN_PAGE.match(answer.location) is not None
+    return answer.status in NO_ACCESS
 
 
 def _collect(response: httpx.Response, body: bytearray, limit: int) -> None:

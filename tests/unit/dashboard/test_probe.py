@@ -1,11 +1,11 @@
-"""What the answer to a stranger's knock says."""
+"""What the answer to a stranger's request says."""
 
 from __future__ import annotations
 
 import pytest
 
-from qlogship.dashboard.probe import Likeness, likeness
 from qlogship.dashboard.outcome import Answer
+from qlogship.dashboard.probe import Likeness, likeness
 
 URL = "https://company.softphone.pro"
 
