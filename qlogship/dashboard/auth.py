@@ -3,7 +3,7 @@
 Here live the credentials, the login request and the meaning of its answer, as
 values; nothing here talks to the network.
 
-The token is the cookie `jwt` of the answer to the login (the vendor's page,
+The token is the cookie `LOGIN_COOKIE` of the answer to the login (the vendor's page,
 "Login and Get a Security Token"). That it is a JWT is only likely: its `exp` is
 read when it has one, and nothing else depends on it. The signature is the
 dashboard's business.
@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from qlogship.dashboard.exchange import is_success
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict, judge
+from qlogship.vendor import LOGIN_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 LOGIN_PATH = "/login/api/auth"
-COOKIE = "jwt"
 
 # How long before its end a token is renewed: this, or a tenth of its life.
 MARGIN_MAX = 60.0
@@ -109,7 +109,7 @@ def token_in(set_cookie: Iterable[str], *, now: float) -> Token | None:
     found = None
     for header in set_cookie:
         name, _, value = header.partition(";")[0].partition("=")
-        if name.strip() == COOKIE:
+        if name.strip() == LOGIN_COOKIE:
             found = token_of(value.strip().strip('"'), now=now) or found
     return found
 
@@ -139,7 +139,7 @@ def judge_login(answer: Answer, token: Token | None, *, now: float) -> Outcome:
             outcome,
             verdict=Verdict.NOT_ACCEPTED,
             reported_calls=None,
-            detail=f"login: the answer {status} {page}holds no cookie {COOKIE}",
+            detail=f"login: the answer {status} {page}holds no cookie {LOGIN_COOKIE}",
         )
     if status in {400, 422} or outcome.verdict is Verdict.UNAUTHORIZED:
         return replace(

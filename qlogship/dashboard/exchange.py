@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from qlogship.dashboard.verdicts import verdict_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qlogship.dashboard.outcome import Answer, Outcome
-
-# What is answered to who has no live token.
-NO_ACCESS = frozenset({401, 403})
 
 # How much of an answer is read, unless a request asks for more. An answer to an
 # upload is a line; what is longer is a page, and its beginning shows that.
@@ -64,9 +63,4 @@ class Reply:
 
 def is_success(status: int | None) -> bool:
     """Return whether a status says that it went well."""
-    return status is not None and 200 <= status < 300
-
-
-def is_redirect(status: int | None) -> bool:
-    """Return whether a status sends whoever asks to another address."""
-    return status is not None and 300 <= status < 400
+    return status is not None and verdict_of(status, sent=True) is None

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qlogship.dashboard.exchange import ANSWER_MAX, is_redirect, is_success
+from qlogship.dashboard.exchange import ANSWER_MAX, is_success
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict, is_page, judge
 from qlogship.dashboard.reported import read_answer
+from qlogship.dashboard.verdicts import ABSENT, MEANINGS
 from qlogship.errors import (
     CredentialsRefused,
     DashboardRefused,
@@ -63,9 +64,9 @@ def failure_of(reply: Reply, *, action: str, changes: bool, now: float) -> Qlogs
             f"cannot {action}: {outcome.detail}",
             hint="Use the e-mail and password of a Team administrator, or a token that is alive.",
         )
-    if is_redirect(status) and not changes:
+    if outcome.verdict is Verdict.REDIRECTED and not changes:
         return DashboardUnreachable(f"cannot {action}: {outcome.detail}", hint=_CHECK_ADDRESS)
-    if is_redirect(status):
+    if outcome.verdict is Verdict.REDIRECTED:
         # To another address, or to a page that shows what was done.
         return unclear(action, outcome.detail, changes=True)
     if status in _GATEWAY and changes:
@@ -115,9 +116,9 @@ def _refusal(status: int, outcome: Outcome, action: str) -> DashboardRefused:
     said = " ".join(outcome.answer.split())
     if len(said) > _QUOTE_MAX:
         said = f"{said[:_QUOTE_MAX]}…"
-    if status in {404, 405, 410}:
+    if status in ABSENT:
         hint = _CHECK_ADDRESS
-    elif status in {408, 425, 429, 503}:
+    elif status in MEANINGS[Verdict.LATER].statuses:
         hint = "Try again in a while."
     else:
         hint = "Look at what it says, and at what was sent."

@@ -16,8 +16,9 @@ from urllib.parse import urljoin, urlsplit
 
 from qlogship.dashboard.auth import GivenToken
 from qlogship.dashboard.client import UPLOAD_PATH
-from qlogship.dashboard.exchange import NO_ACCESS, Request, is_redirect, is_success
+from qlogship.dashboard.exchange import Request
 from qlogship.dashboard.session import Session
+from qlogship.dashboard.verdicts import ABSENT, Verdict, verdict_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from qlogship.dashboard.outcome import Answer
 
 
-# Not found, no such method, gone, not implemented.
-_STRANGE: Final = frozenset({404, 405, 410, 501})
+# Nobody there knows the address, or how to take an upload.
+_STRANGE: Final = ABSENT | {501}
 
 
 class Likeness(Enum):
@@ -57,13 +58,14 @@ def probe(url: str, ca_file: Path | None = None, *, timeout: float = 10.0) -> An
 def likeness(answer: Answer, url: str) -> Likeness:
     """Return whether the answer to a probe of `url` is that of a Team Dashboard."""
     status = answer.status
-    if status in NO_ACCESS:
-        return Likeness.ALIKE
     if status is None:
         return Likeness.UNSURE
-    if is_redirect(status) and answer.location:
+    verdict = verdict_of(status, sent=answer.sent)
+    if verdict is Verdict.UNAUTHORIZED:
+        return Likeness.ALIKE
+    if verdict is Verdict.REDIRECTED and answer.location:
         to = urlsplit(urljoin(url, answer.location))
         # To its own login page a dashboard may well send a stranger.
         same = (to.scheme, to.netloc) == urlsplit(url)[:2]
         return Likeness.UNSURE if same else Likeness.UNLIKE
-    return Likeness.UNLIKE if status in _STRANGE or is_success(status) else Likeness.UNSURE
+    return Likeness.UNLIKE if verdict is None or status in _STRANGE else Likeness.UNSURE

@@ -19,7 +19,6 @@ import httpx
 from qlogship import __version__
 from qlogship.dashboard.address import checked_address, trust
 from qlogship.dashboard.auth import (
-    COOKIE,
     LOGIN_PATH,
     EmailPassword,
     GivenToken,
@@ -30,11 +29,13 @@ from qlogship.dashboard.auth import (
     token_in,
     token_of,
 )
-from qlogship.dashboard.exchange import NO_ACCESS, Reply, Request, is_redirect, is_success
+from qlogship.dashboard.exchange import Reply, Request, is_success
 from qlogship.dashboard.masking import masked
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict
 from qlogship.dashboard.transport import Transport
+from qlogship.dashboard.verdicts import verdict_of
 from qlogship.dashboard.wire import Wire
+from qlogship.vendor import LOGIN_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -167,7 +168,7 @@ class Session:
 
     def _ask_with(self, token: Token, request: Request, sink: Sink | None) -> Reply:
         if request.by_cookie:
-            proof = {"Cookie": f"{COOKIE}={token.text}"}
+            proof = {"Cookie": f"{LOGIN_COOKIE}={token.text}"}
         else:
             proof = {"Authorization": f"Bearer {token.text}"}
         exchange = self._exchange(request, proof, sink)
@@ -247,9 +248,12 @@ class Session:
 
 def _refuses_token(answer: Answer) -> bool:
     """Return whether an answer sends away who has no live token; some point to the login page."""
-    if is_redirect(answer.status):
+    if answer.status is None:
+        return False
+    verdict = verdict_of(answer.status, sent=answer.sent)
+    if verdict is Verdict.REDIRECTED:
         return _LOGIN_PAGE.match(answer.location) is not None
-    return answer.status in NO_ACCESS
+    return verdict is Verdict.UNAUTHORIZED
 
 
 def _collect(response: httpx.Response, body: bytearray, limit: int) -> None:
