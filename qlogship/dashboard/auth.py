@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from qlogship.dashboard.exchange import is_success
+from qlogship.dashboard.exchange import Request, is_success
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict, judge
 from qlogship.vendor import LOGIN_COOKIE
 
@@ -73,15 +73,19 @@ class Token:
         return self.renew_at is None or now < self.renew_at
 
 
-def login_request(base: str, account: EmailPassword) -> tuple[dict[str, str], bytes]:
-    """Return headers and body of the login; `base` is the dashboard's address."""
-    headers = {
-        "Content-Type": "application/json",
-        "Accept": "application/json, text/plain, */*",
-        "Referer": f"{base}/login/",
-    }
-    account_fields = {"login": account.email, "password": account.password}
-    return headers, json.dumps(account_fields, separators=(",", ":")).encode()
+def login_request(base: str, account: EmailPassword) -> Request:
+    """Return the request to log in; `base` is the dashboard's address."""
+    fields = {"login": account.email, "password": account.password}
+    return Request(
+        method="POST",
+        path=LOGIN_PATH,
+        headers={
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/plain, */*",
+            "Referer": f"{base}/login/",
+        },
+        content=json.dumps(fields, separators=(",", ":")).encode(),
+    )
 
 
 def token_of(text: str, *, now: float) -> Token | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from qlogship.dashboard.verdicts import verdict_of
+from qlogship.dashboard.verdicts import Verdict, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,3 +64,8 @@ class Reply:
 def is_success(status: int | None) -> bool:
     """Return whether a status says that it went well."""
     return status is not None and verdict_of(status, sent=True) is None
+
+
+def is_redirect(status: int | None) -> bool:
+    """Return whether a status sends whoever asks to another address."""
+    return status is not None and verdict_of(status, sent=True) is Verdict.REDIRECTED

@@ -51,8 +51,11 @@ def failure_of(reply: Reply, *, action: str, changes: bool, now: float) -> Qlogs
     answer = reply.answer
     outcome = judge(replace(answer, body=answer.body[:ANSWER_MAX]), now=now)
     status = answer.status
-    if status is None:
-        return _no_answer(answer, outcome, action, changes=changes)
+    if status is None or outcome.verdict is Verdict.REDIRECTED:
+        if answer.sent and changes:
+            # A redirect may lead to another address, or to a page that shows what was done.
+            return unclear(action, outcome.detail, changes=True)
+        return DashboardUnreachable(f"cannot {action}: {outcome.detail}", hint=_CHECK_ADDRESS)
     if is_success(status):
         if not answer.complete:
             problem = f"the answer {status} was cut short: {answer.detail}"
@@ -64,11 +67,6 @@ def failure_of(reply: Reply, *, action: str, changes: bool, now: float) -> Qlogs
             f"cannot {action}: {outcome.detail}",
             hint="Use the e-mail and password of a Team administrator, or a token that is alive.",
         )
-    if outcome.verdict is Verdict.REDIRECTED and not changes:
-        return DashboardUnreachable(f"cannot {action}: {outcome.detail}", hint=_CHECK_ADDRESS)
-    if outcome.verdict is Verdict.REDIRECTED:
-        # To another address, or to a page that shows what was done.
-        return unclear(action, outcome.detail, changes=True)
     if status in _GATEWAY and changes:
         return unclear(action, f"a gateway answered {status}", changes=True)
     if 400 <= status < 600:
@@ -104,12 +102,6 @@ def _login_failure(outcome: Outcome, action: str) -> QlogshipError:
             message, hint="Check the e-mail and password of the Team administrator."
         )
     return DashboardUnreachable(message, hint=_CHECK_ADDRESS)
-
-
-def _no_answer(answer: Answer, outcome: Outcome, action: str, *, changes: bool) -> QlogshipError:
-    if answer.sent and changes:
-        return unclear(action, outcome.detail, changes=True)
-    return DashboardUnreachable(f"cannot {action}: {outcome.detail}", hint=_CHECK_ADDRESS)
 
 
 def _refusal(status: int, outcome: Outcome, action: str) -> DashboardRefused:

@@ -12,13 +12,13 @@ import time
 from contextlib import closing
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin, urlsplit
 
+from qlogship.dashboard.address import leads_elsewhere
 from qlogship.dashboard.auth import GivenToken
 from qlogship.dashboard.client import UPLOAD_PATH
-from qlogship.dashboard.exchange import Request
+from qlogship.dashboard.exchange import Request, is_redirect, is_success
 from qlogship.dashboard.session import Session
-from qlogship.dashboard.verdicts import ABSENT, Verdict, verdict_of
+from qlogship.dashboard.verdicts import ABSENT, MEANINGS, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,14 +58,8 @@ def probe(url: str, ca_file: Path | None = None, *, timeout: float = 10.0) -> An
 def likeness(answer: Answer, url: str) -> Likeness:
     """Return whether the answer to a probe of `url` is that of a Team Dashboard."""
     status = answer.status
-    if status is None:
-        return Likeness.UNSURE
-    verdict = verdict_of(status, sent=answer.sent)
-    if verdict is Verdict.UNAUTHORIZED:
+    if status in MEANINGS[Verdict.UNAUTHORIZED].statuses:
         return Likeness.ALIKE
-    if verdict is Verdict.REDIRECTED and answer.location:
-        to = urlsplit(urljoin(url, answer.location))
-        # To its own login page a dashboard may well send a stranger.
-        same = (to.scheme, to.netloc) == urlsplit(url)[:2]
-        return Likeness.UNSURE if same else Likeness.UNLIKE
-    return Likeness.UNLIKE if verdict is None or status in _STRANGE else Likeness.UNSURE
+    if is_redirect(status) and answer.location:
+        return Likeness.UNLIKE if leads_elsewhere(url, answer.location) else Likeness.UNSURE
+    return Likeness.UNLIKE if is_success(status) or status in _STRANGE else Likeness.UNSURE

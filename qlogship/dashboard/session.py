@@ -19,7 +19,6 @@ import httpx
 from qlogship import __version__
 from qlogship.dashboard.address import checked_address, trust
 from qlogship.dashboard.auth import (
-    LOGIN_PATH,
     EmailPassword,
     GivenToken,
     Token,
@@ -29,11 +28,11 @@ from qlogship.dashboard.auth import (
     token_in,
     token_of,
 )
-from qlogship.dashboard.exchange import Reply, Request, is_success
+from qlogship.dashboard.exchange import Reply, Request, is_redirect, is_success
 from qlogship.dashboard.masking import masked
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict
 from qlogship.dashboard.transport import Transport
-from qlogship.dashboard.verdicts import verdict_of
+from qlogship.dashboard.verdicts import MEANINGS
 from qlogship.dashboard.wire import Wire
 from qlogship.vendor import LOGIN_COOKIE
 
@@ -148,9 +147,7 @@ class Session:
         now = self._wall_clock()
         match self._credentials:
             case EmailPassword() as account:
-                headers, body = login_request(self._base, account)
-                login = Request(method="POST", path=LOGIN_PATH, headers=headers, content=body)
-                exchange = self._exchange(login, {}, None)
+                exchange = self._exchange(login_request(self._base, account), {}, None)
                 now = self._wall_clock()
                 if is_success(exchange.answer.status):
                     self._token = token_in(exchange.set_cookie, now=now)
@@ -197,9 +194,7 @@ class Session:
             f"{self._base}{request.path}" + (f"?{request.query}" if request.query else ""),
             headers={**request.headers, **proof},
             content=request.content or None,
-            files=None
-            if request.file is None
-            else {"logs": (*request.file, "application/octet-stream")},
+            files=request.file and {"logs": (*request.file, "application/octet-stream")},
         )
         answer = Answer(sent=False)
         cookies: list[str] = []
@@ -212,12 +207,26 @@ class Session:
         try:
             response = self._client.send(call, stream=True)
             with contextlib.closing(response):
-                answer = _head(response)
-                cookies = response.headers.get_list("set-cookie")
-                if sink is not None and is_success(answer.status):
-                    self._pour(response, sink)
-                else:
-                    _collect(response, body, request.answer_max)
+                headers = response.headers
+                cookies = headers.get_list("set-cookie")
+                answer = Answer(
+                    sent=True,
+                    status=response.status_code,
+                    content_type=headers.get("content-type", ""),
+                    retry_after=headers.get("retry-after"),
+                    location=headers.get("location", ""),
+                )
+                to_sink = sink if is_success(answer.status) else None
+                if to_sink is not None:
+                    to_sink.begin({name.lower(): value for name, value in headers.items()})
+                for piece in response.iter_raw():
+                    if to_sink is not None:
+                        to_sink.write(piece)
+                        self._wire.progressed()  # the sink's time is not the dashboard's
+                        continue
+                    body += piece
+                    if len(body) >= request.answer_max:
+                        break
             answer = replace(answer, complete=True)
         except FAILURES as exc:
             failure = exc
@@ -228,13 +237,6 @@ class Session:
             call.stream = httpx.ByteStream(b"")
         answer = replace(answer, sent=self._wire.sent, body=bytes(body[: request.answer_max]))
         return _Exchange(answer, cookies, failure)
-
-    def _pour(self, response: httpx.Response, sink: Sink) -> None:
-        """Hand a body on; the time that the sink takes is not the dashboard's."""
-        sink.begin({name.lower(): value for name, value in response.headers.items()})
-        for piece in response.iter_raw():
-            sink.write(piece)
-            self._wire.progressed()
 
     def _masked(self, answer: Answer, secrets: Iterable[str] = ()) -> Answer:
         """Blot out password, token and `secrets`, which the other side may have repeated."""
@@ -248,29 +250,9 @@ class Session:
 
 def _refuses_token(answer: Answer) -> bool:
     """Return whether an answer sends away who has no live token; some point to the login page."""
-    if answer.status is None:
-        return False
-    verdict = verdict_of(answer.status, sent=answer.sent)
-    if verdict is Verdict.REDIRECTED:
+    if is_redirect(answer.status):
         return _LOGIN_PAGE.match(answer.location) is not None
-    return verdict is Verdict.UNAUTHORIZED
-
-
-def _collect(response: httpx.Response, body: bytearray, limit: int) -> None:
-    for piece in response.iter_raw():
-        body += piece
-        if len(body) >= limit:
-            break
-
-
-def _head(response: httpx.Response) -> Answer:
-    return Answer(
-        sent=True,
-        status=response.status_code,
-        content_type=response.headers.get("content-type", ""),
-        retry_after=response.headers.get("retry-after"),
-        location=response.headers.get("location", ""),
-    )
+    return answer.status in MEANINGS[Verdict.UNAUTHORIZED].statuses
 
 
 def _read_token(path: Path) -> tuple[str, str]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.check.judging.settings import fault_finding
 from qlogship.check.words import moment
+from qlogship.dashboard.address import leads_elsewhere
+from qlogship.dashboard.exchange import is_redirect
 from qlogship.dashboard.outcome import Verdict
 from qlogship.dashboard.reach import Reach, Refusal, Stage, certificate_problem
 from qlogship.wording import count, lasting
@@ -68,7 +70,7 @@ def _way(reach: Reach, url: str) -> Iterator[Finding]:
                 reach.problem,
                 "Check scheme and port of dashboard.url; something else may listen there.",
             )
-        case None if _leads_elsewhere(reach, url):
+        case None if is_redirect(reach.status) and leads_elsewhere(url, reach.location):
             yield problem(
                 "dashboard.redirects",
                 url,
@@ -78,16 +80,6 @@ def _way(reach: Reach, url: str) -> Iterator[Finding]:
         case None:
             by = f" by {reach.server}" if reach.server else ""
             yield ok("dashboard.reached", url, f"answered {reach.status}{by}")
-
-
-def _leads_elsewhere(reach: Reach, url: str) -> bool:
-    """Return whether the answer redirects to another host or scheme; a path of its own is usual."""
-    if reach.status is None or not 300 <= reach.status < 400 or "://" not in reach.location:
-        return False
-    scheme, _, rest = reach.location.partition("://")
-    own_scheme, _, own = url.partition("://")
-    host = rest.split("/", 1)[0].lower().removesuffix(":443").removesuffix(":80")
-    return (scheme.lower(), host) != (own_scheme, own.removesuffix(":443").removesuffix(":80"))
 
 
 def _certificate(reach: Reach, now: float) -> Iterator[Finding]:
