@@ -123,7 +123,7 @@ def _posted(path: str, value: object, *, secrets: tuple[str, ...] = ()) -> Reque
         method="POST",
         path=path,
         headers={"Content-Type": "application/json"},
-        content=body,
+        content=(body,),
         secrets=secrets,
     )
 

@@ -84,7 +84,7 @@ def login_request(base: str, account: EmailPassword) -> Request:
             "Accept": "application/json, text/plain, */*",
             "Referer": f"{base}/login/",
         },
-        content=json.dumps(fields, separators=(",", ":")).encode(),
+        content=(json.dumps(fields, separators=(",", ":")).encode(),),
     )
 
 

@@ -38,6 +38,9 @@ _STALE_MAX = 3
 # No tenant has more pages of users; a list that goes on has no end.
 _PAGES_MAX = 100_000
 
+# A file name between quotes, as browsers and curl put it.
+_QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+
 # How many ids fit into a sentence.
 _SHOWN_MAX = 10
 
@@ -115,9 +118,18 @@ class TeamDashboard:
 
         `filename` is what the dashboard is told the file is called.
         """
+        quoted = filename.translate(_QUOTED)
+        head = (
+            f"--{self._boundary}\r\n"
+            f'Content-Disposition: form-data; name="logs"; filename="{quoted}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        ).encode()
+        tail = f"\r\n--{self._boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={self._boundary}"}
-        file = (filename, body)
-        return self._outcome(Request(method="POST", path=UPLOAD_PATH, headers=headers, file=file))
+        content = (head, body, tail)
+        return self._outcome(
+            Request(method="POST", path=UPLOAD_PATH, headers=headers, content=content)
+        )
 
     def clear(self) -> Outcome:
         """Remove all uploaded queue_log data of the tenant, whoever uploaded it."""

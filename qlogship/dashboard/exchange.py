@@ -31,18 +31,16 @@ class Sink(Protocol):
 class Request:
     """What is asked for.
 
-    `query` is sent as it is. The body is `content`; or a form whose field `logs` is
-    `file`, a name and what is in it. `by_cookie`: the token travels as a cookie, not
-    as Bearer, which the vendor's page wants for the two logs. `secrets` are blotted
-    out where the answer repeats them.
+    `query` is sent as it is. `content` is the body in pieces. `by_cookie`: the token
+    travels as a cookie, not as Bearer, which the vendor's page wants for the two
+    logs. `secrets` are blotted out where the answer repeats them.
     """
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = field(default=b"", repr=False)
-    file: tuple[str, bytes] | None = field(default=None, repr=False)
+    content: tuple[bytes, ...] = field(default=(), repr=False)
     by_cookie: bool = False
     secrets: tuple[str, ...] = field(default=(), repr=False)
     answer_max: int = ANSWER_MAX

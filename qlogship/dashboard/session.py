@@ -8,7 +8,6 @@ Nothing is logged here, and no secret gets into the answer of a `Reply`.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -189,13 +188,13 @@ class Session:
 
     def _exchange(self, request: Request, proof: Mapping[str, str], sink: Sink | None) -> _Exchange:
         """Make one request; return what came back, as far as it came."""
-        call = self._client.build_request(
-            request.method,
-            f"{self._base}{request.path}" + (f"?{request.query}" if request.query else ""),
-            headers={**request.headers, **proof},
-            content=request.content or None,
-            files=request.file and {"logs": (*request.file, "application/octet-stream")},
-        )
+        headers = {**request.headers, **proof}
+        if request.content:
+            headers["Content-Length"] = str(sum(map(len, request.content)))
+        # httpx and httpcore tie request and response into a circle, which lives until
+        # the collector comes: it must not keep the body alive.
+        pieces = (piece for piece in request.content)
+        url = f"{self._base}{request.path}" + (f"?{request.query}" if request.query else "")
         answer = Answer(sent=False)
         cookies: list[str] = []
         body = bytearray()
@@ -205,20 +204,21 @@ class Session:
         else:
             self._wire.begin(self._download_timeout, idle=self._timeout)
         try:
-            response = self._client.send(call, stream=True)
-            with contextlib.closing(response):
-                headers = response.headers
-                cookies = headers.get_list("set-cookie")
+            with self._client.stream(
+                request.method, url, headers=headers, content=pieces if request.content else None
+            ) as response:
+                fields = response.headers
+                cookies = fields.get_list("set-cookie")
                 answer = Answer(
                     sent=True,
                     status=response.status_code,
-                    content_type=headers.get("content-type", ""),
-                    retry_after=headers.get("retry-after"),
-                    location=headers.get("location", ""),
+                    content_type=fields.get("content-type", ""),
+                    retry_after=fields.get("retry-after"),
+                    location=fields.get("location", ""),
                 )
                 to_sink = sink if is_success(answer.status) else None
                 if to_sink is not None:
-                    to_sink.begin({name.lower(): value for name, value in headers.items()})
+                    to_sink.begin({name.lower(): value for name, value in fields.items()})
                 for piece in response.iter_raw():
                     if to_sink is not None:
                         to_sink.write(piece)
@@ -232,9 +232,7 @@ class Session:
             failure = exc
             answer = replace(answer, detail=str(exc) or type(exc).__name__)
         finally:
-            # httpx ties request and response into a circle, which lives until the
-            # collector comes: it must not keep the body alive.
-            call.stream = httpx.ByteStream(b"")
+            pieces.close()
         answer = replace(answer, sent=self._wire.sent, body=bytes(body[: request.answer_max]))
         return _Exchange(answer, cookies, failure)
 

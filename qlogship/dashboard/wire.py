@@ -10,16 +10,16 @@ Only the system's resolver cannot be left half-way: it runs in a thread of its
 own, which is left alone when it is too late.
 
 What httpcore writes is kept until it wants to read, so that head and body leave
-in one system call. Beside a busy thread every further call may cost a switch
-interval of the interpreter (5 ms), which is more than sending 900 KB takes. It
-also makes `sent` a fact and no guess: it turns True when the kernel has taken
-the first byte of a request, and not before.
+in one system call: an upload of 900 KB beside a busy thread then takes 2.3 ms of
+the processor instead of 2.6. It also makes `sent` a fact and no guess: it turns
+True when the kernel has taken the first byte of a request, and not before.
 
 A server may answer before it has read the whole body, typically with 413, and
 then close, or neither close nor read on. What arrives while there is still
 something to send is kept, because the reset that follows can take it away, and
-an error among it ends the sending. httpcore listens only when a write has
-failed, which is too late for a server that just stops reading.
+an error among it ends the sending. httpcore by itself waits for the deadline
+where the server just stops reading, and after a write that failed it would
+believe a success that had come too early to be one.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ CONFIG = '{% include "_Account1" %}\nlogin = sip101\nSipPassword = "sip-secret"\
 
 def test_a_user_is_sent_as_the_vendor_writes_one() -> None:
     """True booleans, lists of numbers, real newlines, and manageGroups only when there are some."""
-    body = save_request(replace(JOHN, config="a\nb")).content
-    managers = save_request(replace(JOHN, role=Role.MANAGER, manage_groups=(4, 7))).content
+    (body,) = save_request(replace(JOHN, config="a\nb")).content
+    (managers,) = save_request(replace(JOHN, role=Role.MANAGER, manage_groups=(4, 7))).content
 
     assert json.loads(body) == {
         "usesSoftphone": True,
@@ -52,8 +52,8 @@ def test_a_user_is_sent_as_the_vendor_writes_one() -> None:
 
 def test_ids_are_sent_as_a_list() -> None:
     """One id is a list too."""
-    assert delete_request([2, 4, 7]).content == b"[2,4,7]"
-    assert delete_request([1]).content == b"[1]"
+    assert delete_request([2, 4, 7]).content == (b"[2,4,7]",)
+    assert delete_request([1]).content == (b"[1]",)
 
 
 @pytest.mark.parametrize("ids", [[], [0], [-1], [True], ["1"], [1.0], [2, None]])

@@ -52,7 +52,7 @@ def test_the_login_is_the_vendors() -> None:
         "Accept": "application/json, text/plain, */*",
         "Referer": "https://company.softphone.pro/login/",
     }
-    assert json.loads(request.content) == {"login": "admin@company.ru", "password": 'pa"ß'}
+    assert json.loads(request.content[0]) == {"login": "admin@company.ru", "password": 'pa"ß'}
 
 
 def test_no_secret_is_shown() -> None:
