@@ -22,6 +22,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, cast
 
+from qlogship.vendor import LOGIN_COOKIE
+
 # A None in sys.modules makes `import rich` fail (the language reference, "The
 # module cache"), which structlog takes as "not installed".
 _KEEP_RICH_OUT = "rich" not in sys.modules
@@ -48,14 +50,14 @@ MASK = "********"
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 _SECRET_KEY = re.compile(
-    r"passw|passphrase|(^|_)(pass|pwd|jwt)$|token|secret|authorization|cookie|credential",
+    rf"passw|passphrase|(^|_)(pass|pwd|{LOGIN_COOKIE})$|token|secret|authorization|cookie|credential",
     re.IGNORECASE,
 )
 # `password_file` names a place, `token_expires` a time.
 _HARMLESS_KEY = re.compile(r"_(file|path|expires|age)$", re.IGNORECASE)
 # A header, a cookie or an address quoted inside a text.
 _SECRET_IN_TEXT = re.compile(
-    r"(?P<label>\bbearer\s+(?=\S{8})|authorization:\s*basic\s+|\bjwt=|://[^/\s:@]*:(?=[^/\s@]*@))"
+    rf"(?P<label>\bbearer\s+(?=\S{{8}})|authorization:\s*basic\s+|\b{LOGIN_COOKIE}=|://[^/\s:@]*:(?=[^/\s@]*@))"
     r"[^\s;,\"'@]+",
     re.IGNORECASE,
 )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from qlogship.config.model import SECRETS, SECTIONS, is_secret
 from qlogship.errors import Fault
 from qlogship.installation.places import DEFAULT_PATH
+from qlogship.vendor import LOGIN_COOKIE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ _HEADER = re.compile(r"\s*\[\s*([\w-]+)\s*\]\s*(?:#.*)?")
 _KEY = re.compile(r"\s*([\w-]+)\s*=")
 _PLACE = re.compile(r" \(at (line \d+, column \d+|end of document)\)$")
 _SECRET_NAME = re.compile(
-    r"pass(wor[dt]|wd|phrase)|(^|[_-])(pass|pwd)$|token|secret|jwt", re.IGNORECASE
+    rf"pass(wor[dt]|wd|phrase)|(^|[_-])(pass|pwd)$|token|secret|{LOGIN_COOKIE}", re.IGNORECASE
 )
 
 # So close to a known key that it is a slip of the keys, and no secret.
@@ -194,7 +195,11 @@ def _stray_key(place: str, section: str, key: str) -> Fault:
     known = [name for model in models for name in model.model_fields if name not in SECRETS]
     slip = get_close_matches(key, known, n=1, cutoff=_SLIP)
     if _SECRET_NAME.search(key) and not slip:
-        instead = "token_file" if re.search("token|jwt", key, re.IGNORECASE) else "password_file"
+        instead = (
+            "token_file"
+            if re.search(f"token|{LOGIN_COOKIE}", key, re.IGNORECASE)
+            else "password_file"
+        )
         return Fault(
             place,
             "the settings file must not hold a secret",

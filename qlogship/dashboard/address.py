@@ -41,6 +41,19 @@ def checked_address(url: str) -> str:
     return str(parts).rstrip("/")
 
 
+def leads_elsewhere(url: str, location: str) -> bool:
+    """Return whether an answer of `url` redirects to another host or scheme.
+
+    A path of its own is usual: a dashboard may send a stranger to its login page.
+    """
+    here = httpx.URL(url)
+    try:
+        there = here.join(location)
+    except httpx.InvalidURL:
+        return True
+    return (here.scheme, here.host, here.port) != (there.scheme, there.host, there.port)
+
+
 def trust(ca_file: Path | None) -> ssl.SSLContext:
     """Return what checks the dashboard's certificate: the system's store, and `ca_file`."""
     context = ssl.create_default_context()

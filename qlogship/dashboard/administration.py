@@ -1,4 +1,4 @@
-"""The administration of users: how each wish is asked for, and how answers are read.
+"""The administration of users: how each action is asked for, and how answers are read.
 
 Here live functions over values; what is sent is `client`'s. The shape of the answers
 is only half documented, so they are read with patience: what is missing is empty,

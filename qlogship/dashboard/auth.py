@@ -3,7 +3,7 @@
 Here live the credentials, the login request and the meaning of its answer, as
 values; nothing here talks to the network.
 
-The token is the cookie `jwt` of the answer to the login (the vendor's page,
+The token is the cookie `LOGIN_COOKIE` of the answer to the login (the vendor's page,
 "Login and Get a Security Token"). That it is a JWT is only likely: its `exp` is
 read when it has one, and nothing else depends on it. The signature is the
 dashboard's business.
@@ -18,14 +18,15 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from qlogship.dashboard.exchange import Request, is_success
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict, judge
+from qlogship.vendor import LOGIN_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 LOGIN_PATH = "/login/api/auth"
-COOKIE = "jwt"
 
 # How long before its end a token is renewed: this, or a tenth of its life.
 MARGIN_MAX = 60.0
@@ -72,15 +73,19 @@ class Token:
         return self.renew_at is None or now < self.renew_at
 
 
-def login_request(base: str, account: EmailPassword) -> tuple[dict[str, str], bytes]:
-    """Return headers and body of the login; `base` is the dashboard's address."""
-    headers = {
-        "Content-Type": "application/json",
-        "Accept": "application/json, text/plain, */*",
-        "Referer": f"{base}/login/",
-    }
-    wish = {"login": account.email, "password": account.password}
-    return headers, json.dumps(wish, separators=(",", ":")).encode()
+def login_request(base: str, account: EmailPassword) -> Request:
+    """Return the request to log in; `base` is the dashboard's address."""
+    fields = {"login": account.email, "password": account.password}
+    return Request(
+        method="POST",
+        path=LOGIN_PATH,
+        headers={
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/plain, */*",
+            "Referer": f"{base}/login/",
+        },
+        content=(json.dumps(fields, separators=(",", ":")).encode(),),
+    )
 
 
 def token_of(text: str, *, now: float) -> Token | None:
@@ -108,7 +113,7 @@ def token_in(set_cookie: Iterable[str], *, now: float) -> Token | None:
     found = None
     for header in set_cookie:
         name, _, value = header.partition(";")[0].partition("=")
-        if name.strip() == COOKIE:
+        if name.strip() == LOGIN_COOKIE:
             found = token_of(value.strip().strip('"'), now=now) or found
     return found
 
@@ -121,7 +126,7 @@ def judge_login(answer: Answer, token: Token | None, *, now: float) -> Outcome:
     """
     outcome = judge(replace(answer, sent=False), now=now)
     status = answer.status
-    success = status is not None and 200 <= status < 300
+    success = is_success(status)
     if success and token is not None:
         return replace(
             outcome,
@@ -138,7 +143,7 @@ def judge_login(answer: Answer, token: Token | None, *, now: float) -> Outcome:
             outcome,
             verdict=Verdict.NOT_ACCEPTED,
             reported_calls=None,
-            detail=f"login: the answer {status} {page}holds no cookie {COOKIE}",
+            detail=f"login: the answer {status} {page}holds no cookie {LOGIN_COOKIE}",
         )
     if status in {400, 422} or outcome.verdict is Verdict.UNAUTHORIZED:
         return replace(

@@ -1,6 +1,6 @@
 """The door of the Team Dashboard: all that can be asked of it.
 
-Here lives what each wish is called and what it returns. Requests and answers are
+Here lives what each action is called and what it returns. Requests and answers are
 made and read by `administration`, `reports` and `core.outcome`; `session` sends them.
 Nothing is logged here, and no secret gets into what is returned or raised.
 """
@@ -38,6 +38,9 @@ _STALE_MAX = 3
 # No tenant has more pages of users; a list that goes on has no end.
 _PAGES_MAX = 100_000
 
+# A file name between quotes, as browsers and curl put it.
+_QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+
 # How many ids fit into a sentence.
 _SHOWN_MAX = 10
 
@@ -46,7 +49,7 @@ class TeamDashboard:
     """A Team Dashboard at `url`, used by one thread.
 
     `timeout` bounds each whole request in seconds, from the first look-up to the
-    last byte of the answer; a wish takes up to four of them, when its token is
+    last byte of the answer; an action takes up to four of them, when its token is
     refused. A report may take `download_timeout`, but stand still for no longer than
     `timeout`. `ca_file` holds certificates (PEM) to trust besides the system's. Only
     `abort` may be called from another thread.
@@ -115,18 +118,22 @@ class TeamDashboard:
 
         `filename` is what the dashboard is told the file is called.
         """
+        quoted = filename.translate(_QUOTED)
         head = (
             f"--{self._boundary}\r\n"
-            f'Content-Disposition: form-data; name="logs"; filename="{_quoted(filename)}"\r\n'
+            f'Content-Disposition: form-data; name="logs"; filename="{quoted}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"
         ).encode()
         tail = f"\r\n--{self._boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={self._boundary}"}
-        return self._outcome(UPLOAD_PATH, headers, (head, body, tail))
+        content = (head, body, tail)
+        return self._outcome(
+            Request(method="POST", path=UPLOAD_PATH, headers=headers, content=content)
+        )
 
     def clear(self) -> Outcome:
         """Remove all uploaded queue_log data of the tenant, whoever uploaded it."""
-        return self._outcome(CLEAR_PATH, {}, ())
+        return self._outcome(Request(method="POST", path=CLEAR_PATH))
 
     # Users
 
@@ -140,11 +147,11 @@ class TeamDashboard:
         faults = user.faults()
         if faults:
             raise InvalidUser(user.email.strip() or "without an e-mail address", faults)
-        deed = f"create the user {user.email}"
-        body = self._answer(administration.save_request(user), deed, changes=True)
+        action = f"create the user {user.email}"
+        body = self._answer(administration.save_request(user), action, changes=True)
         number = administration.read_id(body)
         if number is None:
-            raise unclear(deed, "the answer tells no id of a new user", changes=True)
+            raise unclear(action, "the answer tells no id of a new user", changes=True)
         return number
 
     def delete_users(self, ids: Sequence[int]) -> None:
@@ -155,8 +162,8 @@ class TeamDashboard:
         """
         request = administration.delete_request(ids)
         shown = ", ".join(map(str, ids[:_SHOWN_MAX])) + (", …" if len(ids) > _SHOWN_MAX else "")
-        deed = f"delete the {'user' if len(ids) == 1 else 'users'} {shown}"
-        self._answer(request, deed, changes=True)
+        action = f"delete the {'user' if len(ids) == 1 else 'users'} {shown}"
+        self._answer(request, action, changes=True)
 
     def list_users(
         self, *, sort: str = "id", descending: bool = True, page_size: int = 20
@@ -207,10 +214,10 @@ class TeamDashboard:
             page_number=page_number,
             all_users=all_users,
         )
-        deed = "list the users"
-        page = administration.read_page(self._answer(request, deed, changes=False))
+        action = "list the users"
+        page = administration.read_page(self._answer(request, action, changes=False))
         if page is None:
-            raise unclear(deed, "the answer is no list of users", changes=False)
+            raise unclear(action, "the answer is no list of users", changes=False)
         return page
 
     # Reports
@@ -258,7 +265,7 @@ class TeamDashboard:
     def _download(
         self,
         request: Request,
-        deed: str,
+        action: str,
         wanted: str | None,
         to: str | Path | BinaryIO,
         progress: reports.Progress | None,
@@ -267,32 +274,22 @@ class TeamDashboard:
             sink = reports.ReportFilter(out, reports.kind_of(wanted), progress)
             try:
                 reply = self._session.ask(request, sink)
-                failure = failure_of(reply, deed=deed, changes=False, now=self._wall_clock())
+                failure = failure_of(reply, action=action, changes=False, now=self._wall_clock())
                 if failure is not None:
                     raise failure
                 sink.finish()
             except reports.NoReport as problem:
-                raise unclear(deed, str(problem), changes=False) from problem
+                raise unclear(action, str(problem), changes=False) from problem
         return sink.count
 
-    def _outcome(self, path: str, headers: dict[str, str], content: tuple[bytes, ...]) -> Outcome:
-        reply = self._session.ask(
-            Request(method="POST", path=path, headers=headers, content=content)
-        )
+    def _outcome(self, request: Request) -> Outcome:
+        reply = self._session.ask(request)
         return reply.login or judge(reply.answer, now=self._wall_clock())
 
-    def _answer(self, request: Request, deed: str, *, changes: bool) -> bytes:
+    def _answer(self, request: Request, action: str, *, changes: bool) -> bytes:
         """Return the body of a good answer; raise what any other one stands for."""
         reply = self._session.ask(request)
-        failure = failure_of(reply, deed=deed, changes=changes, now=self._wall_clock())
+        failure = failure_of(reply, action=action, changes=changes, now=self._wall_clock())
         if failure is not None:
             raise failure
         return reply.body
-
-
-def _quoted(filename: str) -> str:
-    """Return a file name as browsers and curl put it between quotes."""
-    return "".join(_QUOTED.get(character, character) for character in filename)
-
-
-_QUOTED = {'"': "%22", "\r": "%0D", "\n": "%0A"}

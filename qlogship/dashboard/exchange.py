@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from qlogship.dashboard.verdicts import Verdict, verdict_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,17 +31,16 @@ class Sink(Protocol):
 class Request:
     """What is asked for.
 
-    `query` is sent as it is. `content` is the body in pieces; None for a request
-    without one. `by_cookie`: the token travels as a cookie, not as Bearer, which
-    the vendor's page wants for the two logs. `secrets` are blotted out where the
-    answer repeats them.
+    `query` is sent as it is. `content` is the body in pieces. `by_cookie`: the token
+    travels as a cookie, not as Bearer, which the vendor's page wants for the two
+    logs. `secrets` are blotted out where the answer repeats them.
     """
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
-    content: tuple[bytes, ...] | None = field(default=None, repr=False)
+    content: tuple[bytes, ...] = field(default=(), repr=False)
     by_cookie: bool = False
     secrets: tuple[str, ...] = field(default=(), repr=False)
     answer_max: int = ANSWER_MAX
@@ -56,3 +57,13 @@ class Reply:
     answer: Answer
     body: bytes = field(default=b"", repr=False)
     login: Outcome | None = None
+
+
+def is_success(status: int | None) -> bool:
+    """Return whether a status says that it went well."""
+    return status is not None and verdict_of(status, sent=True) is None
+
+
+def is_redirect(status: int | None) -> bool:
+    """Return whether a status sends whoever asks to another address."""
+    return status is not None and verdict_of(status, sent=True) is Verdict.REDIRECTED

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qlogship.dashboard.exchange import ANSWER_MAX
+from qlogship.dashboard.exchange import ANSWER_MAX, is_success
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict, is_page, judge
 from qlogship.dashboard.reported import read_answer
+from qlogship.dashboard.verdicts import ABSENT, MEANINGS
 from qlogship.errors import (
     CredentialsRefused,
     DashboardRefused,
@@ -37,51 +38,49 @@ _LOOK_FIRST = "Run `qlogship users list` to see what was done before you try aga
 _CHECK_ADDRESS = "Check `dashboard.url` in the settings and the network."
 
 
-def failure_of(reply: Reply, *, deed: str, changes: bool, now: float) -> QlogshipError | None:
+def failure_of(reply: Reply, *, action: str, changes: bool, now: float) -> QlogshipError | None:
     """Return the error that a reply stands for; None when it is a whole answer 2xx.
 
     To a change, a web page is no such answer, nor is one that speaks of a failure.
 
-    `deed` is what was asked for, behind "to"; `changes` says whether it leaves
+    `action` is what was asked for, behind "to"; `changes` says whether it leaves
     something behind. `now` is in epoch seconds.
     """
     if reply.login is not None:
-        return _login_failure(reply.login, deed)
+        return _login_failure(reply.login, action)
     answer = reply.answer
     outcome = judge(replace(answer, body=answer.body[:ANSWER_MAX]), now=now)
     status = answer.status
-    if status is None:
-        return _no_answer(answer, outcome, deed, changes=changes)
-    if 200 <= status < 300:
+    if status is None or outcome.verdict is Verdict.REDIRECTED:
+        if answer.sent and changes:
+            # A redirect may lead to another address, or to a page that shows what was done.
+            return unclear(action, outcome.detail, changes=True)
+        return DashboardUnreachable(f"cannot {action}: {outcome.detail}", hint=_CHECK_ADDRESS)
+    if is_success(status):
         if not answer.complete:
             problem = f"the answer {status} was cut short: {answer.detail}"
-            return unclear(deed, problem, changes=changes)
+            return unclear(action, problem, changes=changes)
         problem = _doubt(answer, outcome.answer) if changes else ""
-        return unclear(deed, problem, changes=True) if problem else None
-    if status in {401, 403}:
+        return unclear(action, problem, changes=True) if problem else None
+    if outcome.verdict is Verdict.UNAUTHORIZED:
         return CredentialsRefused(
-            f"cannot {deed}: {outcome.detail}",
+            f"cannot {action}: {outcome.detail}",
             hint="Use the e-mail and password of a Team administrator, or a token that is alive.",
         )
-    if 300 <= status < 400 and not changes:
-        return DashboardUnreachable(f"cannot {deed}: {outcome.detail}", hint=_CHECK_ADDRESS)
-    if 300 <= status < 400:
-        # To another address, or to a page that shows what was done.
-        return unclear(deed, outcome.detail, changes=True)
     if status in _GATEWAY and changes:
-        return unclear(deed, f"a gateway answered {status}", changes=True)
+        return unclear(action, f"a gateway answered {status}", changes=True)
     if 400 <= status < 600:
-        return _refusal(status, outcome, deed)
-    return unclear(deed, f"the answer is {status}, which means nothing here", changes=changes)
+        return _refusal(status, outcome, action)
+    return unclear(action, f"the answer is {status}, which means nothing here", changes=changes)
 
 
-def unclear(deed: str, problem: str, *, changes: bool) -> QlogshipError:
+def unclear(action: str, problem: str, *, changes: bool) -> QlogshipError:
     """Return the error for an answer that proves nothing; `problem` says what it is."""
     if changes:
         return OutcomeUnknown(
-            f"it is unknown whether the dashboard did {deed}: {problem}", hint=_LOOK_FIRST
+            f"it is unknown whether the dashboard did {action}: {problem}", hint=_LOOK_FIRST
         )
-    return DashboardUnreachable(f"cannot {deed}: {problem}", hint="Try again in a while.")
+    return DashboardUnreachable(f"cannot {action}: {problem}", hint="Try again in a while.")
 
 
 def _doubt(answer: Answer, text: str) -> str:
@@ -95,9 +94,9 @@ def _doubt(answer: Answer, text: str) -> str:
     return f"the answer {answer.status} speaks of a failure" if failed else ""
 
 
-def _login_failure(outcome: Outcome, deed: str) -> QlogshipError:
+def _login_failure(outcome: Outcome, action: str) -> QlogshipError:
     """Nothing was asked for, so nothing was refused and nothing is unknown."""
-    message = f"cannot {deed}: {outcome.detail}"
+    message = f"cannot {action}: {outcome.detail}"
     if outcome.verdict is Verdict.UNAUTHORIZED:
         return CredentialsRefused(
             message, hint="Check the e-mail and password of the Team administrator."
@@ -105,24 +104,18 @@ def _login_failure(outcome: Outcome, deed: str) -> QlogshipError:
     return DashboardUnreachable(message, hint=_CHECK_ADDRESS)
 
 
-def _no_answer(answer: Answer, outcome: Outcome, deed: str, *, changes: bool) -> QlogshipError:
-    if answer.sent and changes:
-        return unclear(deed, outcome.detail, changes=True)
-    return DashboardUnreachable(f"cannot {deed}: {outcome.detail}", hint=_CHECK_ADDRESS)
-
-
-def _refusal(status: int, outcome: Outcome, deed: str) -> DashboardRefused:
+def _refusal(status: int, outcome: Outcome, action: str) -> DashboardRefused:
     said = " ".join(outcome.answer.split())
     if len(said) > _QUOTE_MAX:
         said = f"{said[:_QUOTE_MAX]}…"
-    if status in {404, 405, 410}:
+    if status in ABSENT:
         hint = _CHECK_ADDRESS
-    elif status in {408, 425, 429, 503}:
+    elif status in MEANINGS[Verdict.LATER].statuses:
         hint = "Try again in a while."
     else:
         hint = "Look at what it says, and at what was sent."
     return DashboardRefused(
-        f"the dashboard answered {status} when asked to {deed}" + (f": {said}" if said else ""),
+        f"the dashboard answered {status} when asked to {action}" + (f": {said}" if said else ""),
         status=status,
         answer=outcome.answer,
         retry_after=outcome.retry_after,

@@ -3,12 +3,12 @@
 Here lives what `setup` and `check` ask before anybody logs in: no credentials
 are sent. The trust is that of the client. A certificate that is refused is
 looked at once more, without trust and without saying anything, to name whose it
-is and what is wrong with it.
+is; `certificate_problem` says what is wrong with it. It goes step by step over
+the client's `wire`, because httpx does not tell which step failed.
 """
 
 from __future__ import annotations
 
-import re
 import ssl
 import time
 from dataclasses import dataclass, replace
@@ -27,11 +27,6 @@ from qlogship.dashboard.wire import Wire
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-# A head is a few hundred bytes; what is longer is none.
-_HEAD_MAX: Final = 64 * 1024
-
-_STATUS_LINE: Final = re.compile(r"HTTP/1\.[01] (\d{3})(?: |$)")
 
 
 class Stage(Enum):
@@ -105,10 +100,10 @@ def examine(
     `url` is one that the settings accept. `ca_file` holds certificates to trust
     besides the system's. Raises SettingsError when it cannot be used.
     """
-    parts = httpx.URL(url)  # it spells a name beyond ASCII as the network does
-    host, place = parts.raw_host.decode("ascii"), parts.netloc.decode("ascii")
-    secure = parts.scheme == "https"
-    found = Reach(host, parts.port or (443 if secure else 80))
+    address = httpx.URL(url)  # it spells a name beyond ASCII as the network does
+    host = address.raw_host.decode("ascii")
+    secure = address.scheme == "https"
+    found = Reach(host, address.port or (443 if secure else 80))
     context = trust(ca_file) if secure else None
     wire = Wire()
     wire.begin(timeout)
@@ -123,7 +118,7 @@ def examine(
                 stream = stream.start_tls(context, host)
                 found = replace(found, certificate=_shown(stream))
             stage = Stage.ANSWER
-            return _ask(stream, found, place, wall_clock)
+            return _ask(stream, found, address, wall_clock)
         finally:
             stream.close()
     except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
@@ -133,34 +128,62 @@ def examine(
         return found
 
 
+def certificate_problem(found: Reach, *, now: float) -> str:
+    """Say what is wrong with the certificate that was refused, behind the name of the host."""
+    shown = found.certificate
+    subject, issuer = (shown.subject, shown.issuer) if shown is not None else ("?", "?")
+    match found.refusal:
+        case Refusal.EXPIRED:
+            ended = f" on {_moment(shown.not_after)}" if shown and shown.not_after < now else ""
+            return f"its certificate, or one above it, has ended{ended}"
+        case Refusal.NOT_YET_VALID:
+            begin = f" before {_moment(shown.not_before)}" if shown else ""
+            return f"its certificate is not valid{begin}"
+        case Refusal.WRONG_NAME:
+            return f"its certificate is for another name ({subject})"
+        case Refusal.SELF_SIGNED:
+            return f"its certificate vouches for itself ({subject})"
+        case Refusal.PRIVATE_AUTHORITY:
+            return (
+                "its certificate comes from an authority that this machine does not know"
+                f" ({issuer})"
+            )
+        case Refusal.ALONE:
+            return (
+                f"it sends its certificate alone, and its issuer ({issuer}) is not known here: the"
+                " certificate between is missing at the server, or the authority is a private one"
+            )
+        case _:
+            return found.problem
+
+
+def _moment(when: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+
+
 def _unique(addresses: list[Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(place[0]) for _, place in addresses))
 
 
 def _ask(
-    stream: httpcore.NetworkStream, found: Reach, place: str, wall_clock: Callable[[], float]
+    stream: httpcore.NetworkStream,
+    found: Reach,
+    address: httpx.URL,
+    wall_clock: Callable[[], float],
 ) -> Reach:
     """Ask for the first page and read no more of the answer than its head."""
-    asked_at = wall_clock()
-    stream.write(
-        f"GET / HTTP/1.1\r\nHost: {place}\r\nUser-Agent: qlogship/{__version__}\r\n"
-        "Accept: */*\r\nConnection: close\r\n\r\n".encode("ascii")
+    origin = httpcore.URL(
+        scheme=address.raw_scheme, host=address.raw_host, port=address.port, target="/"
     )
-    data = b""
-    while b"\r\n\r\n" not in data and len(data) < _HEAD_MAX:
-        more = stream.read(4096)
-        if not more:
-            break
-        data += more
-    answered_at = wall_clock()
-    lines = data.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    match = _STATUS_LINE.match(lines[0])
-    if match is None:
-        raise httpcore.RemoteProtocolError("what answered does not speak HTTP")
-    headers = {
-        name.strip().lower(): value.strip()
-        for name, _, value in (line.partition(":") for line in lines[1:])
-    }
+    sent = [("User-Agent", f"qlogship/{__version__}"), ("Accept", "*/*"), ("Connection", "close")]
+    connection = httpcore.HTTP11Connection(origin.origin, stream)
+    asked_at = wall_clock()
+    try:
+        with connection.stream("GET", origin, headers=sent) as response:
+            answered_at = wall_clock()
+            headers = httpx.Headers(response.headers)
+    except httpcore.ProtocolError as error:
+        raise httpcore.RemoteProtocolError("what answered does not speak HTTP") from error
     date = _epoch(headers.get("date", ""))
     ahead = None
     if date is not None:
@@ -168,7 +191,7 @@ def _ask(
         ahead = (asked_at + answered_at) / 2 - (date + 0.5)
     return replace(
         found,
-        status=int(match[1]),
+        status=response.status,
         server=headers.get("server", ""),
         location=headers.get("location", ""),
         server_date=date,
@@ -186,7 +209,7 @@ def _epoch(date: str) -> float | None:
 def _shown(stream: httpcore.NetworkStream) -> Certificate | None:
     """Return the certificate that the other side has shown."""
     tls = stream.get_extra_info("ssl_object")
-    der = tls.getpeercert(binary_form=True) if isinstance(tls, ssl.SSLObject) else None
+    der = tls.getpeercert(binary_form=True) if isinstance(tls, ssl.SSLSocket) else None
     try:
         return read_certificate(der) if der else None
     except ValueError:

@@ -9,7 +9,6 @@ Nothing is logged here, and no secret gets into the answer of a `Reply`.
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
@@ -19,8 +18,6 @@ import httpx
 from qlogship import __version__
 from qlogship.dashboard.address import checked_address, trust
 from qlogship.dashboard.auth import (
-    COOKIE,
-    LOGIN_PATH,
     EmailPassword,
     GivenToken,
     Token,
@@ -30,11 +27,13 @@ from qlogship.dashboard.auth import (
     token_in,
     token_of,
 )
-from qlogship.dashboard.exchange import Reply, Request
+from qlogship.dashboard.exchange import Reply, Request, is_redirect, is_success
 from qlogship.dashboard.masking import masked
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict
 from qlogship.dashboard.transport import Transport
+from qlogship.dashboard.verdicts import MEANINGS
 from qlogship.dashboard.wire import Wire
+from qlogship.vendor import LOGIN_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -59,10 +58,6 @@ class _Exchange:
     answer: Answer
     set_cookie: list[str]
     failure: Exception | None
-
-    @property
-    def is_success(self) -> bool:
-        return is_success(self.answer.status)
 
 
 class Session:
@@ -92,7 +87,6 @@ class Session:
         self._wall_clock = wall_clock
         self._token: Token | None = None
         self._wire = Wire()
-        self._busy = threading.Lock()
         context = trust(ca_file) if self._base.startswith("https:") else None
         self._client = httpx.Client(
             transport=Transport(backend=self._wire, ssl_context=context),
@@ -104,7 +98,6 @@ class Session:
             # The token travels as the vendor's page has it, and only so.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=None,  # noqa: S113 -- the wire keeps the deadline
-            follow_redirects=False,
             trust_env=False,
         )
 
@@ -113,7 +106,7 @@ class Session:
         _, outcome = self._new_token()
         return outcome
 
-    def knock(self, request: Request) -> Answer:
+    def probe(self, request: Request) -> Answer:
         """Make a request as a stranger, without a token."""
         return self._exchange(request, {}, None).answer
 
@@ -153,11 +146,9 @@ class Session:
         now = self._wall_clock()
         match self._credentials:
             case EmailPassword() as account:
-                headers, body = login_request(self._base, account)
-                login = Request(method="POST", path=LOGIN_PATH, headers=headers, content=(body,))
-                exchange = self._exchange(login, {}, None)
+                exchange = self._exchange(login_request(self._base, account), {}, None)
                 now = self._wall_clock()
-                if exchange.is_success:
+                if is_success(exchange.answer.status):
                     self._token = token_in(exchange.set_cookie, now=now)
                 outcome = judge_login(self._masked(exchange.answer), self._token, now=now)
                 return self._token, outcome
@@ -173,7 +164,7 @@ class Session:
 
     def _ask_with(self, token: Token, request: Request, sink: Sink | None) -> Reply:
         if request.by_cookie:
-            proof = {"Cookie": f"{COOKIE}={token.text}"}
+            proof = {"Cookie": f"{LOGIN_COOKIE}={token.text}"}
         else:
             proof = {"Authorization": f"Bearer {token.text}"}
         exchange = self._exchange(request, proof, sink)
@@ -198,53 +189,52 @@ class Session:
     def _exchange(self, request: Request, proof: Mapping[str, str], sink: Sink | None) -> _Exchange:
         """Make one request; return what came back, as far as it came."""
         headers = {**request.headers, **proof}
-        content = request.content
-        if content is not None:
-            headers["Content-Length"] = str(sum(map(len, content)))
-        # httpx ties request and response into a circle, which lives until the
-        # collector comes: it must not keep the body alive.
-        pieces = (piece for piece in content or ())
+        if request.content:
+            headers["Content-Length"] = str(sum(map(len, request.content)))
+        # httpx and httpcore tie request and response into a circle, which lives until
+        # the collector comes: it must not keep the body alive.
+        pieces = (piece for piece in request.content)
         url = f"{self._base}{request.path}" + (f"?{request.query}" if request.query else "")
         answer = Answer(sent=False)
         cookies: list[str] = []
         body = bytearray()
         failure: Exception | None = None
-        with self._busy:
-            self._begin(endless=sink is not None)
-            try:
-                with self._client.stream(
-                    request.method,
-                    url,
-                    headers=headers,
-                    content=None if content is None else pieces,
-                ) as response:
-                    answer = _head(response)
-                    cookies = response.headers.get_list("set-cookie")
-                    if sink is not None and is_success(answer.status):
-                        self._pour(response, sink)
-                    else:
-                        _collect(response, body, request.answer_max)
-                answer = replace(answer, complete=True)
-            except FAILURES as exc:
-                failure = exc
-                answer = replace(answer, detail=str(exc) or type(exc).__name__)
-            finally:
-                pieces.close()
-            answer = replace(answer, sent=self._wire.sent, body=bytes(body[: request.answer_max]))
-        return _Exchange(answer, cookies, failure)
-
-    def _begin(self, *, endless: bool) -> None:
-        if endless:
-            self._wire.begin(self._download_timeout, idle=self._timeout)
-        else:
+        if sink is None:
             self._wire.begin(self._timeout)
-
-    def _pour(self, response: httpx.Response, sink: Sink) -> None:
-        """Hand a body on; the time that the sink takes is not the dashboard's."""
-        sink.begin({name.lower(): value for name, value in response.headers.items()})
-        for piece in response.iter_raw():
-            sink.write(piece)
-            self._wire.progressed()
+        else:
+            self._wire.begin(self._download_timeout, idle=self._timeout)
+        try:
+            with self._client.stream(
+                request.method, url, headers=headers, content=pieces if request.content else None
+            ) as response:
+                fields = response.headers
+                cookies = fields.get_list("set-cookie")
+                answer = Answer(
+                    sent=True,
+                    status=response.status_code,
+                    content_type=fields.get("content-type", ""),
+                    retry_after=fields.get("retry-after"),
+                    location=fields.get("location", ""),
+                )
+                to_sink = sink if is_success(answer.status) else None
+                if to_sink is not None:
+                    to_sink.begin({name.lower(): value for name, value in fields.items()})
+                for piece in response.iter_raw():
+                    if to_sink is not None:
+                        to_sink.write(piece)
+                        self._wire.progressed()  # the sink's time is not the dashboard's
+                        continue
+                    body += piece
+                    if len(body) >= request.answer_max:
+                        break
+            answer = replace(answer, complete=True)
+        except FAILURES as exc:
+            failure = exc
+            answer = replace(answer, detail=str(exc) or type(exc).__name__)
+        finally:
+            pieces.close()
+        answer = replace(answer, sent=self._wire.sent, body=bytes(body[: request.answer_max]))
+        return _Exchange(answer, cookies, failure)
 
     def _masked(self, answer: Answer, secrets: Iterable[str] = ()) -> Answer:
         """Blot out password, token and `secrets`, which the other side may have repeated."""
@@ -256,33 +246,11 @@ class Session:
         return masked(answer, known)
 
 
-def is_success(status: int | None) -> bool:
-    """Return whether a status says that it went well."""
-    return status is not None and 200 <= status < 300
-
-
 def _refuses_token(answer: Answer) -> bool:
     """Return whether an answer sends away who has no live token; some point to the login page."""
-    if answer.status is None or not 300 <= answer.status < 400:
-        return answer.status in {401, 403}
-    return _LOGIN_PAGE.match(answer.location) is not None
-
-
-def _collect(response: httpx.Response, body: bytearray, limit: int) -> None:
-    for piece in response.iter_raw():
-        body += piece
-        if len(body) >= limit:
-            break
-
-
-def _head(response: httpx.Response) -> Answer:
-    return Answer(
-        sent=True,
-        status=response.status_code,
-        content_type=response.headers.get("content-type", ""),
-        retry_after=response.headers.get("retry-after"),
-        location=response.headers.get("location", ""),
-    )
+    if is_redirect(answer.status):
+        return _LOGIN_PAGE.match(answer.location) is not None
+    return answer.status in MEANINGS[Verdict.UNAUTHORIZED].statuses
 
 
 def _read_token(path: Path) -> tuple[str, str]:

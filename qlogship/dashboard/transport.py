@@ -1,7 +1,7 @@
 """The httpx transport over the wire.
 
-Here lives the seam between httpx, which builds requests, and httpcore, which
-speaks HTTP over the connections of `wire`; both are meant to be joined like this.
+httpx's own transport takes no network backend, so this one hands its requests to
+httpcore, which does; both are meant to be joined like this.
 """
 
 from __future__ import annotations
@@ -27,23 +27,11 @@ KEEPALIVE = 4.0
 for _name in ("httpcore", "httpx"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-TRANSLATIONS: dict[type[Exception], type[httpx.TransportError]] = {
-    httpcore.TimeoutException: httpx.TimeoutException,
-    httpcore.ConnectTimeout: httpx.ConnectTimeout,
-    httpcore.ReadTimeout: httpx.ReadTimeout,
-    httpcore.WriteTimeout: httpx.WriteTimeout,
-    httpcore.PoolTimeout: httpx.PoolTimeout,
-    httpcore.NetworkError: httpx.NetworkError,
-    httpcore.ConnectError: httpx.ConnectError,
-    httpcore.ReadError: httpx.ReadError,
-    httpcore.WriteError: httpx.WriteError,
-    httpcore.ProxyError: httpx.ProxyError,
-    httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
-    httpcore.ProtocolError: httpx.ProtocolError,
-    httpcore.LocalProtocolError: httpx.LocalProtocolError,
-    httpcore.RemoteProtocolError: httpx.RemoteProtocolError,
-    httpcore.ConnectionNotAvailable: httpx.PoolTimeout,
-}
+_HTTPCORE_ERRORS = tuple(
+    thing
+    for thing in vars(httpcore).values()
+    if isinstance(thing, type) and issubclass(thing, Exception)
+)
 
 
 class Transport(httpx.BaseTransport):
@@ -74,12 +62,9 @@ class Transport(httpx.BaseTransport):
                     ),
                     headers=request.headers.raw,
                     content=request.stream,
-                    extensions=request.extensions,
                 )
             )
-        return httpx.Response(
-            response.status, headers=response.headers, stream=_Body(response), request=request
-        )
+        return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
 
     def close(self) -> None:
         """Close the connection."""
@@ -100,9 +85,8 @@ class _Body(httpx.SyncByteStream):
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Raise httpx's exception for each of httpcore's."""
+    """Raise httpx's exception of the same name for each of httpcore's."""
     try:
         yield
-    except tuple(TRANSLATIONS) as exc:
-        kind = next(kind for kind in type(exc).__mro__ if kind in TRANSLATIONS)
-        raise TRANSLATIONS[kind](str(exc)) from exc
+    except _HTTPCORE_ERRORS as exc:
+        raise getattr(httpx, type(exc).__name__, httpx.TransportError)(str(exc)) from exc

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from qlogship.config.model import Dashboard, Settings, is_loopback
-from qlogship.dashboard.knock import Likeness, knock, likeness
-from qlogship.dashboard.reach import Reach, Refusal, Stage, examine
+from qlogship.dashboard.probe import Likeness, likeness, probe
+from qlogship.dashboard.reach import Reach, Refusal, Stage, certificate_problem, examine
 from qlogship.errors import CredentialsRefused, DashboardUnreachable, SourceUnreadable
 from qlogship.installation.identity import can_read_as
 from qlogship.installation.places import is_hidden
@@ -56,13 +56,13 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
     """Look the name up, connect, shake hands, and see who answers. Raises AddressFails."""
     found = examine(url, ca_file, timeout=TIMEOUT)
     if found.failed is not None:
-        raise _failure(url, found, ca_file)
+        raise _failure(url, found)
     place, until = found.host, ""
     if found.addresses and found.addresses[0] != found.host:
         place += f" ({found.addresses[0]})"
     if found.certificate is not None:
         until = f"; its certificate is good until {_day(found.certificate.not_after)}"
-    answer = knock(url, ca_file, timeout=TIMEOUT)
+    answer = probe(url, ca_file, timeout=TIMEOUT)
     like = likeness(answer, url)
     if like is Likeness.UNLIKE:
         moved = f" and leads to {answer.location}" if answer.location else ""
@@ -155,17 +155,16 @@ def typed(barrier: Barrier) -> str:
     return " && ".join(" ".join(command) for command in barrier.commands)
 
 
-def _failure(url: str, found: Reach, ca_file: Path | None) -> AddressFails:
+def _failure(url: str, found: Reach) -> AddressFails:
     match found.failed:
         case Stage.LOOK_UP:
             hint = f"Check the spelling of the address, then DNS: `getent hosts {found.host}`."
         case Stage.CONNECT:
             hint = f"Check the address, and that the firewall lets port {found.port} out."
         case Stage.TLS if found.refusal is not None:
-            why, hint = _distrust(found, ca_file)
             return AddressFails(
-                f"{found.host} shows a certificate that is not trusted: {why}",
-                hint=hint,
+                f"{found.host} is not trusted: {certificate_problem(found, now=time.time())}",
+                hint=_certificate_hint(found.refusal),
                 refusal=found.refusal,
             )
         case _:
@@ -173,30 +172,17 @@ def _failure(url: str, found: Reach, ca_file: Path | None) -> AddressFails:
     return AddressFails(found.problem, hint=hint)
 
 
-def _distrust(found: Reach, ca_file: Path | None) -> tuple[str, str]:
-    """Return why the certificate is not trusted, and what to do."""
-    shown, why = found.certificate, found.problem
-    match found.refusal:
+def _certificate_hint(refusal: Refusal) -> str:
+    match refusal:
         case Refusal.EXPIRED | Refusal.NOT_YET_VALID:
-            if shown is not None and found.refusal is Refusal.EXPIRED:
-                why = f"it ended on {_day(shown.not_after)}"
-            elif shown is not None:
-                why = f"it begins on {_day(shown.not_before)}"
-            return why, (
+            return (
                 "Check this machine's clock with `date`; if it is right, tell the dashboard's"
                 " administrator."
             )
         case Refusal.WRONG_NAME:
-            whose = f" but {shown.subject}" if shown is not None and shown.subject else ""
-            why = f"it is not for this name{whose}"
-            return why, "Check the address: another name than this one may be meant."
-        case Refusal.SELF_SIGNED:
-            why = "it is signed by itself"
-        case Refusal.PRIVATE_AUTHORITY | Refusal.ALONE if shown is not None:
-            known = f"the system does not know{f', nor does {ca_file}' if ca_file else ''}"
-            why = f"it is signed by {shown.issuer}, whom {known}"
-    hint = "Name a file with the certificate of whoever signed it, in PEM form: --ca-file."
-    return why, hint
+            return "Check the address: another name than this one may be meant."
+        case _:
+            return "Name a file with the certificate of whoever signed it, in PEM form: --ca-file."
 
 
 def _day(seconds: float) -> str:

@@ -540,7 +540,7 @@ def test_a_login_that_hangs_is_unreachable() -> None:
 
 @pytest.fixture
 def black_hole() -> Iterator[str]:
-    """Return the address of a port that answers no knock: its queue is full."""
+    """Return the address of a port that answers no attempt to connect: its queue is full."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

@@ -136,6 +136,9 @@ class FarEnd:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            # As web servers do: else a short answer waits for what TLS has said before it
+            # to be acknowledged, and a reset takes it away unsent.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             self._open.add(connection)
             self._start(self._serve, connection)

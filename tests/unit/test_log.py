@@ -16,6 +16,7 @@ import structlog
 from pydantic import SecretStr
 
 from qlogship import log
+from qlogship.vendor import LOGIN_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -284,7 +285,7 @@ def test_unwritable_stream(stream: io.StringIO) -> None:
         "client_secret",
         "Cookie",
         "set-cookie",
-        "jwt",
+        LOGIN_COOKIE,
         "credentials",
     ],
 )
@@ -324,7 +325,10 @@ def test_secret_values(form: log.Format) -> None:
     [
         (f"Authorization: Bearer {SECRET}", "Authorization: Bearer ********"),
         (f"authorization: basic {SECRET}=", "authorization: basic ********"),
-        (f"Set-Cookie: jwt={SECRET}; Path=/", "Set-Cookie: jwt=********; Path=/"),
+        (
+            f"Set-Cookie: {LOGIN_COOKIE}={SECRET}; Path=/",
+            f"Set-Cookie: {LOGIN_COOKIE}=********; Path=/",
+        ),
         (f"GET https://admin:{SECRET}@x/y", "GET https://admin:********@x/y"),
         ("https://x:8443/y was asked", "https://x:8443/y was asked"),
         ("a basic idea, the bearer of news", "a basic idea, the bearer of news"),

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Final
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.check.judging.settings import fault_finding
 from qlogship.check.words import moment
+from qlogship.dashboard.address import leads_elsewhere
+from qlogship.dashboard.exchange import is_redirect
 from qlogship.dashboard.outcome import Verdict
-from qlogship.dashboard.reach import Reach, Refusal, Stage
+from qlogship.dashboard.reach import Reach, Refusal, Stage, certificate_problem
 from qlogship.wording import count, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qlogship.check.facts.network import NetworkFacts
-    from qlogship.dashboard.certificate import Certificate
     from qlogship.dashboard.outcome import Outcome
 
 _DAY: Final = 86_400
@@ -69,7 +70,7 @@ def _way(reach: Reach, url: str) -> Iterator[Finding]:
                 reach.problem,
                 "Check scheme and port of dashboard.url; something else may listen there.",
             )
-        case None if _leads_elsewhere(reach, url):
+        case None if is_redirect(reach.status) and leads_elsewhere(url, reach.location):
             yield problem(
                 "dashboard.redirects",
                 url,
@@ -81,20 +82,10 @@ def _way(reach: Reach, url: str) -> Iterator[Finding]:
             yield ok("dashboard.reached", url, f"answered {reach.status}{by}")
 
 
-def _leads_elsewhere(reach: Reach, url: str) -> bool:
-    """Return whether the answer redirects to another host or scheme; a path of its own is usual."""
-    if reach.status is None or not 300 <= reach.status < 400 or "://" not in reach.location:
-        return False
-    scheme, _, rest = reach.location.partition("://")
-    own_scheme, _, own = url.partition("://")
-    host = rest.split("/", 1)[0].lower().removesuffix(":443").removesuffix(":80")
-    return (scheme.lower(), host) != (own_scheme, own.removesuffix(":443").removesuffix(":80"))
-
-
 def _certificate(reach: Reach, now: float) -> Iterator[Finding]:
     shown = reach.certificate
     if reach.refusal is not None:
-        yield _refused(reach, reach.refusal, shown, now)
+        yield _refused(reach, reach.refusal, now)
     elif shown is not None:
         left = shown.not_after - now
         valid = f"of {shown.issuer}, valid until {moment(shown.not_after)}"
@@ -109,50 +100,36 @@ def _certificate(reach: Reach, now: float) -> Iterator[Finding]:
             yield ok("tls.trusted", reach.host, f"{valid} ({count(int(left // _DAY), 'day')})")
 
 
-def _refused(reach: Reach, refusal: Refusal, shown: Certificate | None, now: float) -> Finding:
+def _refused(reach: Reach, refusal: Refusal, now: float) -> Finding:
     """Say what is wrong with a certificate, and who can mend it."""
-    host = reach.host
-    subject = shown.subject if shown is not None else "?"
-    issuer = shown.issuer if shown is not None else "?"
-    trust = "Save that certificate in PEM form and name it in dashboard.ca_file"
+    host, wrong = reach.host, certificate_problem(reach, now=now)
     match refusal:
         case Refusal.EXPIRED:
-            until = f" on {moment(shown.not_after)}" if shown and shown.not_after < now else ""
             return problem(
                 "tls.expired",
                 host,
-                f"its certificate, or one above it, has ended{until}",
+                wrong,
                 "Ask whoever runs the dashboard to renew it; check this machine's clock, too:"
                 " `date`.",
             )
         case Refusal.NOT_YET_VALID:
-            since = f" before {moment(shown.not_before)}" if shown else ""
-            return problem(
-                "tls.not-yet-valid",
-                host,
-                f"its certificate is not valid{since}",
-                "Check this machine's clock: `date`.",
-            )
+            return problem("tls.not-yet-valid", host, wrong, "Check this machine's clock: `date`.")
         case Refusal.WRONG_NAME:
-            return problem(
-                "tls.wrong-name",
-                host,
-                f"its certificate is for another name ({subject})",
-                "Set dashboard.url to the name that the certificate is for.",
-            )
+            hint = "Set dashboard.url to the name that the certificate is for."
+            return problem("tls.wrong-name", host, wrong, hint)
         case Refusal.SELF_SIGNED:
             return problem(
                 "tls.self-signed",
                 host,
-                f"its certificate vouches for itself ({subject})",
-                f"{trust}, if this is your own dashboard.",
+                wrong,
+                "Save that certificate in PEM form and name it in dashboard.ca_file, if this is"
+                " your own dashboard.",
             )
         case Refusal.PRIVATE_AUTHORITY:
             return problem(
                 "tls.private-authority",
                 host,
-                f"its certificate comes from an authority that this machine does not know"
-                f" ({issuer})",
+                wrong,
                 "Save that authority's certificate in PEM form and name it in dashboard.ca_file; a"
                 " proxy that looks into TLS shows one, too.",
             )
@@ -160,18 +137,13 @@ def _refused(reach: Reach, refusal: Refusal, shown: Certificate | None, now: flo
             return problem(
                 "tls.issuer-unknown",
                 host,
-                f"it sends its certificate alone, and its issuer ({issuer}) is not known here: the"
-                " certificate between is missing at the server, or the authority is a private one",
+                wrong,
                 "Ask whoever runs the dashboard to send the whole chain, or name the issuer's"
                 " certificate (PEM) in dashboard.ca_file.",
             )
         case Refusal.OTHER:
-            return problem(
-                "tls.refused",
-                host,
-                reach.problem,
-                "Look at `openssl s_client -connect HOST:PORT -showcerts`.",
-            )
+            hint = "Look at `openssl s_client -connect HOST:PORT -showcerts`."
+            return problem("tls.refused", host, wrong, hint)
 
 
 def _login(login: Outcome | None, url: str) -> Finding:

@@ -33,8 +33,8 @@ CONFIG = '{% include "_Account1" %}\nlogin = sip101\nSipPassword = "sip-secret"\
 
 def test_a_user_is_sent_as_the_vendor_writes_one() -> None:
     """True booleans, lists of numbers, real newlines, and manageGroups only when there are some."""
-    (body,) = save_request(replace(JOHN, config="a\nb")).content or ()
-    (managers,) = save_request(replace(JOHN, role=Role.MANAGER, manage_groups=(4, 7))).content or ()
+    (body,) = save_request(replace(JOHN, config="a\nb")).content
+    (managers,) = save_request(replace(JOHN, role=Role.MANAGER, manage_groups=(4, 7))).content
 
     assert json.loads(body) == {
         "usesSoftphone": True,

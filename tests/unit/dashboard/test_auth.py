@@ -43,16 +43,16 @@ def renewal(text: str) -> float | None:
 
 def test_the_login_is_the_vendors() -> None:
     """Headers and body are those of the vendor's page."""
-    headers, body = login_request(
+    request = login_request(
         "https://company.softphone.pro", EmailPassword("admin@company.ru", 'pa"ß')
     )
 
-    assert headers == {
+    assert request.headers == {
         "Content-Type": "application/json",
         "Accept": "application/json, text/plain, */*",
         "Referer": "https://company.softphone.pro/login/",
     }
-    assert json.loads(body) == {"login": "admin@company.ru", "password": 'pa"ß'}
+    assert json.loads(request.content[0]) == {"login": "admin@company.ru", "password": 'pa"ß'}
 
 
 def test_no_secret_is_shown() -> None:

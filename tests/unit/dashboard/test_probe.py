@@ -1,11 +1,11 @@
-"""What the answer to a stranger's knock says."""
+"""What the answer to a stranger's request says."""
 
 from __future__ import annotations
 
 import pytest
 
-from qlogship.dashboard.knock import Likeness, likeness
 from qlogship.dashboard.outcome import Answer
+from qlogship.dashboard.probe import Likeness, likeness
 
 URL = "https://company.softphone.pro"
 
@@ -36,6 +36,8 @@ def test_only_a_refusal_is_like_a_dashboard(status: int | None, meant: Likeness)
         (f"{URL}/login/", Likeness.UNSURE),
         ("https://www.softphone.pro/", Likeness.UNLIKE),
         ("http://company.softphone.pro/login", Likeness.UNLIKE),
+        (f"{URL}:443/login/", Likeness.UNSURE),
+        ("http://[::1", Likeness.UNLIKE),
     ],
 )
 def test_a_way_on_to_another_host_is_no_dashboards(location: str, meant: Likeness) -> None:

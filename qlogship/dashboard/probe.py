@@ -12,12 +12,13 @@ import time
 from contextlib import closing
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin, urlsplit
 
+from qlogship.dashboard.address import leads_elsewhere
 from qlogship.dashboard.auth import GivenToken
 from qlogship.dashboard.client import UPLOAD_PATH
-from qlogship.dashboard.exchange import Request
+from qlogship.dashboard.exchange import Request, is_redirect, is_success
 from qlogship.dashboard.session import Session
+from qlogship.dashboard.verdicts import ABSENT, MEANINGS, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from qlogship.dashboard.outcome import Answer
 
 
-# Not found, no such method, gone, not implemented.
-_STRANGE: Final = frozenset({404, 405, 410, 501})
+# Nobody there knows the address, or how to take an upload.
+_STRANGE: Final = ABSENT | {501}
 
 
 class Likeness(Enum):
@@ -37,7 +38,7 @@ class Likeness(Enum):
     UNSURE = auto()
 
 
-def knock(url: str, ca_file: Path | None = None, *, timeout: float = 10.0) -> Answer:
+def probe(url: str, ca_file: Path | None = None, *, timeout: float = 10.0) -> Answer:
     """Ask for an upload as a stranger, for at most `timeout` seconds; return what came back.
 
     Raises SettingsError when `url` or `ca_file` cannot be used.
@@ -51,19 +52,14 @@ def knock(url: str, ca_file: Path | None = None, *, timeout: float = 10.0) -> An
         wall_clock=time.time,
     )
     with closing(stranger):
-        return stranger.knock(Request(method="POST", path=UPLOAD_PATH, content=()))
+        return stranger.probe(Request(method="POST", path=UPLOAD_PATH))
 
 
 def likeness(answer: Answer, url: str) -> Likeness:
-    """Return whether the answer to a knock at `url` is that of a Team Dashboard."""
+    """Return whether the answer to a probe of `url` is that of a Team Dashboard."""
     status = answer.status
-    if status in {401, 403}:
+    if status in MEANINGS[Verdict.UNAUTHORIZED].statuses:
         return Likeness.ALIKE
-    if status is None:
-        return Likeness.UNSURE
-    if 300 <= status < 400 and answer.location:
-        to = urlsplit(urljoin(url, answer.location))
-        # To its own login page a dashboard may well send a stranger.
-        same = (to.scheme, to.netloc) == urlsplit(url)[:2]
-        return Likeness.UNSURE if same else Likeness.UNLIKE
-    return Likeness.UNLIKE if status in _STRANGE or 200 <= status < 300 else Likeness.UNSURE
+    if is_redirect(status) and answer.location:
+        return Likeness.UNLIKE if leads_elsewhere(url, answer.location) else Likeness.UNSURE
+    return Likeness.UNLIKE if is_success(status) or status in _STRANGE else Likeness.UNSURE
