@@ -22,7 +22,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, cast
 
-from qlogship.vendor import LOGIN_COOKIE
+from qlogship.login_cookie import LOGIN_COOKIE
 
 # A None in sys.modules makes `import rich` fail (the language reference, "The
 # module cache"), which structlog takes as "not installed".

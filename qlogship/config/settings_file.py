@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from qlogship.config.model import SECRETS, SECTIONS, is_secret
 from qlogship.errors import Fault
 from qlogship.installation.places import DEFAULT_PATH
-from qlogship.vendor import LOGIN_COOKIE
+from qlogship.login_cookie import LOGIN_COOKIE
 
 if TYPE_CHECKING:
     from pathlib import Path

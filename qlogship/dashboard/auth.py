@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlogship.dashboard.exchange import Request, is_success
 from qlogship.dashboard.outcome import Answer, Outcome, Verdict, judge
-from qlogship.vendor import LOGIN_COOKIE
+from qlogship.login_cookie import LOGIN_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -33,7 +33,7 @@ from qlogship.dashboard.outcome import Answer, Outcome, Verdict
 from qlogship.dashboard.transport import Transport
 from qlogship.dashboard.verdicts import MEANINGS
 from qlogship.dashboard.wire import Wire
-from qlogship.vendor import LOGIN_COOKIE
+from qlogship.login_cookie import LOGIN_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

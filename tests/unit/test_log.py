@@ -16,7 +16,7 @@ import structlog
 from pydantic import SecretStr
 
 from qlogship import log
-from qlogship.vendor import LOGIN_COOKIE
+from qlogship.login_cookie import LOGIN_COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Names of the vendor's that more than one room must know; each stands here alone."""
+"""The name of the cookie that a login sets: what the client asks with, and what no log may show."""
 
 from __future__ import annotations
 
