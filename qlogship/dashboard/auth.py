@@ -19,7 +19,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from qlogship.dashboard.exchange import Request, is_success
-from qlogship.dashboard.outcome import Answer, Outcome, Verdict, judge
+from qlogship.dashboard.outcome import Answer, Outcome, judge
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.login_cookie import LOGIN_COOKIE
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qlogship.dashboard.exchange import ANSWER_MAX, is_success
-from qlogship.dashboard.outcome import Answer, Outcome, Verdict, is_page, judge
+from qlogship.dashboard.outcome import Answer, Outcome, is_page, judge
 from qlogship.dashboard.reported import read_answer
-from qlogship.dashboard.verdicts import ABSENT, MEANINGS
+from qlogship.dashboard.verdicts import ABSENT, MEANINGS, Verdict
 from qlogship.errors import (
     CredentialsRefused,
     DashboardRefused,

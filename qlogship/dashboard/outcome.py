@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from qlogship.dashboard.reported import read_answer
-from qlogship.dashboard.verdicts import MEANINGS, verdict_of
-from qlogship.dashboard.verdicts import Verdict as Verdict  # noqa: PLC0414
+from qlogship.dashboard.verdicts import MEANINGS, Verdict, verdict_of
 
 # What the ledger keeps of an answer, in characters.
 ANSWER_MAX = 2_000

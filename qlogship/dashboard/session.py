@@ -29,9 +29,9 @@ from qlogship.dashboard.auth import (
 )
 from qlogship.dashboard.exchange import Reply, Request, is_redirect, is_success
 from qlogship.dashboard.masking import masked
-from qlogship.dashboard.outcome import Answer, Outcome, Verdict
+from qlogship.dashboard.outcome import Answer, Outcome
 from qlogship.dashboard.transport import Transport
-from qlogship.dashboard.verdicts import MEANINGS
+from qlogship.dashboard.verdicts import MEANINGS, Verdict
 from qlogship.dashboard.wire import Wire
 from qlogship.login_cookie import LOGIN_COOKIE
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qlogship.dashboard import EmailPassword, GivenToken, Role, TeamDashboard
-from qlogship.dashboard.outcome import Verdict
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.errors import CredentialsRefused, DashboardRefused
 from tests.conformance.conftest import DOMAIN, missing_names
 

@@ -22,7 +22,8 @@ from qlogship import __version__
 from qlogship.dashboard.auth import EmailPassword, GivenToken, TokenFile
 from qlogship.dashboard.client import TeamDashboard
 from qlogship.dashboard.exchange import ANSWER_MAX
-from qlogship.dashboard.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.errors import SettingsError
 from tests.support.scripted import PATIENCE, FarEnd, Peer, hang, head, jwt, login, raw, reply
 

@@ -9,8 +9,8 @@ from qlogship.check.judging.settings import fault_finding
 from qlogship.check.words import moment
 from qlogship.dashboard.address import leads_elsewhere
 from qlogship.dashboard.exchange import is_redirect
-from qlogship.dashboard.outcome import Verdict
 from qlogship.dashboard.reach import Reach, Refusal, Stage, certificate_problem
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.wording import count, lasting
 
 if TYPE_CHECKING:

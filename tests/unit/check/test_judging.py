@@ -31,8 +31,9 @@ from qlogship.check.judging import (
 from qlogship.check.logrotate.stanza import Ownership, RotationOptions, Stanza
 from qlogship.config import Settings
 from qlogship.dashboard.certificate import Certificate
-from qlogship.dashboard.outcome import Outcome, Verdict
+from qlogship.dashboard.outcome import Outcome
 from qlogship.dashboard.reach import Reach, Refusal, Stage
+from qlogship.dashboard.verdicts import Verdict
 from qlogship.errors import ExitCode
 from qlogship.installation.asterisk_conf import Directories, Logger
 from qlogship.installation.identity import Account

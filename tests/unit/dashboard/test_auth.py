@@ -20,7 +20,8 @@ from qlogship.dashboard.auth import (
     token_in,
     token_of,
 )
-from qlogship.dashboard.outcome import Answer, Verdict
+from qlogship.dashboard.outcome import Answer
+from qlogship.dashboard.verdicts import Verdict
 
 NOW = 1_800_000_000.0
 LIVE = Token("live", None)
