@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from qlogship.archive.archive import Archive
+    from qlogship.archive.origins import Origin
     from qlogship.archive.runs import Run
 
 _CHUNKS_KEPT: Final = 6
@@ -25,13 +26,6 @@ _CHUNKS_KEPT: Final = 6
 
 _LONG: Final = 90 * 86_400
 """Seconds that a chunk may span without a closer look at its times."""
-
-
-class _Origin(NamedTuple):
-    first_seq: int
-    stream: int
-    offset: int
-    torn: bool
 
 
 class _Chunk(NamedTuple):
@@ -53,19 +47,16 @@ class Timeline:
         self._chunks: OrderedDict[int, tuple[int, list[bytes]]] = OrderedDict()
         self._times: dict[Run, tuple[int, int] | None] = {}
         self._pieces: dict[int, int] = {}
-        self._origins: list[_Origin] = []
+        self._origins: list[Origin] = []
         self._rows: list[_Chunk] = []
         self.refresh()
 
     def refresh(self) -> None:
         """Look at what was archived since."""
-        self._archive.finish()
+        self._archive.chunks.finish()
         self._chunks.clear()
         self._pieces = dict(self._db.execute("SELECT stream, piece FROM piece"))
-        rows = self._db.execute(
-            "SELECT first_seq, stream, offset, torn FROM origin ORDER BY first_seq"
-        )
-        self._origins = [_Origin(*row) for row in rows]
+        self._origins = self._archive.origins.all()
         rows = self._db.execute(
             "SELECT first_seq, lines, first_time, last_time FROM chunk ORDER BY first_seq"
         )
@@ -165,7 +156,7 @@ class Timeline:
         row = self._rows[bisect_right(self._rows, seq, key=lambda row: row.first_seq) - 1]
         found = self._chunks.get(row.first_seq)
         if found is None:
-            block = self._archive.chunk_at(seq)
+            block = self._archive.chunks.at(seq)
             lines = block.data.split(b"\n")
             lines.pop()
             found = self._chunks[row.first_seq] = block.first_seq, lines

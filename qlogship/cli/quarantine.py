@@ -127,7 +127,7 @@ def _decide(
                     store.ledger.resend(upload)
                 else:
                     store.ledger.drop(upload)
-        in_doubt = store.in_doubt()
+        in_doubt = store.ledger.in_doubt()
         present = store.ledger.generation()
         changed = [
             one for one in map(store.ledger.find, dict.fromkeys(upload_ids)) if one is not None

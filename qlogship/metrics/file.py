@@ -234,7 +234,7 @@ def _reading(store: Store, unread_bytes: int | None, troubles: Iterable[str]) ->
     figures = store.figures()
     # Whoever reads that the file cannot be written reads one that could.
     others = tuple(kind for kind in troubles if kind != _KIND)
-    return Reading(figures, store.archive.all_counted, unread_bytes, others)
+    return Reading(figures, store.archive.calls.all_counted, unread_bytes, others)
 
 
 def _hint(error: OSError) -> str:

@@ -2,7 +2,7 @@
 
 Here live the catalogue and the exposition format (prometheus.io/docs/instrumenting/
 exposition_formats, version 0.0.4); where values come from, and the file, are the
-business of `service.metrics`. docs/metrics.md says what each metric is for.
+business of `metrics/file.py`. docs/metrics.md says what each metric is for.
 
 Units are seconds and bytes. A counter, whose name ends in `_total`, only grows, or
 begins again at zero; everything else is a gauge.

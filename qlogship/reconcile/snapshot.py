@@ -61,10 +61,10 @@ def _taken(
     accepted, superseded = _note_uploads(connection, census, position.generation)
     gone: list[Run] = []
     seq = 1
-    while (found := archive.check(seq)) is not None:
-        behind, whole = found
-        if whole:
-            census.count(seq, archive.chunk_at(seq).data)
+    while (found := archive.chunks.check(seq)) is not None:
+        behind, chunk = found
+        if chunk is not None:
+            census.count(seq, chunk.data)
         else:
             gone.append((seq, behind - 1))
         seq = behind

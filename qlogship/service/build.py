@@ -44,6 +44,6 @@ def queue_log(settings: Settings, store: Store, clocks: Clocks) -> QueueLog:
         archives=settings.source.archives,
         wanted_history=settings.source.history,
         cursor=store.cursor,
-        last_text_of=store.archive.last_text_of,
+        last_text_of=store.archive.origins.last_text_of,
         clocks=clocks,
     )

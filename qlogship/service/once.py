@@ -56,7 +56,7 @@ def run_once(settings: Settings, *, flush: bool, log: Any) -> ExitCode:  # noqa:
                 time.sleep(min(rest, 0.5))
                 _drain(shipper, mailbox, flush=False)
         _raise_trouble(shipper)
-        return ExitCode.IN_DOUBT if store.in_doubt() else ExitCode.DONE
+        return ExitCode.IN_DOUBT if store.ledger.in_doubt() else ExitCode.DONE
 
 
 def lead_resync(

@@ -61,7 +61,7 @@ def _look_at_source(settings: Settings, reader: Reader) -> tuple[int | None, str
         archives=settings.source.archives,
         wanted_history=settings.source.history,
         cursor=reader.cursor,
-        last_text_of=reader.archive.last_text_of if reader.archive else None,
+        last_text_of=reader.archive.origins.last_text_of if reader.archive else None,
         clocks=Clocks(),
     )
     try:

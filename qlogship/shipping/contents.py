@@ -13,7 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from qlogship.archive.runs import decode_runs
 from qlogship.queue_log.records import parse
@@ -42,13 +42,6 @@ class Place:
     last_seq: int
 
 
-class _Origin(NamedTuple):
-    first_seq: int
-    stream: int
-    offset: int
-    bytes: int
-
-
 class Contents:
     """Look into uploads; the caller holds a read transaction."""
 
@@ -58,17 +51,12 @@ class Contents:
 
     def places(self, runs: Iterable[Run]) -> list[Place]:
         """Return where the records of these runs came from, in the order of the runs."""
-        origins = [
-            _Origin(*row)
-            for row in self._db.execute(
-                "SELECT first_seq, stream, offset, bytes FROM origin ORDER BY first_seq"
-            )
-        ]
+        origins = self._archive.origins.all()
         paths: dict[int, str] = dict(self._db.execute("SELECT id, path FROM stream"))
         ruler = _Ruler(self._db, self._archive)
         places: list[Place] = []
         for first, last in runs:
-            index = bisect_right(origins, first, key=_first_seq) - 1
+            index = bisect_right(origins, first, key=lambda origin: origin.first_seq) - 1
             begin = first
             while begin <= last:
                 origin = origins[index]
@@ -146,10 +134,6 @@ def _lines(data: bytes) -> Iterator[bytes]:
         end = data.index(b"\n", start) + 1
         yield data[start:end]
         start = end
-
-
-def _first_seq(origin: _Origin) -> int:
-    return origin.first_seq
 
 
 def _append(places: list[Place], found: Place) -> None:

@@ -16,7 +16,8 @@ from qlogship.shipping.waiting import Lingering, WaitingCalls
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qlogship.archive.archive import Archive, Block
+    from qlogship.archive.archive import Archive
+    from qlogship.archive.chunks import Block
     from qlogship.config.model import Batch as BatchSettings
     from qlogship.shipping.batching import Batch
     from qlogship.shipping.position import ShippingPosition

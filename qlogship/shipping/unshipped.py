@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from qlogship.archive.runs import records_in
 from qlogship.errors import StateError
 from qlogship.shipping.lag import waiting_since
 
@@ -61,7 +62,7 @@ def waiting(
     end = archive.next_seq - 1
     ahead = [(first, min(last, end)) for first, last in position.ahead if first <= end]
     tail = [(position.frontier, end)] if position.frontier <= end else []
-    undecided = _count(ahead) + _count(tail) + _count(position.held) - held_lines
+    undecided = records_in(ahead) + records_in(tail) + records_in(position.held) - held_lines
     if undecided <= 0:
         return Waiting(lines, since)
     begun = _shipping_since(connection, position.generation)
@@ -81,15 +82,11 @@ def waiting(
     return Waiting(lines + undecided, since)
 
 
-def _count(runs: list[Run] | tuple[Run, ...]) -> int:
-    return sum(last - first + 1 for first, last in runs)
-
-
 def _newest(runs: tuple[Run, ...]) -> list[Run]:
     """Return the last of these runs, of some thousand records."""
     found: list[Run] = []
     for first, last in reversed(runs):
-        if _count(found) >= _LOOK:
+        if records_in(found) >= _LOOK:
             break
         found.insert(0, (first, last))
     return found

@@ -19,7 +19,7 @@ class Figures:
 
     Bytes are of text, not of disk. Uploads of earlier generations are `superseded`.
     `last_accepted_at` and `waiting_since` are in epoch seconds; what waits is told
-    in `store.waiting`.
+    in `shipping/unshipped.py`.
     """
 
     archive_lines: int
@@ -62,7 +62,7 @@ def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figure
             " coalesce(sum(torn), 0) FROM chunk"
         ).fetchone()
         archive = Archive(connection)
-        calls += archive.uncounted_calls() if count_all else 0
+        calls += archive.calls.uncounted_calls() if count_all else 0
         position = ShippingPosition(connection).get()
         generation = position.generation
         held_calls, held_lines = connection.execute(

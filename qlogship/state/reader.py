@@ -63,14 +63,9 @@ class Reader:
 
     def text(self) -> Iterator[bytes]:
         """Yield the text of the archive in the order of time, as it is at one moment."""
-        if self._db is None or self.archive is None:
-            return
-        with reported(self._directory):
-            self._db.execute("BEGIN")
-            try:
+        with self.moment():
+            if self.archive is not None:
                 yield from self.archive.blocks(self.archive.order())
-            finally:
-                self._db.execute("COMMIT")
 
     def figures(self) -> Figures:
         """Return the sums over archive and ledger."""
@@ -88,7 +83,7 @@ class Reader:
             return None if first is None else (first, last)
 
     def plan(self, *, max_bytes: int, say: Callable[[int, int], None]) -> Plan | None:
-        """Return what a resync would do, None without anything; see `store.plan`."""
+        """Return what a resync would do, None without anything; see `shipping/resync/plan.py`."""
         with reported(self._directory):
             return plan(self._db, max_bytes=max_bytes, say=say) if self._db is not None else None
 
@@ -118,10 +113,7 @@ class Reader:
                 yield None
                 return
             archive = Archive(database)
-            try:
-                yield Snapshot(Ledger(database), archive, Contents(database, archive))
-            finally:
-                archive.close()
+            yield Snapshot(Ledger(database), archive, Contents(database, archive))
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Requests:
-    """Read and end the wishes of commands; the caller holds the transaction."""
+    """Read and end what commands ask for; the caller holds the transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -65,7 +65,7 @@ def ask_for_resync(directory: Path, *, accepted_loss: Collection[int], at: float
 
 @contextmanager
 def _transaction(directory: Path) -> Iterator[sqlite3.Connection]:
-    """Write beside the one who holds the lock: only the tables of wishes."""
+    """Write beside the one who holds the lock: only the tables of requests."""
     path = directory / FILE_NAME
     with (
         reported(path),

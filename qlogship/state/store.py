@@ -72,7 +72,7 @@ class Store:
         `StateError` when it still cannot be used.
         """
         with reported(self._directory):
-            self.archive.close()
+            self.archive.chunks.close()
             self._db.close()
         self._open()
 
@@ -85,7 +85,7 @@ class Store:
         """Commit what the block writes, or none of it."""
         with transaction(self._db, self._directory / FILE_NAME):
             yield
-            self.archive.finish()
+            self.archive.chunks.finish()
 
     def timeline(self) -> Timeline:
         """Return the order of time, to read and to write."""
@@ -97,14 +97,10 @@ class Store:
         with reported(self._directory):
             return figures(self._db, count_all=False)
 
-    def in_doubt(self) -> bool:
-        """Return whether an upload is unknown or quarantined."""
-        return self.ledger.in_doubt()
-
     def close(self) -> None:
         """Close the file and let go of the lock."""
         try:
-            self.archive.close()
+            self.archive.chunks.close()
             self._db.close()
         finally:
             self._lock.release()

@@ -168,7 +168,7 @@ def test_calls_are_left_out_until_they_are_counted(centre: Centre) -> None:
     text = b"".join(call(number, EPOCH - 90_000 + number) for number in range(1, 9_001, 2))
     centre.write(text)
     centre.service.step()
-    assert not centre.service.store.archive.all_counted
+    assert not centre.service.store.archive.calls.all_counted
     centre.metrics.follow(centre.service.shipper, centre.service.store)
     assert "archived_calls_total" not in read(centre.file)
     assert read(centre.file)["archived_records_total"] == 13_500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.archive.archive import FOLD_BYTES
+from qlogship.archive.chunks import FOLD_BYTES
 from qlogship.state.reader import Reader
 from tests.support.books import Books, whole
 from tests.support.importing import Importing

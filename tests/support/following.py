@@ -91,7 +91,7 @@ class Following:
             archives=self._archives,
             wanted_history=self._wanted_history,
             cursor=self._cursor,
-            last_text_of=self._archive.last_text_of,
+            last_text_of=self._archive.origins.last_text_of,
             clocks=Clocks(self.clock.monotonic, self.clock.wall),
         )
 
@@ -107,7 +107,7 @@ class Following:
         self.log.save_changes(self._cursor)
         if piece is not None:
             self._archive.append(piece.data, stream=piece.stream, offset=piece.offset)
-        self._archive.finish()
+        self._archive.chunks.finish()
         self._db.execute("COMMIT")
         if piece is not None:
             self.pieces.append(piece)

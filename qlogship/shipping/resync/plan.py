@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlogship.archive.archive import Archive
-from qlogship.archive.runs import merged, overlap, without
+from qlogship.archive.runs import merged, overlap, records_in, without
 from qlogship.queue_log.counting import CallCounter
 from qlogship.queue_log.records import entered_calls, time_span
 from qlogship.shipping.ledger import Ledger
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from qlogship.archive.archive import Block
+    from qlogship.archive.chunks import Block
     from qlogship.archive.runs import Run
     from qlogship.shipping.resync.rows import Resync
 
@@ -76,7 +76,7 @@ def plan(
             last_time=_latest(holding.last_time, survey.held_to),
         ),
         restorable=Restorable(
-            sum(last - first + 1 for first, last in without(archive.order(), proof.lost)),
+            records_in(without(archive.order(), proof.lost)),
             survey.calls,
             survey.bytes,
             survey.first_time,

@@ -9,7 +9,8 @@ from qlogship.shipping.resync.rules import not_restorable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qlogship.archive.archive import Archive, Block
+    from qlogship.archive.archive import Archive
+    from qlogship.archive.chunks import Block
     from qlogship.archive.runs import Run
     from qlogship.shipping.ledger import Ledger
 
@@ -38,14 +39,14 @@ class Proof:
     def read_on(self, take: Callable[[Block], None] | None = None) -> bool:
         """Read some chunks and hand each to `take`; return whether the end was reached."""
         for _ in range(_CHUNKS_AT_ONCE):
-            found = self._archive.check(self._seq)
+            found = self._archive.chunks.check(self._seq)
             if found is None:
                 return True
-            behind, whole = found
-            if whole and take is not None:
-                take(self._archive.chunk_at(self._seq))
-            if not whole:
+            behind, chunk = found
+            if chunk is None:
                 self.lost.append((self._seq, behind - 1))
+            elif take is not None:
+                take(chunk)
             self._seq = behind
         return False
 

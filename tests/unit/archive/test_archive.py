@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qlogship.archive.archive import FOLD_BYTES, Archive
+from qlogship.archive.archive import Archive
+from qlogship.archive.chunks import FOLD_BYTES
 from qlogship.errors import StateError
 from qlogship.queue_log.counting import MEMORY
 from qlogship.source.cursor import Cursor
@@ -47,7 +48,7 @@ class Book:
         text = data if data.endswith(b"\n") else data + b"\n"
         self.lines += text.split(b"\n")[:-1]
         first_seq = self.archive.append(data, stream=stream, offset=begin)
-        self.archive.finish()
+        self.archive.chunks.finish()
         return first_seq
 
     def reopen(self) -> None:
@@ -182,7 +183,7 @@ def test_nothing_archived() -> None:
     assert book.archive.next_seq == 1
     assert book.archive.block_at(1) is None
     assert book.archive.text([]) == b""
-    assert book.archive.last_text_of(1, want=100) == b""
+    assert book.archive.origins.last_text_of(1, want=100) == b""
 
 
 @pytest.mark.parametrize("seq", [0, 11, 5_000])
@@ -299,7 +300,7 @@ def test_last_text_of_a_stream() -> None:
         if start % 700 == 0:
             book.reopen()
     for want in (1, 100, 50_000, 300_000, len(whole) - 1, len(whole), len(whole) * 2):
-        got = book.archive.last_text_of(1, want=want)
+        got = book.archive.origins.last_text_of(1, want=want)
         assert whole.endswith(got)
         assert len(got) >= min(want, len(whole))
 
@@ -312,7 +313,7 @@ def test_last_text_with_a_torn_end() -> None:
     book.reopen()
     text = records(5) + b"1795411800|1.1|q|NO"
 
-    assert book.archive.last_text_of(1, want=1 << 20).removesuffix(b"\n") == text
+    assert book.archive.origins.last_text_of(1, want=1 << 20).removesuffix(b"\n") == text
 
 
 def test_last_text_of_several_streams() -> None:
@@ -323,8 +324,8 @@ def test_last_text_of_several_streams() -> None:
         book.append(text, stream=number)
 
     for number, text in texts.items():
-        assert book.archive.last_text_of(number, want=1 << 20) == text
-    assert book.archive.last_text_of(4, want=100) == b""
+        assert book.archive.origins.last_text_of(number, want=1 << 20) == text
+    assert book.archive.origins.last_text_of(4, want=100) == b""
 
 
 def test_last_text_of_streams_that_took_turns() -> None:
@@ -340,8 +341,10 @@ def test_last_text_of_streams_that_took_turns() -> None:
             book.reopen()
 
     for number, text in texts.items():
-        assert book.archive.last_text_of(number, want=len(text)) == text
-        assert book.archive.last_text_of(number, want=10) == text[-len(records(3, first=50)) :]
+        assert book.archive.origins.last_text_of(number, want=len(text)) == text
+        assert (
+            book.archive.origins.last_text_of(number, want=10) == text[-len(records(3, first=50)) :]
+        )
 
 
 def test_last_text_after_a_rewind() -> None:
@@ -353,8 +356,8 @@ def test_last_text_after_a_rewind() -> None:
     fresh = records(2, first=50)
     book.append(fresh, offset=at)
 
-    assert book.archive.last_text_of(1, want=len(fresh)) == fresh
-    assert book.archive.last_text_of(1, want=1 << 20) in {
+    assert book.archive.origins.last_text_of(1, want=len(fresh)) == fresh
+    assert book.archive.origins.last_text_of(1, want=1 << 20) in {
         fresh,
         b"".join(lines[:6]) + fresh,
     }
@@ -390,13 +393,13 @@ def test_calls_are_counted_late_or_at_once(data: st.DataObject) -> None:
             )
         )
         if data.draw(st.booleans()):
-            book.archive.count_next()
+            book.archive.calls.count_next()
         if data.draw(st.booleans()):
             book.reopen()
-        assert book.counted() + book.archive.uncounted_calls() == number
-    while book.archive.count_next():
+        assert book.counted() + book.archive.calls.uncounted_calls() == number
+    while book.archive.calls.count_next():
         pass
-    assert (book.counted(), book.archive.uncounted_calls()) == (number, 0)
+    assert (book.counted(), book.archive.calls.uncounted_calls()) == (number, 0)
 
 
 @pytest.mark.parametrize("counted", [False, True])
@@ -407,16 +410,18 @@ def test_what_is_damaged_stops_no_other(counted: bool) -> None:  # noqa: FBT001
         book.append(entering(*(f"{kind}.{number}" for number in range(MEMORY))))
         for kind in ("first", "second")
     )
-    while counted and book.archive.count_next():
+    while counted and book.archive.calls.count_next():
         pass
     damage(book.db, second)
     book.reopen()
 
     book.append(entering(*(f"third.{number}" for number in range(10))))
     known = MEMORY + 10 + (MEMORY if counted else 0)
-    assert book.counted() + book.archive.uncounted_calls() == known
-    while book.archive.count_next():
+    assert book.counted() + book.archive.calls.uncounted_calls() == known
+    while book.archive.calls.count_next():
         pass
-    assert (book.counted(), book.archive.uncounted_calls()) == (known, 0)
-    assert book.archive.check(first) == (second, True)
-    assert book.archive.check(second) == (2 * MEMORY + 1, False)
+    assert (book.counted(), book.archive.calls.uncounted_calls()) == (known, 0)
+    behind, chunk = book.archive.chunks.check(first) or (0, None)
+    assert behind == second
+    assert chunk is not None
+    assert book.archive.chunks.check(second) == (2 * MEMORY + 1, None)

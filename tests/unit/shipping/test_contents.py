@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.archive.archive import FOLD_BYTES, Archive
+from qlogship.archive.archive import Archive
+from qlogship.archive.chunks import FOLD_BYTES
 from qlogship.shipping.batching import Batch
 from qlogship.shipping.contents import Contents, Place
 from qlogship.shipping.ledger import Ledger
@@ -44,7 +45,7 @@ class Book:
             Stream(stream, b"", b"", len(before + data), 1, stream, f"/log/{stream}")
         )
         first = self.archive.append(data, stream=stream, offset=len(before))
-        self.archive.finish()
+        self.archive.chunks.finish()
         return first
 
     def upload(self, *runs: tuple[int, int], generation: int = 1) -> int:

@@ -1,0 +1,237 @@
+"""The archive's chunk format: how records lie in the table `chunk`, and come back.
+
+A block from a backlog becomes one packed (zstd) chunk; live records collect in
+small unpacked ones, which are folded into a packed one when they have grown to
+`FOLD_BYTES`. Reading is sequential, opening is O(1).
+
+A backlog's chunk is compressed on another thread, and its row is written by
+`finish`, at the end of the transaction.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import zstandard
+
+from qlogship.errors import StateError
+from qlogship.queue_log.records import times_from_the_end, times_in
+
+if TYPE_CHECKING:
+    import sqlite3
+
+FOLD_BYTES: Final = 256 * 1024
+
+RECENT: Final = 4
+"""Packed chunks that are kept unpacked: in the order of time, several are read in turn."""
+
+# A line is 8 KiB at most (Asterisk, main/logger.c), so a record with a time is near.
+_TIME_SOUGHT: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive records of the archive: `data` is their text, each with its newline."""
+
+    first_seq: int
+    lines: int
+    data: bytes
+
+    def after(self, lines: int, size: int) -> Block:
+        """Return the block without its first `lines` records, which are `size` bytes."""
+        return Block(self.first_seq + lines, self.lines - lines, self.data[size:])
+
+    def from_seq(self, seq: int) -> Block:
+        """Return the block without the records before `seq`."""
+        skip = seq - self.first_seq
+        if skip == 0:
+            return self
+        start = 0
+        for _ in range(skip):
+            start = self.data.index(b"\n", start) + 1
+        return Block(seq, self.lines - skip, self.data[start:])
+
+    def up_to(self, last: int) -> Block:
+        """Return the block without the records behind `last`."""
+        surplus = self.first_seq + self.lines - 1 - last
+        if surplus <= 0:
+            return self
+        data = self.data.rsplit(b"\n", surplus + 1)[0] + b"\n"
+        return Block(self.first_seq, self.lines - surplus, data)
+
+
+class _Row(NamedTuple):
+    """A row of the table `chunk`, but for the data."""
+
+    first_seq: int
+    lines: int
+    calls: int | None
+    bytes: int
+    torn: int
+    first_time: int | None
+    last_time: int | None
+    packed: bool
+
+
+class Chunks:
+    """Write chunks behind all others, and read them; the caller holds the transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._pack = zstandard.ZstdCompressor(level=1, write_checksum=True)
+        self._unpack = zstandard.ZstdDecompressor()
+        row = connection.execute(
+            "SELECT first_seq + lines FROM chunk ORDER BY first_seq DESC LIMIT 1"
+        ).fetchone()
+        self._next_seq: int = row[0] if row else 1
+        self._tail_bytes: int = connection.execute(
+            "SELECT coalesce(sum(bytes), 0) FROM chunk WHERE first_seq > ?", (self._packed_end(),)
+        ).fetchone()[0]
+        self._packer = ThreadPoolExecutor(1, thread_name_prefix="pack")
+        self._packing: tuple[_Row, Future[bytes]] | None = None
+        self._newest: Block | None = None
+        self._recent: list[Block] = []
+
+    @property
+    def next_seq(self) -> int:
+        """The number the next record will get."""
+        return self._next_seq
+
+    def packs(self, text: bytes) -> bool:
+        """Return whether a text becomes a packed chunk by itself: it is of a backlog."""
+        return self._tail_bytes == 0 and len(text) >= FOLD_BYTES
+
+    def append(self, text: bytes, *, lines: int, calls: int | None, torn: bool) -> None:
+        """Write records, each with its newline; `torn` if that of the last one is ours."""
+        self.finish()
+        row = _Row(
+            self._next_seq,
+            lines,
+            calls,
+            len(text),
+            int(torn),
+            next(times_in(text[:_TIME_SOUGHT]), None),
+            next(times_from_the_end(text[-_TIME_SOUGHT:]), None),
+            packed=self.packs(text),
+        )
+        self._next_seq += row.lines
+        if row.packed:
+            self._packing = row, self._packer.submit(self._pack.compress, text)
+            self._newest = Block(row.first_seq, row.lines, text)
+        else:
+            self._insert(row, text)
+            self._tail_bytes += len(text)
+            if self._tail_bytes >= FOLD_BYTES:
+                self._fold()
+
+    def finish(self) -> None:
+        """Write the row of a chunk that was being packed."""
+        if self._packing is not None:
+            row, packed = self._packing
+            self._packing = None
+            self._insert(row, packed.result())
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._packer.shutdown()
+
+    def at(self, seq: int) -> Block:
+        """Return the whole chunk that a record is in. Raises `StateError`."""
+        if self._packing is not None and seq >= self._packing[0].first_seq:
+            self.finish()
+        for block in self._recent:
+            if block.first_seq <= seq < block.first_seq + block.lines:
+                return block
+        row = self._db.execute(
+            "SELECT first_seq, lines, packed, data FROM chunk WHERE first_seq <= ?"
+            " ORDER BY first_seq DESC LIMIT 1",
+            (seq,),
+        ).fetchone()
+        if row is None or seq >= row[0] + row[1]:
+            raise StateError(
+                f"the archive has no record {seq}",
+                hint="Restore the state directory from a backup.",
+            )
+        first_seq, lines, packed, data = row
+        if not packed:
+            return Block(first_seq, lines, bytes(data))
+        block = Block(first_seq, lines, self._unpacked(first_seq, data))
+        self._recent = [*self._recent[1 - RECENT :], block]
+        return block
+
+    def from_seq(self, seq: int) -> Block | None:
+        """Return the records from `seq` to the end of its chunk; None beyond the end."""
+        if seq >= self._next_seq:
+            return None
+        newest = self._newest
+        block = newest if newest and seq == newest.first_seq else self.at(seq)
+        return block.from_seq(seq)
+
+    def check(self, seq: int) -> tuple[int, Block | None] | None:
+        """Try to read the chunk with the record `seq`; None beyond the end.
+
+        Return the number behind it, and the chunk if its records are all there. What
+        is missing between two chunks counts as a chunk that cannot be read.
+        """
+        self.finish()
+        if seq >= self._next_seq:
+            return None
+        row = self._db.execute(
+            "SELECT first_seq + lines FROM chunk WHERE first_seq <= ?"
+            " ORDER BY first_seq DESC LIMIT 1",
+            (seq,),
+        ).fetchone()
+        if row is None or seq >= row[0]:
+            row = self._db.execute(
+                "SELECT min(first_seq) FROM chunk WHERE first_seq > ?", (seq,)
+            ).fetchone()
+            return row[0] or self._next_seq, None
+        with suppress(StateError):
+            block = self.at(seq)
+            if block.data.count(b"\n") == block.lines:
+                return row[0], block
+        return row[0], None
+
+    def _insert(self, row: _Row, data: bytes) -> None:
+        self._db.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, data))
+
+    def _unpacked(self, first_seq: int, data: bytes) -> bytes:
+        with suppress(zstandard.ZstdError):
+            return self._unpack.decompress(data)
+        raise StateError(
+            f"the archive's chunk at record {first_seq} is damaged",
+            hint="Restore the state directory from a backup.",
+        )
+
+    def _packed_end(self) -> int:
+        row = self._db.execute(
+            "SELECT first_seq FROM chunk WHERE packed ORDER BY first_seq DESC LIMIT 1"
+        ).fetchone()
+        return row[0] if row else 0
+
+    def _fold(self) -> None:
+        """Make one packed chunk of the unpacked ones at the end."""
+        after = self._packed_end()
+        rows = self._db.execute(
+            "SELECT first_seq, lines, calls, bytes, torn, first_time, last_time, packed, data"
+            " FROM chunk WHERE first_seq > ? ORDER BY first_seq",
+            (after,),
+        ).fetchall()
+        self._db.execute("DELETE FROM chunk WHERE first_seq > ?", (after,))
+        parts = [_Row(*row[:-1]) for row in rows]
+        calls = [part.calls for part in parts]
+        folded = _Row(
+            parts[0].first_seq,
+            sum(part.lines for part in parts),
+            None if None in calls else sum(filter(None, calls)),
+            sum(part.bytes for part in parts),
+            sum(part.torn for part in parts),
+            next((part.first_time for part in parts if part.first_time is not None), None),
+            next((part.last_time for part in parts[::-1] if part.last_time is not None), None),
+            packed=True,
+        )
+        self._insert(folded, self._pack.compress(b"".join(row[-1] for row in rows)))
+        self._tail_bytes = 0

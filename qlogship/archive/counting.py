@@ -1,0 +1,91 @@
+"""How many calls each chunk of the archive has: callids that enter a queue for the first time.
+
+What is live is counted as it is archived. A backlog's chunks are not: counting them
+would take a twelfth of the time in which they are shipped. Their column is NULL until
+`count_next` is called, when there is nothing better to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlogship.errors import StateError
+from qlogship.queue_log.counting import MEMORY, CallCounter
+from qlogship.queue_log.records import entered_calls
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from qlogship.archive.chunks import Chunks
+
+
+class ArchivedCalls:
+    """Count the calls of what is archived; the caller holds the transaction.
+
+    The counter knows the callids before the record `_position`. It is made anew,
+    from the text before, when others are to be counted.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, chunks: Chunks) -> None:
+        self._db = connection
+        self._chunks = chunks
+        self._counter = CallCounter()
+        self._position = 1
+
+    @property
+    def all_counted(self) -> bool:
+        """Whether there is no chunk left whose calls are to be counted."""
+        return not self._uncounted(limit=1)
+
+    def count(self, first_seq: int, callids: set[bytes], *, behind: int) -> int:
+        """Return how many of these are new in the records from `first_seq` up to `behind`."""
+        if self._position != first_seq:
+            self._counter = self._recall(first_seq)
+        self._position = behind
+        return self._counter.count_new(callids)
+
+    def count_next(self) -> bool:
+        """Count the calls of one chunk that were not counted yet; false when there is none."""
+        found = self._uncounted(limit=1)
+        for seq, behind in found:
+            calls = self.count(seq, self._callids(seq), behind=behind)
+            self._db.execute("UPDATE chunk SET calls = ? WHERE first_seq = ?", (calls, seq))
+        return bool(found)
+
+    def uncounted_calls(self) -> int:
+        """Return the calls in the chunks that were not counted yet."""
+        return sum(
+            self.count(seq, self._callids(seq), behind=behind)
+            for seq, behind in self._uncounted(limit=-1)
+        )
+
+    def _uncounted(self, *, limit: int) -> list[tuple[int, int]]:
+        """Return the first chunks that were not counted: where they begin, and what is behind."""
+        self._chunks.finish()
+        return self._db.execute(
+            "SELECT first_seq, first_seq + lines FROM chunk WHERE calls IS NULL"
+            " ORDER BY first_seq LIMIT ?",
+            (limit,),
+        ).fetchall()
+
+    def _recall(self, end: int) -> CallCounter:
+        """Return a counter that knows the callids before `end`, as far as they can be read."""
+        self._chunks.finish()
+        newest: list[set[bytes]] = []
+        for (seq,) in self._db.execute(
+            "SELECT first_seq FROM chunk WHERE first_seq < ? ORDER BY first_seq DESC", (end,)
+        ):
+            newest.append(self._callids(seq))
+            if sum(map(len, newest)) >= MEMORY:
+                break
+        counter = CallCounter()
+        for callids in reversed(newest):
+            counter.count_new(callids)
+        return counter
+
+    def _callids(self, seq: int) -> set[bytes]:
+        """Return the callids of a chunk; none of a damaged one, which stops no other."""
+        try:
+            return entered_calls(self._chunks.at(seq).data)
+        except StateError:
+            return set()
