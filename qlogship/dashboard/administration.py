@@ -12,8 +12,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from qlogship.dashboard.answer_count import read_answer
 from qlogship.dashboard.exchange import Request
-from qlogship.dashboard.reported import read_answer
 from qlogship.dashboard.users import User, UserPage, is_id
 from qlogship.errors import UsageError
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qlogship.dashboard.answer_count import read_answer
 from qlogship.dashboard.exchange import ANSWER_MAX, is_success
 from qlogship.dashboard.outcome import Answer, Outcome, is_page, judge
-from qlogship.dashboard.reported import read_answer
 from qlogship.dashboard.verdicts import ABSENT, MEANINGS, Verdict
 from qlogship.errors import (
     CredentialsRefused,

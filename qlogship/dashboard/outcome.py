@@ -1,7 +1,7 @@
 """What came back from the dashboard, and what it means.
 
 Here live an answer as a value and the way to a verdict on it; the verdicts are in
-`verdicts`, the count of calls is read by `reported`, what to do next lives in
+`verdicts`, the count of calls is read by `answer_count`, what to do next lives in
 `qlogship.shipping.delivery`.
 
 What is not clearly an acceptance is not accepted: a page of HTML is somebody
@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from qlogship.dashboard.reported import read_answer
+from qlogship.dashboard.answer_count import read_answer
 from qlogship.dashboard.verdicts import MEANINGS, Verdict, verdict_of
 
 # What the ledger keeps of an answer, in characters.

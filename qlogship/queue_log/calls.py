@@ -9,7 +9,7 @@ After the last leg has ended the call may still go on (the same callid enters
 another queue, often in the same second), which only silence can rule out. And a
 leg may never end (lines lost, callid changed, Asterisk killed); after QUEUESTART
 no earlier call lives. How long to wait for either is decided in
-`qlogship.shipping.waiting`.
+`qlogship.shipping.call_waits`.
 
 What Asterisk's app_queue makes of the order of lines:
 

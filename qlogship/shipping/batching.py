@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from qlogship.archive.runs import Run
-    from qlogship.shipping.waiting import WaitingCalls
+    from qlogship.shipping.call_waits import WaitingCalls
 
 HELD_LIMIT = 8 * 1024 * 1024
 """Bytes of held records at most; beyond it the calls that wait longest are let go.

@@ -1,7 +1,7 @@
 """From the archive to batches: which records are taken in next, and when a batch is cut.
 
 One intake per source. Archived records are taken into a window (`batching`), in which
-calls that must wait are held (`waiting`). A batch is cut when the window is full, or
+calls that must wait are held (`call_waits`). A batch is cut when the window is full, or
 when what may go has lingered. Where the intake stands is written with each cut; memory
 runs ahead of it in between.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlogship.shipping.batching import Window
-from qlogship.shipping.waiting import Lingering, WaitingCalls
+from qlogship.shipping.call_waits import Lingering, WaitingCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,7 @@
 Calls are measured by the times in the records, so a wrong time must neither
 hold nor release calls for ever. When a time is believed, `RecordClock` decides; how
 it goes on while no record comes, `RunningTime`. What it is used for is the business
-of `waiting` and `batching`.
+of `call_waits` and `batching`.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.archive.archive import Archive
-from qlogship.shipping.contents import Contents
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.resync.plan import plan, progress
+from qlogship.shipping.upload_contents import Contents
 from qlogship.source.cursor import Cursor
 from qlogship.state.database import connect_to_read, reported
 from qlogship.state.figures import NOTHING, Figures, figures

@@ -12,7 +12,7 @@ from qlogship.queue_log.calls import NOBODY
 from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import parse, time_of
 from qlogship.shipping.batching import Batch, Window, WindowRecord, divide
-from qlogship.shipping.waiting import WaitingCalls
+from qlogship.shipping.call_waits import WaitingCalls
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import text_of
 

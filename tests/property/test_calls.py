@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qlogship.queue_log.calls import NOBODY
 from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import parse
-from qlogship.shipping.waiting import WaitingCalls
+from qlogship.shipping.call_waits import WaitingCalls
 from tests.fixtures.histories import BEGIN, Bystander, Step, histories
 from tests.fixtures.queue_log import record, text_of, tree_lines
 from tests.support.clocks import advance_clock

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qlogship.dashboard.answer_count import COUNT_MAX
 from qlogship.dashboard.outcome import ANSWER_MAX, Answer, Outcome, judge, seconds_to_wait
-from qlogship.dashboard.reported import COUNT_MAX
 from qlogship.dashboard.verdicts import Verdict
 
 NOW = 1_800_000_000.0

@@ -7,7 +7,7 @@ import pytest
 from qlogship.queue_log.calls import NOBODY
 from qlogship.queue_log.events import AGENT_EVENTS, NO_CALL, TERMINAL_EVENTS
 from qlogship.queue_log.records import parse
-from qlogship.shipping.waiting import WaitingCalls
+from qlogship.shipping.call_waits import WaitingCalls
 from tests.fixtures.queue_log import TREES, record, sample_lines, scenario, text_of, tree_lines
 from tests.support.clocks import advance_clock
 

@@ -8,7 +8,7 @@ import pytest
 
 from qlogship.queue_log.calls import NOBODY
 from qlogship.shipping.batching import HELD_LIMIT, Batch, Window, WindowRecord, divide
-from qlogship.shipping.waiting import WaitingCalls
+from qlogship.shipping.call_waits import WaitingCalls
 from tests.fixtures.queue_log import record, sample_lines, text_of
 
 T = 1_795_411_401

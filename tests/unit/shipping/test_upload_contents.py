@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from qlogship.archive.archive import Archive
 from qlogship.archive.chunks import FOLD_BYTES
 from qlogship.shipping.batching import Batch
-from qlogship.shipping.contents import Contents, Place
 from qlogship.shipping.ledger import Ledger
+from qlogship.shipping.upload_contents import Contents, Place
 from qlogship.source.cursor import Cursor
 from qlogship.source.streams import Stream
 
