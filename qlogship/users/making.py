@@ -16,8 +16,9 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 from random import random as chance
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from qlogship.dashboard.verdicts import ABSENT, MEANINGS, Verdict
 from qlogship.errors import DashboardRefused, DashboardUnreachable, OutcomeUnknown
 from qlogship.shipping.backoff import next_delay
 from qlogship.users.csv_file.columns import same_email
@@ -25,38 +26,15 @@ from qlogship.users.csv_file.columns import same_email
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from qlogship.dashboard.users import NewUser, User, UserPage
-    from qlogship.users.csv_file.reading import FileUser
+    from qlogship.dashboard import NewUser, TeamDashboard, User
+    from qlogship.users.csv_file.columns import FileUser
 
 T = TypeVar("T")
 
 _ATTEMPTS: Final = 4
 _LONGEST_WAIT: Final = 30.0
-_BUSY: Final = frozenset({408, 425, 429, 503})
-"""Come again later."""
-_NOT_THERE: Final = frozenset({404, 405, 410})
-"""There is no such door: it would be the same for every user."""
+_BUSY: Final = MEANINGS[Verdict.LATER].statuses
 _PAGE_SIZE: Final = 500
-
-
-class Users(Protocol):
-    """What is asked of a dashboard here; `TeamDashboard` can do it."""
-
-    def users_page(
-        self, *, sort: str = ..., descending: bool = ..., all_users: bool = ...
-    ) -> UserPage:
-        """Return one page of the users, or all of them."""
-
-    def list_users(
-        self, *, sort: str = ..., descending: bool = ..., page_size: int = ...
-    ) -> Iterator[User]:
-        """Yield all users, page by page."""
-
-    def create_user(self, user: NewUser) -> int:
-        """Make a user; return the id."""
-
-    def delete_users(self, ids: Sequence[int]) -> None:
-        """Remove users."""
 
 
 class Fate(StrEnum):
@@ -97,7 +75,7 @@ class Maker:
 
     def __init__(
         self,
-        dashboard: Users,
+        dashboard: TeamDashboard,
         *,
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = chance,
@@ -152,23 +130,18 @@ class Maker:
     def remove(self, ids: Sequence[int]) -> None:
         """Delete users; those whose deletion got no answer are looked up and tried again."""
         left = list(ids)
-
-        def ask() -> None:
-            self._dashboard.delete_users(left)
-
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                self._patiently(ask)
+                return self._patiently(lambda: self._dashboard.delete_users(left))
             except OutcomeUnknown as error:
                 there = {user.id for user in self.everybody()}
                 left = [number for number in left if number in there]
-                if not left:
-                    return
-                if attempt == _ATTEMPTS:
+                if left and attempt == _ATTEMPTS:
                     raise _no_proof(error) from error
-                self._pause(attempt)
-            else:
-                return
+            if not left:
+                return None
+            self._pause(attempt)
+        raise AssertionError("unreachable")
 
     def _list(self, sort: str, descending: bool) -> list[User]:
         page = self._dashboard.users_page(sort=sort, descending=descending, all_users=True)
@@ -204,7 +177,7 @@ class Maker:
                 if attempt == _ATTEMPTS:
                     raise _no_proof(error) from error
             except DashboardRefused as error:
-                if error.status in _NOT_THERE:
+                if error.status in ABSENT:  # it would be the same for every user
                     raise
                 found = self._look_up(user, attempt) if doubted else None
                 return found or Made(Fate.FAILED, None, error)

@@ -1,17 +1,18 @@
 """The columns of a file of users: which there are, and what is in a row's cells.
 
-Here live the header and the reading of cells into values; the limits of the values
+Here live the header and the reading of cells into a user; the limits of the values
 (lengths, the form of an e-mail address) are the dashboard model's.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from qlogship.users.csv_file.configuration import is_plain
+from qlogship.dashboard.users import NewUser, Role
+from qlogship.users.csv_file.configuration import PLACEHOLDERS, SIP, is_plain, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from qlogship.users.csv_file.table import Row
 
 REQUIRED: Final = ("usesSP", "name", "surname", "email", "password", "role", "groupsIn")
-SIP: Final = ("siplogin", "sippassword", "sipdisplayname", "sipauthname", "ext")
 COLUMNS: Final = (*REQUIRED, "groupsMan", *SIP)
 
 WHAT_TO_WRITE: Final = {
@@ -31,10 +31,26 @@ WHAT_TO_WRITE: Final = {
     "role": "Write EMPLOYEE, MANAGER or RESTRICTED_ADMIN.",
     "groupsIn": "Write the numbers of teams, such as 1 or 2,4,7.",
     "groupsMan": "Write the numbers of teams, such as 1 or 2,4,7; or leave it empty.",
-    **dict.fromkeys(SIP, "Write up to 256 characters, without line ends and without {% or {{."),
+    **dict.fromkeys(
+        ("", *SIP), "Write up to 256 characters, without line ends and without {% or {{."
+    ),
 }
-"""What belongs into each column, as a person is told."""
+"""What belongs into each column, as a person is told; "" is the configuration made of them."""
 
+# What the model of a user calls otherwise.
+_COLUMN_OF: Final = {
+    "uses_softphone": "usesSP",
+    "groups": "groupsIn",
+    "manage_groups": "groupsMan",
+    "config": "",
+}
+# These the model explains with the value, which may be a password out of its place.
+_IN_OUR_WORDS: Final = {
+    "email": "it is no e-mail address",
+    "role": "it is no role that can be given",
+}
+_OTHER_ROLE: Final = "Leave it empty, or make the role MANAGER or RESTRICTED_ADMIN."
+_PASSWORDS: Final = ("password", "sippassword")
 _SIP_MAX: Final = 256
 _GROUP_MAX: Final = 2**31 - 1
 _SEPARATORS: Final = {",": "commas", "\t": "tabs", "|": "bars"}
@@ -68,29 +84,12 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What a row says about one user, as far as it can be read.
-
-    `faults` names what cannot; the value of such a column is an empty one.
-    """
+class FileUser:
+    """A user of the file: the ordinal of the row, the line it begins in, what is to be sent."""
 
     row: int
     line: int
-    uses_softphone: bool
-    name: str
-    surname: str
-    email: str
-    password: str = field(repr=False)
-    role: str
-    groups: tuple[int, ...]
-    manage_groups: tuple[int, ...]
-    sip: dict[str, str] = field(repr=False)
-    faults: tuple[RowFault, ...]
-
-    @property
-    def values(self) -> dict[str, str]:
-        """What a template of the configuration may ask for, by its placeholder."""
-        return {**self.sip, "name": self.name, "surname": self.surname, "email": self.email}
+    user: NewUser
 
 
 def read_header(row: Row) -> Header | list[RowFault]:
@@ -135,56 +134,61 @@ def read_header(row: Row) -> Header | list[RowFault]:
     return Header({column: columns.index(column) for column in columns}, len(columns))
 
 
-def read_row(row: Row, header: Header, *, ordinal: int) -> Entry:
-    """Return what a row says, with a fault for each cell that cannot be read."""
+def read_row(
+    row: Row, header: Header, *, ordinal: int, template: str
+) -> tuple[FileUser | None, list[RowFault]]:
+    """Return the user of a row, with all that is wrong; None for a row that is cut wrong.
+
+    `template` makes the configuration of those who use Softphone.Pro, or have an
+    entry in a SIP column; the others get none. Where there are faults, the value of a
+    cell that cannot be read is an empty one.
+    """
+    fault = partial(RowFault, ordinal, row.line)
     whole = _fault_of_whole(row, header)
     if whole is not None:
-        fault = RowFault(ordinal, row.line, "", *whole)
-        return Entry(ordinal, row.line, False, "", "", "", "", "", (), (), {}, (fault,))
-    cells = {
-        column: row.cells[place] if place < len(row.cells) else ""
+        return None, [fault("", *whole)]
+    cells = dict.fromkeys(COLUMNS, "") | {
+        column: row.cells[place]
         for column, place in header.places.items()
+        if place < len(row.cells)
     }
-    problems: dict[str, str] = {}
-    for column in REQUIRED:
-        if not cells[column].strip():
-            problems[column] = "it is empty"
-    uses = cells["usesSP"].strip().lower()
-    if uses not in {"true", "false"}:
-        problems.setdefault("usesSP", "it is neither true nor false")
+    # A space that is part of a password is somebody's secret, and stays.
+    cells |= {name: _line(cell) for name, cell in cells.items() if name not in _PASSWORDS}
+    problems = _unreadable(cells)
     groups: dict[str, tuple[int, ...]] = {}
     for column in ("groupsIn", "groupsMan"):
-        found = read_groups(cells.get(column, ""))
+        found = read_groups(cells[column])
         if isinstance(found, str):
             problems.setdefault(column, found)
         groups[column] = found if not isinstance(found, str) else ()
-    sip = {column: cells.get(column, "") for column in SIP}
-    # A space that is part of a password is somebody's secret, and stays.
-    sip |= {column: _line(sip[column]) for column in SIP if column != "sippassword"}
-    for column, value in sip.items():
-        if len(value) > _SIP_MAX:
-            problems[column] = f"it has {len(value)} characters, and may have {_SIP_MAX}"
-        elif not is_plain(value):
-            problems[column] = "it holds what a configuration takes for more than text"
-    faults = [
-        RowFault(ordinal, row.line, column, problems[column], WHAT_TO_WRITE[column])
-        for column in COLUMNS
-        if column in problems
-    ]
-    return Entry(
-        row=ordinal,
-        line=row.line,
-        uses_softphone=uses == "true",
-        name=_line(cells["name"]),
-        surname=_line(cells["surname"]),
-        email=cells["email"].strip(),
+    uses_softphone = cells["usesSP"].lower() == "true"
+    config = ""
+    if problems.keys().isdisjoint(SIP) and (uses_softphone or any(map(cells.get, SIP))):
+        try:
+            config = render(template, {name: cells[name] for name in PLACEHOLDERS})
+        except ValueError as error:
+            problems[""] = f"no configuration can be made of it: {error}"
+    user = NewUser(
+        uses_softphone=uses_softphone,
+        name=cells["name"],
+        surname=cells["surname"],
+        email=cells["email"],
         password=cells["password"],
-        role=cells["role"].strip(),
+        # What is no role becomes one that nobody can be given, so that it is a fault.
+        role=Role(cells["role"]) if cells["role"] in set(Role) else Role.ADMIN,
         groups=groups["groupsIn"],
         manage_groups=groups["groupsMan"],
-        sip=sip,
-        faults=tuple(faults),
+        config=config,
     )
+    for name, problem in user.faults():
+        column = _COLUMN_OF.get(name, name)
+        problems.setdefault(column, _IN_OUR_WORDS.get(column, problem))
+    remedies = WHAT_TO_WRITE | ({"groupsMan": _OTHER_ROLE} if user.manage_groups else {})
+    return FileUser(ordinal, row.line, user), [
+        fault(column, problems[column], remedies[column])
+        for column in (*COLUMNS, "")
+        if column in problems
+    ]
 
 
 def read_groups(text: str) -> tuple[int, ...] | str:
@@ -205,24 +209,37 @@ def same_email(email: str) -> str:
     return email.strip().casefold()
 
 
-def repeated_emails(entries: Sequence[Entry]) -> list[RowFault]:
+def repeated_emails(users: Sequence[FileUser]) -> list[RowFault]:
     """Return a fault for each row whose e-mail address stands in an earlier one."""
-    first: dict[str, Entry] = {}
+    first: dict[str, FileUser] = {}
     faults = []
-    for entry in entries:
-        email = same_email(entry.email)
-        before = first.setdefault(email, entry)
-        if email and before is not entry:
+    for one in users:
+        email = same_email(one.user.email)
+        before = first.setdefault(email, one)
+        if email and before is not one:
             faults.append(
                 RowFault(
-                    entry.row,
-                    entry.line,
+                    one.row,
+                    one.line,
                     "email",
                     f"the same address stands in user #{before.row}, line {before.line}",
                     "Take one of the two rows out, or give it another address.",
                 )
             )
     return faults
+
+
+def _unreadable(cells: dict[str, str]) -> dict[str, str]:
+    """Return what is wrong with cells by themselves, by column."""
+    problems = {column: "it is empty" for column in REQUIRED if not cells[column].strip()}
+    if cells["usesSP"].lower() not in {"true", "false"}:
+        problems.setdefault("usesSP", "it is neither true nor false")
+    for column in SIP:
+        if len(cells[column]) > _SIP_MAX:
+            problems[column] = f"it has {len(cells[column])} characters, and may have {_SIP_MAX}"
+        elif not is_plain(cells[column]):
+            problems[column] = "it holds what a configuration takes for more than text"
+    return problems
 
 
 def _fault_of_whole(row: Row, header: Header) -> tuple[str, str] | None:

@@ -21,30 +21,18 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PLACEHOLDERS: Final = (
-    "siplogin",
-    "sippassword",
-    "sipdisplayname",
-    "sipauthname",
-    "ext",
-    "name",
-    "surname",
-    "email",
-)
+SIP: Final = ("siplogin", "sippassword", "sipdisplayname", "sipauthname", "ext")
+PLACEHOLDERS: Final = (*SIP, "name", "surname", "email")
 
-INCLUDES: Final = "\n".join(
-    f'{{% include "{part}" %}}'
-    for part in (
-        "_Restrictions",
-        "_SipSettings",
-        "_Account1",
-        "_ACW",
-        "_Statuses",
-        "_Camera",
-        "_ScreenRecording",
-        "Default",
-    )
-)
+INCLUDES: Final = """\
+{% include "_Restrictions" %}
+{% include "_SipSettings" %}
+{% include "_Account1" %}
+{% include "_ACW" %}
+{% include "_Statuses" %}
+{% include "_Camera" %}
+{% include "_ScreenRecording" %}
+{% include "Default" %}"""
 """The configuration of the vendor's example, word for word."""
 
 ACCOUNT_MARK: Final = "Account1."

@@ -7,11 +7,14 @@ import pytest
 from qlogship.users.csv_file.columns import (
     COLUMNS,
     REQUIRED,
+    FileUser,
     Header,
+    RowFault,
     read_groups,
     read_header,
     read_row,
 )
+from qlogship.users.csv_file.configuration import DEFAULT
 from qlogship.users.csv_file.table import Row, rows_of
 
 
@@ -112,34 +115,40 @@ def row(**cells: str) -> Row:
     return Row(2, tuple((usual | cells).get(column, "") for column in COLUMNS))
 
 
+def read(row: Row, ordinal: int = 1) -> tuple[FileUser | None, list[RowFault]]:
+    """Read a row below the usual header."""
+    return read_row(row, HEADER, ordinal=ordinal, template=DEFAULT)
+
+
 def test_a_row_of_all_columns() -> None:
     """Cells are trimmed, but for the passwords; a broken name is one line."""
-    entry = read_row(
+    one, faults = read(
         row(
             usesSP="FALSE",
             name="  John\r\n Paul ",
+            email=" john@example.com ",
             password=" secret ",
+            role=" MANAGER",
             groupsIn="[2,4]",
             groupsMan="7",
             siplogin=" sip101 ",
             sippassword=" p w ",
             ext="101",
-        ),
-        HEADER,
-        ordinal=1,
+        )
     )
-    assert entry.faults == ()
-    assert (entry.uses_softphone, entry.name, entry.password) == (False, "John Paul", " secret ")
-    assert (entry.groups, entry.manage_groups) == ((2, 4), (7,))
-    assert entry.sip["siplogin"] == "sip101"
-    assert entry.sip["sippassword"] == " p w "
-    assert entry.values["email"] == "john@example.com"
+    assert one is not None
+    assert faults == []
+    user = one.user
+    assert (user.uses_softphone, user.name, user.password) == (False, "John Paul", " secret ")
+    assert (user.email, user.role) == ("john@example.com", "MANAGER")
+    assert (user.groups, user.manage_groups) == ((2, 4), (7,))
+    assert "Account1.Login=sip101\nAccount1.Password= p w \n" in user.config
 
 
 def test_every_required_column_must_be_filled() -> None:
     """Each required cell that is empty is a fault of its own, all at once."""
-    entry = read_row(row(**dict.fromkeys(REQUIRED, " "), ext="1"), HEADER, ordinal=3)
-    assert [(one.row, one.line, one.column) for one in entry.faults] == [
+    _, faults = read(row(**dict.fromkeys(REQUIRED, " "), ext="1"), 3)
+    assert [(one.row, one.line, one.column) for one in faults] == [
         (3, 2, column) for column in COLUMNS if column in REQUIRED
     ]
 
@@ -159,7 +168,7 @@ def test_every_required_column_must_be_filled() -> None:
 )
 def test_cells_that_cannot_be_read(cells: dict[str, str], columns: list[str]) -> None:
     """Each is named by its column, with what to write, and without what was there."""
-    faults = read_row(row(**cells), HEADER, ordinal=1).faults
+    _, faults = read(row(**cells))
     assert [fault.column for fault in faults] == columns
     for fault in faults:
         assert fault.remedy.startswith("Write")
@@ -178,6 +187,6 @@ def test_cells_that_cannot_be_read(cells: dict[str, str], columns: list[str]) ->
 )
 def test_rows_of_another_width(line: str, *, wrong: bool) -> None:
     """Optional cells may miss and empty ones be too many; anything else is one fault."""
-    entry = read_row(rows_of(line)[0], HEADER, ordinal=1)
-    assert len(entry.faults) == int(wrong)
-    assert all("cell" in fault.problem for fault in entry.faults)
+    _, faults = read(rows_of(line)[0])
+    assert len(faults) == int(wrong)
+    assert all("cell" in fault.problem for fault in faults)

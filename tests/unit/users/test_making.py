@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qlogship.dashboard import NewUser, User
+from qlogship.dashboard import NewUser, TeamDashboard, User
 from qlogship.dashboard.users import UserPage
 from qlogship.errors import (
     CredentialsRefused,
@@ -15,12 +15,14 @@ from qlogship.errors import (
     DashboardUnreachable,
     OutcomeUnknown,
 )
-from qlogship.users.csv_file.reading import FileUser, read_users
+from qlogship.users.csv_file.reading import read_users
 from qlogship.users.making import Fate, Maker, Result
 from tests.support import agents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from qlogship.users.csv_file.columns import FileUser
 
 
 def unreachable() -> None:
@@ -43,7 +45,7 @@ def refused(status: int, *, retry_after: float | None = None) -> Callable[[], No
 
 
 @dataclass
-class Dashboard:
+class Dashboard(TeamDashboard):
     """Users in memory; `before` and `after` making one, the next of these happens.
 
     An address that is there is refused with the status `taken`, unless addresses are
@@ -63,7 +65,13 @@ class Dashboard:
     taken: int = 500
 
     def users_page(
-        self, *, sort: str = "id", descending: bool = False, all_users: bool = False
+        self,
+        *,
+        sort: str = "id",
+        descending: bool = True,
+        page_size: int = 20,
+        page_number: int = 1,
+        all_users: bool = False,
     ) -> UserPage:
         """Return all users, or as many as `cap` allows."""
         self.log.append("list")
@@ -74,7 +82,7 @@ class Dashboard:
         return UserPage(listed[: self.cap], len(listed) if self.counts else None)
 
     def list_users(
-        self, *, sort: str = "id", descending: bool = False, page_size: int = 20
+        self, *, sort: str = "id", descending: bool = True, page_size: int = 20
     ) -> Iterator[User]:
         """Yield all users."""
         self.log.append("pages")
