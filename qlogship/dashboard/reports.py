@@ -12,7 +12,9 @@ page, from an error in JSON, and from a file of another kind.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlencode
 
 from qlogship.dashboard.exchange import Request
 from qlogship.dashboard.outcome import is_page
@@ -27,9 +29,27 @@ if TYPE_CHECKING:
 STATUS_LOG_PATH = "/api/reports/agents/worktime/raw"
 CALL_LOG_PATH = "/api/history/calls/export"
 
-STATUS_LOG_FORMATS = ("csv", "tsv")
-CALL_LOG_FORMATS = ("csv", "xlsx")
-LANGUAGES = ("en", "ru")
+
+class StatusLogFormat(StrEnum):
+    """The forms of the agents' status log."""
+
+    CSV = "csv"
+    TSV = "tsv"
+
+
+class CallLogFormat(StrEnum):
+    """The forms of the call log."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+class Language(StrEnum):
+    """The languages of the call log's headings."""
+
+    EN = "en"
+    RU = "ru"
+
 
 # The zones that there are, in minutes east of Greenwich.
 OFFSET_MIN = -12 * 60
@@ -60,11 +80,9 @@ def status_log_request(*, since: datetime, until: datetime, wanted: str | None) 
     Times are sent in UTC, as the page wants them, without parts of a second.
     """
     _check_span(since, until)
-    _check_choice("format", wanted, STATUS_LOG_FORMATS)
-    query = f"from={_utc(since)}&to={_utc(until)}"
-    if wanted is not None:
-        query += f"&format={wanted}"
-    return Request(method="GET", path=STATUS_LOG_PATH, query=query, by_cookie=True)
+    _check_choice("format", wanted, StatusLogFormat)
+    begin, end = (f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" for at in (since, until))
+    return _request(STATUS_LOG_PATH, {"from": begin, "to": end, "format": wanted})
 
 
 def call_log_request(
@@ -76,24 +94,22 @@ def call_log_request(
     file too.
     """
     _check_span(since, until)
-    _check_choice("language", lang, LANGUAGES)
-    _check_choice("format", wanted, CALL_LOG_FORMATS)
+    _check_choice("language", lang, Language)
+    _check_choice("format", wanted, CallLogFormat)
     if not OFFSET_MIN <= utc_offset <= OFFSET_MAX:
         raise UsageError(
             f"there is no time zone {utc_offset} minutes from UTC",
             hint=f"Give minutes from {OFFSET_MIN} to {OFFSET_MAX}.",
         )
     zone = timezone(timedelta(minutes=utc_offset))
-    parts = [
-        f"dateFrom={_zoned(since, zone)}",
-        f"dateTo={_zoned(until, zone)}",
-        f"localTimeZoneOffset={_plus_coded(f'{utc_offset:+d}')}",
-    ]
-    if lang is not None:
-        parts.append(f"lang={lang}")
-    if wanted is not None:
-        parts.append(f"typeFile={wanted}")
-    return Request(method="GET", path=CALL_LOG_PATH, query="&".join(parts), by_cookie=True)
+    query = {
+        "dateFrom": since.astimezone(zone).isoformat(timespec="seconds"),
+        "dateTo": until.astimezone(zone).isoformat(timespec="seconds"),
+        "localTimeZoneOffset": f"{utc_offset:+d}",
+        "lang": lang,
+        "typeFile": wanted,
+    }
+    return _request(CALL_LOG_PATH, query)
 
 
 def kind_of(wanted: str | None) -> Kind:
@@ -146,37 +162,26 @@ class ReportFilter:
         if self._head is not None:
             self._pass_on(self._checked_head(self._head))
         self._out.flush()
-        if not self._says_its_end and not self._looks_whole():
+        # Where the end of the connection is all there is, the end of the report must show.
+        looks_whole = _ZIP_END in self._tail or self.count == 0 or self._tail.endswith(b"\n")
+        if not self._says_its_end and not looks_whole:
             raise NoReport("the answer does not say where it ends, and looks cut")
 
     def _checked_head(self, head: bytes) -> bytes:
         """Return the beginning when it is that of a report; it is not looked at again."""
-        is_workbook = head.startswith(_ZIP)
-        if not is_workbook:
-            problem = self._problem_of_text(head)
-            if problem:
-                raise NoReport(problem)
-        if self._kind == "workbook" and not is_workbook:
-            raise NoReport("the answer is no xlsx file")
-        if self._kind == "text" and is_workbook:
+        if not head.startswith(_ZIP):
+            text = head.decode("utf-8-sig", errors="replace")
+            if is_page(text, declared="html" in self._content_type):
+                raise NoReport("the answer is a web page, such as a login page")
+            if text.lstrip()[:1] == "{" or "json" in self._content_type:
+                # Not quoted: it may repeat the token, and is not blotted out here.
+                raise NoReport("the answer is JSON, which may tell of an error, and no report")
+            if self._kind == "workbook":
+                raise NoReport("the answer is no xlsx file")
+        elif self._kind == "text":
             raise NoReport("the answer is an xlsx file, which was not asked for")
         self._head = None
         return head
-
-    def _problem_of_text(self, head: bytes) -> str:
-        text = head.decode("utf-8-sig", errors="replace")
-        if is_page(text, declared="html" in self._content_type):
-            return "the answer is a web page, such as a login page"
-        if text.lstrip()[:1] == "{" or "json" in self._content_type:
-            # Not quoted: it may repeat the token, and is not blotted out here.
-            return "the answer is JSON, which may tell of an error, and no report"
-        return ""
-
-    def _looks_whole(self) -> bool:
-        """Tell by its end whether a report is whole, where the connection's end is all there is."""
-        if _ZIP_END in self._tail:
-            return True
-        return self.count == 0 or self._tail.endswith(b"\n")
 
     def _pass_on(self, piece: bytes) -> None:
         self._out.write(piece)
@@ -206,26 +211,15 @@ def _check_span(since: datetime, until: datetime) -> None:
         )
 
 
-def _check_choice(what: str, value: str | None, choices: tuple[str, ...]) -> None:
-    if value is not None and value not in choices:
+def _check_choice(what: str, value: str | None, choices: type[StrEnum]) -> None:
+    if value is not None and value not in set(choices):
         raise UsageError(
             f"there is no {what} {value!r} of this report",
             hint=f"Choose {' or '.join(choices)}.",
         )
 
 
-def _utc(moment: datetime) -> str:
-    return _text(moment.astimezone(UTC).replace(tzinfo=None))
-
-
-def _zoned(moment: datetime, zone: timezone) -> str:
-    return _plus_coded(_text(moment.astimezone(zone)))
-
-
-def _text(moment: datetime) -> str:
-    return moment.replace(microsecond=0).isoformat()
-
-
-def _plus_coded(text: str) -> str:
-    """Write a plus as it stands in a query, where a bare one means a blank."""
-    return text.replace("+", "%2B")
+def _request(path: str, query: Mapping[str, str | None]) -> Request:
+    """Return the request for what of a query is given; the vendor leaves colons as they are."""
+    given = {name: value for name, value in query.items() if value is not None}
+    return Request(method="GET", path=path, query=urlencode(given, safe=":"), by_cookie=True)

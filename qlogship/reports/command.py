@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from qlogship.config import load
+from qlogship.dashboard.reports import CallLogFormat, Language, StatusLogFormat
 from qlogship.errors import UsageError
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
@@ -23,36 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
-    from qlogship.dashboard import TeamDashboard
 
-    Progress = Callable[[int, int | None], None]
-
-
-class TextFormat(StrEnum):
-    """The forms of the agents' status log."""
-
-    CSV = "csv"
-    TSV = "tsv"
-
-
-class CallFormat(StrEnum):
-    """The forms of the call log."""
-
-    CSV = "csv"
-    XLSX = "xlsx"
-
-
-Form = TypeVar("Form", TextFormat, CallFormat)
+Form = TypeVar("Form", StatusLogFormat, CallLogFormat)
 
 # What a spreadsheet program takes the name of a file for.
 _SPREADSHEETS = frozenset({"csv", "tsv", "xlsx", "xls", "ods"})
-
-
-class Language(StrEnum):
-    """The languages of the call log's headings."""
-
-    EN = "en"
-    RU = "ru"
 
 
 app = typer.Typer(
@@ -101,7 +77,7 @@ def agent_status(  # noqa: PLR0917 -- typer calls it by name
     as_json: JsonOption = False,
     tz: ZoneOption = None,
     form: Annotated[
-        TextFormat | None,
+        StatusLogFormat | None,
         typer.Option("--format", help="Else by the name of FILE, else csv.", show_default=False),
     ] = None,
     out: OutOption = None,
@@ -114,14 +90,12 @@ def agent_status(  # noqa: PLR0917 -- typer calls it by name
     """
     out = _place(out, as_json=as_json)
     span = _span(since, until, tz)
-    wanted = form or _form_of(out, TextFormat)
+    wanted = form or _form_of(out, StatusLogFormat)
 
-    def ask(dashboard: TeamDashboard, to: Path | BinaryIO, progress: Progress | None) -> int:
-        return dashboard.agent_status_log(
-            since=span[0], until=span[1], format=wanted.value, to=to, progress=progress
-        )
+    from qlogship.dashboard import TeamDashboard
 
-    _download(config, ask, out, wanted=str(wanted), span=span, as_json=as_json)
+    ask = partial(TeamDashboard.agent_status_log, since=span[0], until=span[1], format=wanted.value)
+    _download(config, ask, out, wanted=wanted, span=span, as_json=as_json)
 
 
 @app.command()
@@ -136,7 +110,7 @@ def calls(  # noqa: PLR0917 -- typer calls it by name
         typer.Option(help="The language of the headings; else English.", show_default=False),
     ] = None,
     form: Annotated[
-        CallFormat | None,
+        CallLogFormat | None,
         typer.Option("--format", help="Else by the name of FILE, else csv.", show_default=False),
     ] = None,
     out: OutOption = None,
@@ -151,8 +125,8 @@ def calls(  # noqa: PLR0917 -- typer calls it by name
     """
     out = _place(out, as_json=as_json)
     span = _span(since, until, tz)
-    wanted = form or _form_of(out, CallFormat)
-    if wanted is CallFormat.XLSX and _is_terminal(out):
+    wanted = form or _form_of(out, CallLogFormat)
+    if wanted is CallLogFormat.XLSX and _is_terminal(out):
         raise UsageError(
             "xlsx is nothing for a terminal", hint="Add -o FILE, or choose --format csv."
         )
@@ -162,18 +136,17 @@ def calls(  # noqa: PLR0917 -- typer calls it by name
             f"The clocks change in between: all times in it are at UTC{span[0].isoformat()[-6:]}."
         )
 
-    def ask(dashboard: TeamDashboard, to: Path | BinaryIO, progress: Progress | None) -> int:
-        return dashboard.call_log(
-            since=span[0],
-            until=span[1],
-            utc_offset=offset,
-            lang=lang.value if lang is not None else None,
-            format=wanted.value,
-            to=to,
-            progress=progress,
-        )
+    from qlogship.dashboard import TeamDashboard
 
-    _download(config, ask, out, wanted=str(wanted), span=span, as_json=as_json)
+    ask = partial(
+        TeamDashboard.call_log,
+        since=span[0],
+        until=span[1],
+        utc_offset=offset,
+        lang=lang.value if lang is not None else None,
+        format=wanted.value,
+    )
+    _download(config, ask, out, wanted=wanted, span=span, as_json=as_json)
 
 
 def _span(since: str, until: str, tz: str | None) -> tuple[datetime, datetime]:
@@ -194,9 +167,7 @@ def _span(since: str, until: str, tz: str | None) -> tuple[datetime, datetime]:
 
 def _offset(at: datetime) -> int:
     """Return the offset from UTC in minutes."""
-    offset = at.utcoffset()
-    assert offset is not None  # noqa: S101  # `moment` sees to it
-    return round(offset.total_seconds() / 60)
+    return round((at.utcoffset() or timedelta()).total_seconds() / 60)
 
 
 def _form_of(path: Path | None, forms: type[Form]) -> Form:
@@ -240,7 +211,7 @@ def _is_terminal(out: Path | None) -> bool:
 
 def _download(
     config: Path | None,
-    ask: Callable[[TeamDashboard, Path | BinaryIO, Progress | None], int],
+    ask: Callable[..., int],
     out: Path | None,
     *,
     wanted: str,
@@ -257,7 +228,7 @@ def _download(
             build.dashboard(settings) as dashboard,
             Meter("downloading", quiet=quiet, unit="bytes", patient=True) as meter,
         ):
-            length = ask(dashboard, out or sys.stdout.buffer, meter.show)
+            length = ask(dashboard, to=out or sys.stdout.buffer, progress=meter.show)
     except BrokenPipeError:
         output.stop_writing()
         return
