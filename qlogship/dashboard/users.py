@@ -105,51 +105,33 @@ def _faults(user: NewUser) -> Iterator[tuple[str, str]]:
     flag: object = user.uses_softphone
     if not isinstance(flag, bool):
         yield "uses_softphone", f"must be true or false, not {flag!r}"
-    for name, value, look in (
-        ("name", user.name, _faults_of_name),
-        ("surname", user.surname, _faults_of_name),
-        ("email", user.email, _faults_of_email),
-        ("password", user.password, _faults_of_password),
-        ("role", user.role, _faults_of_role),
+    for name, value, longest in (
+        ("name", user.name, NAME_MAX),
+        ("surname", user.surname, NAME_MAX),
+        ("email", user.email, _EMAIL_MAX),
     ):
-        yield from ((name, problem) for problem in look(value))
-    yield from _faults_of_teams(user)
+        if not value.strip():
+            yield name, "must not be empty"
+        elif len(value) > longest:
+            yield name, f"must have {longest} characters at most; it has {len(value)}"
+        elif name != "email" and not _is_line(value):
+            yield name, "must be one line without control characters"
+        elif name == "email" and not (_EMAIL.fullmatch(value) and value.isprintable()):
+            yield name, f"must be an e-mail address, not {value[:80]!r}"
+    length = len(user.password)
+    if not PASSWORD_MIN <= length <= PASSWORD_MAX:
+        was = f"it has {length}" if length else "it is empty"
+        yield "password", f"must have {PASSWORD_MIN} to {PASSWORD_MAX} characters; {was}"
+    elif not _is_text(user.password):
+        yield "password", _NO_TEXT
+    yield from _faults_of_role_and_teams(user)
     if not _is_text(user.config):
         yield "config", _NO_TEXT
 
 
-def _faults_of_name(value: str) -> Iterator[str]:
-    if not value.strip():
-        yield "must not be empty"
-    elif len(value) > NAME_MAX:
-        yield f"must have {NAME_MAX} characters at most; it has {len(value)}"
-    elif not _is_line(value):
-        yield "must be one line without control characters"
-
-
-def _faults_of_email(value: str) -> Iterator[str]:
-    if not value.strip():
-        yield "must not be empty"
-    elif len(value) > _EMAIL_MAX:
-        yield f"must have {_EMAIL_MAX} characters at most; it has {len(value)}"
-    elif not _EMAIL.fullmatch(value) or not value.isprintable():
-        yield f"must be an e-mail address, not {value[:80]!r}"
-
-
-def _faults_of_password(value: str) -> Iterator[str]:
-    if not PASSWORD_MIN <= len(value) <= PASSWORD_MAX:
-        was = f"it has {len(value)}" if value else "it is empty"
-        yield f"must have {PASSWORD_MIN} to {PASSWORD_MAX} characters; {was}"
-    elif not _is_text(value):
-        yield _NO_TEXT
-
-
-def _faults_of_role(value: str) -> Iterator[str]:
-    if value not in GIVEN_ROLES:
-        yield f"must be one of {', '.join(GIVEN_ROLES)}, not {str(value)!r}"
-
-
-def _faults_of_teams(user: NewUser) -> Iterator[tuple[str, str]]:
+def _faults_of_role_and_teams(user: NewUser) -> Iterator[tuple[str, str]]:
+    if user.role not in GIVEN_ROLES:
+        yield "role", f"must be one of {', '.join(GIVEN_ROLES)}, not {str(user.role)!r}"
     if not user.groups:
         yield "groups", "must name one team at least, by its id"
     for name, ids in (("groups", user.groups), ("manage_groups", user.manage_groups)):
