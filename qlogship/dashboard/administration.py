@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -29,8 +30,18 @@ DELETE_PATH = "/api/settings/users/delete"
 # What an answer may be long: two hundred thousand users.
 LIST_MAX = 64 * 1024 * 1024
 
-# What a list can be sorted by; `roles` and `states` are the vendor's spelling.
-SORT_COLUMNS = ("id", "name", "surname", "email", "groups", "roles", "states", "sfversion")
+
+class SortColumn(StrEnum):
+    """What a list can be sorted by; `roles` and `states` are the vendor's spelling."""
+
+    ID = "id"
+    NAME = "name"
+    SURNAME = "surname"
+    EMAIL = "email"
+    GROUPS = "groups"
+    ROLES = "roles"
+    STATES = "states"
+    SFVERSION = "sfversion"
 
 
 def save_request(user: NewUser) -> Request:
@@ -72,10 +83,10 @@ def list_request(
     Raises UsageError for what the dashboard cannot sort by, and for a page that
     cannot be.
     """
-    if sort not in SORT_COLUMNS:
+    if sort not in set(SortColumn):
         raise UsageError(
             f"the dashboard cannot sort users by {sort!r}",
-            hint=f"Choose one of {', '.join(SORT_COLUMNS)}.",
+            hint=f"Choose one of {', '.join(SortColumn)}.",
         )
     if page_size < 1 or page_number < 1:
         raise UsageError(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from qlogship.config import load
+from qlogship.dashboard.users import NewUser, Role
 from qlogship.errors import FileNotUsable, InvalidUser, UsageError, UserExists
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
@@ -17,9 +18,7 @@ from qlogship.users import passwords
 from qlogship.users.csv_file import configuration
 from qlogship.users.csv_file.columns import WHAT_TO_WRITE, read_groups
 from qlogship.users.files import read_template, read_text
-
-if TYPE_CHECKING:
-    from qlogship.dashboard import NewUser, Role
+from qlogship.users.making import Fate, Maker
 
 # One that is long enough, while the others are looked at.
 _NOT_YET = "*" * 8
@@ -98,17 +97,17 @@ def add(  # noqa: PLR0917 -- typer calls it by name
     _not_both("--generate-password", generate_password, "--password-file", password_file)
     _not_both("--config-file", config_file, "--config-template", config_template)
     settings = load(config, environ=os.environ).settings
-    from qlogship.dashboard import NewUser
     from qlogship.service import build
-    from qlogship.users.making import Fate, Maker
 
+    if role not in set(Role):
+        raise UsageError(f"--role {role!r} is no role", hint=WHAT_TO_WRITE["role"])
     user = NewUser(
         uses_softphone=softphone,
         name=name.strip(),
         surname=surname.strip(),
         email=email.strip(),
         password=_NOT_YET,
-        role=_role(role),
+        role=Role(role),
         groups=_teams("--groups", groups),
         manage_groups=_teams("--manage-groups", manage_groups),
     )
@@ -154,15 +153,6 @@ def _raise_faults(user: NewUser) -> None:
     faults = user.faults()
     if faults:
         raise InvalidUser(user.email or "without an e-mail address", faults)
-
-
-def _role(text: str) -> Role:
-    from qlogship.dashboard import Role
-
-    try:
-        return Role(text)
-    except ValueError:
-        raise UsageError(f"--role {text!r} is no role", hint=WHAT_TO_WRITE["role"]) from None
 
 
 def _teams(option: str, text: str) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.users.csv_file.columns import same_email
 from qlogship.users.listing import as_row
+from qlogship.users.making import Maker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,6 @@ def delete(  # noqa: PLR0917 -- typer calls it by name
         raise UsageError("nobody is named", hint="Name users by ID, or with --email ADDRESS.")
     settings = load(config, environ=os.environ).settings
     from qlogship.service import build
-    from qlogship.users.making import Maker
 
     with build.dashboard(settings) as dashboard:
         maker = Maker(dashboard)

@@ -17,16 +17,18 @@ from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.progress import Meter
 from qlogship.users.csv_file.configuration import ACCOUNT_MARK
+from qlogship.users.csv_file.reading import read_users
 from qlogship.users.csv_file.text import SIZE_MAX
 from qlogship.users.files import read_secret, read_template
+from qlogship.users.making import Maker
 from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from qlogship.users.csv_file.columns import RowFault
+    from qlogship.users.csv_file.columns import FileUser, RowFault
     from qlogship.users.csv_file.reading import UserFile
-    from qlogship.users.making import Maker, Result
+    from qlogship.users.making import Made
 
 _AGAIN = "Run the same command again: who is there already is skipped."
 
@@ -71,8 +73,6 @@ def import_(
     settings = load(config, environ=os.environ).settings
     template = read_template(config_template)
     from qlogship.service import build
-    from qlogship.users.csv_file.reading import read_users
-    from qlogship.users.making import Maker
 
     found = read_users(read_secret(file, SIZE_MAX + 1), template=template)
     if found.faults:
@@ -94,16 +94,16 @@ def import_(
 
 def _import(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
     """Make the users, showing each result as it comes."""
-    results: dict[int, Result] = {}
+    results: dict[int, tuple[FileUser, Made]] = {}
     error: QlogshipError | None = None
     # Where results are on the terminal, they are the progress.
     quiet = as_json or sys.stdout.isatty()
     try:
         with Meter("adding users", quiet=quiet, unit="users") as meter:
-            for result in maker.import_all(found.users):
-                results[result.user.row] = result
+            for one, made in maker.import_all(found.users):
+                results[one.row] = one, made
                 if not as_json:
-                    _tell(result)
+                    _tell(one, made)
                 meter.show(len(results), len(found.users))
     except KeyboardInterrupt:
         document = _document(results.values(), found, None)
@@ -133,15 +133,8 @@ def _rehearse(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
     rows: list[dict[str, Any]] = []
     for one in found.users:
         known = maker.find(one.user.email)
-        rows.append(
-            {
-                "row": one.row,
-                "line": one.line,
-                "email": one.user.email,
-                "result": "present" if known else "new",
-                "id": known.id if known else None,
-            }
-        )
+        result = {"result": "present", "id": known.id} if known else {"result": "new", "id": None}
+        rows.append(_named(one) | result)
     new = sum(row["result"] == "new" for row in rows)
     if as_json:
         output.print_json(
@@ -170,23 +163,22 @@ def _rehearse(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
 # --- words ---
 
 
-def _tell(result: Result) -> None:
+def _tell(one: FileUser, made: Made) -> None:
     """Print a result at once: a killed import has said all that it did."""
-    output.print_text(_words(result))
+    output.print_text(_words(one, made))
     output.flush()
-    if result.made.error is not None and result.made.error.answer:
-        output.print_note(f"  it said: {' '.join(result.made.error.answer.split())[:200]}")
+    if made.error is not None and made.error.answer:
+        output.print_note(f"  it said: {' '.join(made.error.answer.split())[:200]}")
 
 
-def _words(result: Result) -> str:
+def _words(one: FileUser, made: Made) -> str:
     """Return what became of a row, in the words of the vendor's script where it has any."""
-    row, made = result.user.row, result.made
     if made.error is not None:
-        text = f"Error adding user #{row} from csv, got error {made.error.status} from"
+        text = f"Error adding user #{one.row} from csv, got error {made.error.status} from"
         return f"{text} Team Dashboard."
     if made.fate == "present":
-        return output.printable(_already(row, result.user.user.email, made.id))
-    return f"Successfully added user #{row} from csv with ID {_id(made.id)}"
+        return output.printable(_already(one.row, one.user.email, made.id))
+    return f"Successfully added user #{one.row} from csv with ID {_id(made.id)}"
 
 
 def _already(row: int, email: str, number: int | None) -> str:
@@ -211,10 +203,10 @@ def _how_far(document: dict[str, Any]) -> str:
 
 
 def _document(
-    results: Collection[Result], found: UserFile, error: QlogshipError | None
+    results: Collection[tuple[FileUser, Made]], found: UserFile, error: QlogshipError | None
 ) -> dict[str, Any]:
     """Return what came of an import, as `--json` prints it."""
-    tally = Counter(str(one.made.fate) for one in results)
+    tally = Counter(made.fate.value for _, made in results)
     left = len(found.users) - len(results)
     document: dict[str, Any] = {
         "ok": error is None and not tally["failed"] and not left,
@@ -223,24 +215,24 @@ def _document(
         "present": tally["present"],
         "failed": tally["failed"],
         "not_tried": left,
-        "rows": [_row(one) for one in results],
+        "rows": [_row(one, made) for one, made in results],
     }
     return document if error is None else document | output.error_as_json(error)
 
 
-def _row(result: Result) -> dict[str, Any]:
-    user, made = result.user, result.made
-    return {
-        "row": user.row,
-        "line": user.line,
-        "email": user.user.email,
+def _row(one: FileUser, made: Made) -> dict[str, Any]:
+    return _named(one) | {
         "result": str(made.fate),
         "id": made.id,
         "status": made.error.status if made.error is not None else None,
-        "message": _words(result),
+        "message": _words(one, made),
         "answer": made.error.answer if made.error is not None else None,
         "looked_up": made.looked_up,
     }
+
+
+def _named(one: FileUser) -> dict[str, Any]:
+    return {"row": one.row, "line": one.line, "email": one.user.email}
 
 
 # --- faults ---

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import os
-from enum import StrEnum
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from qlogship.config import load
+from qlogship.dashboard.administration import SortColumn
 from qlogship.errors import UsageError
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
+from qlogship.users.making import Maker
 from qlogship.wording import count
 
 if TYPE_CHECKING:
@@ -37,19 +39,6 @@ _HEADINGS: Final = {
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-class SortBy(StrEnum):
-    """What the dashboard can sort by."""
-
-    ID = "id"
-    NAME = "name"
-    SURNAME = "surname"
-    EMAIL = "email"
-    GROUPS = "groups"
-    ROLES = "roles"
-    STATES = "states"
-    SFVERSION = "sfversion"
-
-
 def list_(  # noqa: PLR0917 -- typer calls it by name
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -57,7 +46,9 @@ def list_(  # noqa: PLR0917 -- typer calls it by name
         bool,
         typer.Option("--csv", help="Print CSV with semicolons.", show_default=False),
     ] = False,
-    sort: Annotated[SortBy, typer.Option(help="What the dashboard sorts them by.")] = SortBy.ID,
+    sort: Annotated[
+        SortColumn, typer.Option(help="What the dashboard sorts them by.")
+    ] = SortColumn.ID,
     descending: Annotated[
         bool,
         typer.Option(
@@ -114,7 +105,6 @@ def list_(  # noqa: PLR0917 -- typer calls it by name
         page = 1
     settings = load(config, environ=os.environ).settings
     from qlogship.service import build
-    from qlogship.users.making import Maker
 
     with build.dashboard(settings) as dashboard:
         if page is None:
@@ -159,16 +149,9 @@ def _holds(value: str, wanted: str | None) -> bool:
 
 def as_row(user: User) -> dict[str, Any]:
     """Return a user as `--json` prints one, under the names of the vendor's page."""
-    return {
-        "id": user.id or None,
-        "name": user.name,
-        "surname": user.surname,
-        "email": user.email,
-        "state": user.state,
-        "role": user.role,
-        "groups": list(user.groups),
-        "sfversion": user.softphone_version,
-    }
+    row = asdict(user) | {"id": user.id or None}
+    row["sfversion"] = row.pop("softphone_version")
+    return row
 
 
 def _cells(user: User, comma: str) -> list[object]:

@@ -12,9 +12,11 @@ refuse an address that somebody else has brought there meanwhile.
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from random import random as chance
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -56,14 +58,6 @@ class Made:
     id: int | None
     error: DashboardRefused | None = None
     looked_up: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a row; the last one of a row counts."""
-
-    user: FileUser
-    made: Made
 
 
 class Maker:
@@ -112,36 +106,40 @@ class Maker:
         self.everybody()
         return self._in_spite_of(made.error, user) or made
 
-    def import_all(self, users: Iterable[FileUser]) -> Iterator[Result]:
-        """Make the users of a file, in its order; yield each result as soon as it is known."""
+    def import_all(self, users: Iterable[FileUser]) -> Iterator[tuple[FileUser, Made]]:
+        """Make the users of a file, in its order; yield what became of each as soon as it is known.
+
+        One may come twice: the last word counts.
+        """
         refused: list[tuple[FileUser, DashboardRefused]] = []
         for one in users:
             made = self.make(one.user)
             if made.error is not None:
                 refused.append((one, made.error))
-            yield Result(one, made)
+            yield one, made
         if refused:
             self.everybody()
         for one, error in refused:
             found = self._in_spite_of(error, one.user)
             if found is not None:
-                yield Result(one, found)
+                yield one, found
 
     def remove(self, ids: Sequence[int]) -> None:
         """Delete users; those whose deletion got no answer are looked up and tried again."""
         left = list(ids)
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in itertools.count(1):
             try:
-                return self._patiently(lambda: self._dashboard.delete_users(left))
+                self._patiently(partial(self._dashboard.delete_users, left))
             except OutcomeUnknown as error:
                 there = {user.id for user in self.everybody()}
                 left = [number for number in left if number in there]
                 if left and attempt == _ATTEMPTS:
                     raise _no_proof(error) from error
+            else:
+                return
             if not left:
-                return None
+                return
             self._pause(attempt)
-        raise AssertionError("unreachable")
 
     def _list(self, sort: str, descending: bool) -> list[User]:
         page = self._dashboard.users_page(sort=sort, descending=descending, all_users=True)
@@ -209,21 +207,21 @@ class Maker:
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         """Ask a few times while nobody is there, or somebody asks for patience."""
-        attempt = 1
-        while True:
+        for attempt in itertools.count(1):
+            retry_after = None
             try:
                 return ask()
             except DashboardUnreachable:
                 if attempt == _ATTEMPTS:
                     raise
-                self._pause(attempt)
             except DashboardRefused as error:
+                retry_after = error.retry_after
                 if error.status not in _BUSY:
                     raise
-                if attempt == _ATTEMPTS or (error.retry_after or 0.0) > _LONGEST_WAIT:
+                if attempt == _ATTEMPTS or (retry_after or 0.0) > _LONGEST_WAIT:
                     raise DashboardUnreachable(error.message, hint=error.hint) from error
-                self._pause(attempt, error.retry_after)
-            attempt += 1
+            self._pause(attempt, retry_after)
+        raise AssertionError("unreachable")
 
     def _pause(self, attempt: int, retry_after: float | None = None) -> None:
         self._sleep(next_delay(attempt, random=self._random(), retry_after=retry_after))

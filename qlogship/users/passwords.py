@@ -60,13 +60,9 @@ class AddCommand(TyperCommand):
 def of(who: str, *, generate: bool, file: Path | None) -> str:
     """Return the password of a new user: a made one, that in the file, or what is typed."""
     if generate:
-        return _made()
+        # About 115 bits of chance.
+        return "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
     return read_file(file) if file is not None else ask(who)
-
-
-def _made() -> str:
-    """Return a new password of 20 letters and digits, about 115 bits of chance."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
 
 
 def read_file(path: Path) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from qlogship.dashboard.administration import (
-    SORT_COLUMNS,
+    SortColumn,
     delete_request,
     list_request,
     read_id,
@@ -63,7 +63,7 @@ def test_what_is_no_id_is_not_sent(ids: list[int]) -> None:
         delete_request(ids)
 
 
-@pytest.mark.parametrize("sort", SORT_COLUMNS)
+@pytest.mark.parametrize("sort", SortColumn)
 def test_a_page_is_asked_for_by_the_vendors_names(sort: str) -> None:
     """All five parameters are sent, in the order of the vendor's page."""
     request = list_request(sort=sort, descending=True, page_size=5, page_number=3, all_users=False)

@@ -16,7 +16,7 @@ from qlogship.errors import (
     OutcomeUnknown,
 )
 from qlogship.users.csv_file.reading import read_users
-from qlogship.users.making import Fate, Maker, Result
+from qlogship.users.making import Fate, Made, Maker
 from tests.support import agents
 
 if TYPE_CHECKING:
@@ -121,15 +121,15 @@ def file_of(count: int) -> tuple[FileUser, ...]:
     return read_users(agents.text(count).encode()).users
 
 
-def run(dashboard: Dashboard, count: int = 3) -> dict[int, Result]:
+def run(dashboard: Dashboard, count: int = 3) -> dict[int, Made]:
     """Import a file; return the last result of each row."""
     maker = Maker(dashboard, sleep=lambda _: None, random=lambda: 0.5)
-    return {result.user.row: result for result in maker.import_all(file_of(count))}
+    return {user.row: made for user, made in maker.import_all(file_of(count))}
 
 
-def fates(results: dict[int, Result]) -> list[tuple[str, int | None]]:
+def fates(results: dict[int, Made]) -> list[tuple[str, int | None]]:
     """Return what became of each row, and its id."""
-    return [(str(one.made.fate), one.made.id) for one in results.values()]
+    return [(str(one.fate), one.id) for one in results.values()]
 
 
 def test_each_is_made_once_and_the_list_is_asked_for_once() -> None:
@@ -205,8 +205,8 @@ def test_refused_ones_are_told_and_the_others_made() -> None:
     dashboard = Dashboard(before=[None, refused(500)])
     results = run(dashboard)
     assert fates(results) == [("added", 1), ("failed", None), ("added", 2)]
-    assert results[2].made.error is not None
-    assert results[2].made.error.status == 500
+    assert results[2].error is not None
+    assert results[2].error.status == 500
 
 
 def test_an_error_that_was_none() -> None:
@@ -214,7 +214,7 @@ def test_an_error_that_was_none() -> None:
     dashboard = Dashboard(after=[None, refused(500)])
     results = run(dashboard)
     assert fates(results) == [("added", 1), ("added", 2), ("added", 3)]
-    assert results[2].made.looked_up
+    assert results[2].looked_up
     assert dashboard.log.count("list") == 2
 
 
@@ -263,7 +263,7 @@ def test_the_wait_that_is_asked_for_is_kept() -> None:
     slept: list[float] = []
     dashboard = Dashboard(before=[refused(429, retry_after=7.0)])
     maker = Maker(dashboard, sleep=slept.append, random=lambda: 0.5)
-    assert [one.made.fate for one in maker.import_all(file_of(1))] == [Fate.ADDED]
+    assert [made.fate for _, made in maker.import_all(file_of(1))] == [Fate.ADDED]
     assert slept == [7.0]
 
 
