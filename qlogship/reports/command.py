@@ -39,9 +39,7 @@ app = typer.Typer(
 
 FromOption = Annotated[
     str,
-    typer.Option(
-        "--from", metavar="TIME", help=f"From this moment on: {MOMENT}.", show_default=False
-    ),
+    typer.Option("--from", metavar="TIME", help=f"From this moment on: {MOMENT}."),
 ]
 ToOption = Annotated[
     str,
@@ -54,17 +52,13 @@ ZoneOption = Annotated[
     typer.Option(
         metavar="ZONE",
         help="The time zone, such as Europe/Berlin; else that of --from, else this machine's.",
-        show_default=False,
     ),
 ]
+FORMAT = typer.Option("--format", help="Else by the name of FILE, else csv.")
 OutOption = Annotated[
     Path | None,
     typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="Write to FILE; else, or with -, to stdout.",
-        show_default=False,
+        "-o", "--output", metavar="FILE", help="Write to FILE; else, or with -, to stdout."
     ),
 ]
 
@@ -76,10 +70,7 @@ def agent_status(  # noqa: PLR0917 -- typer calls it by name
     config: ConfigOption = None,
     as_json: JsonOption = False,
     tz: ZoneOption = None,
-    form: Annotated[
-        StatusLogFormat | None,
-        typer.Option("--format", help="Else by the name of FILE, else csv.", show_default=False),
-    ] = None,
+    form: Annotated[StatusLogFormat | None, FORMAT] = None,
     out: OutOption = None,
 ) -> None:
     """Download the agents' status log: who was in which status, and when.
@@ -107,12 +98,9 @@ def calls(  # noqa: PLR0917 -- typer calls it by name
     tz: ZoneOption = None,
     lang: Annotated[
         Language | None,
-        typer.Option(help="The language of the headings; else English.", show_default=False),
+        typer.Option(help="The language of the headings; else English."),
     ] = None,
-    form: Annotated[
-        CallLogFormat | None,
-        typer.Option("--format", help="Else by the name of FILE, else csv.", show_default=False),
-    ] = None,
+    form: Annotated[CallLogFormat | None, FORMAT] = None,
     out: OutOption = None,
 ) -> None:
     """Download the call log.

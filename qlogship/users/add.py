@@ -25,20 +25,16 @@ _NOT_YET = "*" * 8
 
 
 def add(  # noqa: PLR0917 -- typer calls it by name
-    name: Annotated[str, typer.Option(help="First name.", show_default=False)],
-    surname: Annotated[str, typer.Option(help="Last name.", show_default=False)],
-    email: Annotated[str, typer.Option(metavar="ADDRESS", help="E-mail.", show_default=False)],
+    name: Annotated[str, typer.Option(help="First name.")],
+    surname: Annotated[str, typer.Option(help="Last name.")],
+    email: Annotated[str, typer.Option(metavar="ADDRESS", help="E-mail.")],
     role: Annotated[
         str,
-        typer.Option(
-            metavar="ROLE", help="EMPLOYEE, MANAGER or RESTRICTED_ADMIN.", show_default=False
-        ),
+        typer.Option(metavar="ROLE", help="EMPLOYEE, MANAGER or RESTRICTED_ADMIN."),
     ],
     groups: Annotated[
         str,
-        typer.Option(
-            metavar="ID,ID", help="The teams that the user is a part of.", show_default=False
-        ),
+        typer.Option(metavar="ID,ID", help="The teams that the user is a part of."),
     ],
     manage_groups: Annotated[
         str,
@@ -57,30 +53,19 @@ def add(  # noqa: PLR0917 -- typer calls it by name
         typer.Option(
             metavar="FILE",
             help="The configuration of Softphone.Pro, sent as it is; else the vendor's includes.",
-            show_default=False,
         ),
     ] = None,
     config_template: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="The same with @name@, @surname@, @email@ filled in.",
-            show_default=False,
-        ),
+        typer.Option(metavar="FILE", help="The same with @name@, @surname@, @email@ filled in."),
     ] = None,
     generate_password: Annotated[
         bool,
-        typer.Option(
-            "--generate-password", help="Make a strong one and print it once.", show_default=False
-        ),
+        typer.Option("--generate-password", help="Make a strong one and print it once."),
     ] = False,
     password_file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Take it from FILE; - is stdin. Else asked for.",
-            show_default=False,
-        ),
+        typer.Option(metavar="FILE", help="Take it from FILE; - is stdin. Else asked for."),
     ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,

@@ -28,28 +28,18 @@ _ID = re.compile(r"[1-9][0-9]{0,17}")
 def delete(  # noqa: PLR0917 -- typer calls it by name
     ids: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="ID…", help="The users' numbers, such as 4, or 2,4,7.", show_default=False
-        ),
+        typer.Argument(metavar="ID…", help="The users' numbers, such as 4, or 2,4,7."),
     ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     email: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="ADDRESS", help="The user with this address; repeatable.", show_default=False
-        ),
+        typer.Option(metavar="ADDRESS", help="The user with this address; repeatable."),
     ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask; for scripts.", show_default=False)
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
     own_account: Annotated[
         bool,
-        typer.Option(
-            "--own-account",
-            help="Also the account that qlogship itself logs in with.",
-            show_default=False,
-        ),
+        typer.Option("--own-account", help="Also the account that qlogship itself logs in with."),
     ] = False,
 ) -> ExitCode:
     """Delete users of the dashboard for good; it shows who they are, and asks.

@@ -36,24 +36,19 @@ _AGAIN = "Run the same command again: who is there already is skipped."
 def import_(
     file: Annotated[
         Path,
-        typer.Argument(metavar="CSV", help="The file; - is stdin.", show_default=False),
+        typer.Argument(metavar="CSV", help="The file; - is stdin."),
     ],
     config: ConfigOption = None,
     as_json: JsonOption = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run",
-            help="Check the file, show who would be added, and add nobody.",
-            show_default=False,
-        ),
+        typer.Option("--dry-run", help="Check the file, show who would be added, and add nobody."),
     ] = False,
     config_template: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="What the configuration of each is made from, with @siplogin@ and so on.",
-            show_default=False,
         ),
     ] = None,
 ) -> ExitCode:

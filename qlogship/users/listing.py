@@ -44,7 +44,7 @@ def list_(  # noqa: PLR0917 -- typer calls it by name
     as_json: JsonOption = False,
     as_csv: Annotated[
         bool,
-        typer.Option("--csv", help="Print CSV with semicolons.", show_default=False),
+        typer.Option("--csv", help="Print CSV with semicolons."),
     ] = False,
     sort: Annotated[
         SortColumn, typer.Option(help="What the dashboard sorts them by.")
@@ -57,39 +57,27 @@ def list_(  # noqa: PLR0917 -- typer calls it by name
     ] = False,
     page: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Only this page; the first is 1. Else all users.", show_default=False
-        ),
+        typer.Option(min=1, help="Only this page; the first is 1. Else all users."),
     ] = None,
     page_size: Annotated[
         int | None,
-        typer.Option(min=1, help="Users on a page; else 20.", show_default=False),
+        typer.Option(min=1, help="Users on a page; else 20."),
     ] = None,
     email: Annotated[
         str | None,
-        typer.Option(
-            metavar="TEXT", help="Only addresses with this text in them.", show_default=False
-        ),
+        typer.Option(metavar="TEXT", help="Only addresses with this text in them."),
     ] = None,
     role: Annotated[
         str | None,
-        typer.Option(
-            metavar="ROLE",
-            help="Only EMPLOYEE, MANAGER, RESTRICTED_ADMIN or ADMIN.",
-            show_default=False,
-        ),
+        typer.Option(metavar="ROLE", help="Only EMPLOYEE, MANAGER, RESTRICTED_ADMIN or ADMIN."),
     ] = None,
     state: Annotated[
         str | None,
-        typer.Option(
-            metavar="STATE",
-            help="Only active, active.unconfirm or block.",
-            show_default=False,
-        ),
+        typer.Option(metavar="STATE", help="Only active, active.unconfirm or block."),
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Only of the team of this name.", show_default=False),
+        typer.Option(metavar="NAME", help="Only of the team of this name."),
     ] = None,
 ) -> None:
     """List the dashboard's users: a table, JSON or CSV.
