@@ -76,14 +76,6 @@ class RowFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """Where each column stands; `width` is how many there are."""
-
-    places: dict[str, int]
-    width: int
-
-
-@dataclass(frozen=True, slots=True)
 class FileUser:
     """A user of the file: the ordinal of the row, the line it begins in, what is to be sent."""
 
@@ -92,33 +84,35 @@ class FileUser:
     user: NewUser
 
 
-def read_header(row: Row) -> Header | list[RowFault]:
-    """Return where the columns stand, or all that is wrong with the header row."""
+def read_header(row: Row) -> tuple[str, ...] | list[RowFault]:
+    """Return the columns in the order of the file, or all that is wrong with the header row."""
     names = [cell.strip() for cell in row.cells]
     while names and not names[-1]:
         names.pop()  # separators at the end of the line
     spelled = {column.lower(): column for column in COLUMNS}
     fault = partial(RowFault, None, row.line)
-    if row.problem:
-        broken = fault("", f"the header row: {row.problem}", row.remedy)
-        return [_other_separator(row, names, spelled) or broken]
     known = [spelled.get(name.lower()) for name in names]
-    if sum(name is not None for name in known) * 2 <= len(names):
+    columns = tuple(column for column in known if column is not None)
+    if row.problem or len(columns) * 2 <= len(names):
         # It may be a user: no cell is shown.
-        no_header = fault(
-            "", "the first row is not the header row", f"Begin the file with {';'.join(COLUMNS)}"
-        )
-        return [_other_separator(row, names, spelled) or no_header]
+        for sign, called in _SEPARATORS.items():
+            parts = [part.strip().strip('"').lower() for name in names for part in name.split(sign)]
+            if sum(part in spelled for part in parts) * 2 > len(parts):
+                remedy = "Save it with semicolons (;) between the columns."
+                return [fault("", f"the columns are separated by {called}", remedy)]
+        if row.problem:
+            return [fault("", f"the header row: {row.problem}", row.remedy)]
+        remedy = f"Begin the file with {';'.join(COLUMNS)}"
+        return [fault("", "the first row is not the header row", remedy)]
     faults = [
         fault(
-            _shown(name),
+            name if len(name) <= _SHOWN_NAME_MAX else f"{name[:_SHOWN_NAME_MAX]}…",
             "there is no such column" if name else f"column {index} has no name",
             f"Take it out, or write one of {', '.join(COLUMNS)}.",
         )
         for index, (name, column) in enumerate(zip(names, known, strict=True), 1)
         if column is None
     ]
-    columns = [column for column in known if column is not None]
     faults += [
         fault(column, "the column is there twice", "Keep one of them.")
         for column in COLUMNS
@@ -129,13 +123,11 @@ def read_header(row: Row) -> Header | list[RowFault]:
         for column in REQUIRED
         if column not in columns
     ]
-    if faults:
-        return faults
-    return Header({column: columns.index(column) for column in columns}, len(columns))
+    return faults or columns
 
 
 def read_row(
-    row: Row, header: Header, *, ordinal: int, template: str
+    row: Row, header: Sequence[str], *, ordinal: int, template: str
 ) -> tuple[FileUser | None, list[RowFault]]:
     """Return the user of a row, with all that is wrong; None for a row that is cut wrong.
 
@@ -147,11 +139,7 @@ def read_row(
     whole = _fault_of_whole(row, header)
     if whole is not None:
         return None, [fault("", *whole)]
-    cells = dict.fromkeys(COLUMNS, "") | {
-        column: row.cells[place]
-        for column, place in header.places.items()
-        if place < len(row.cells)
-    }
+    cells = dict.fromkeys(COLUMNS, "") | dict(zip(header, row.cells, strict=False))
     # A space that is part of a password is somebody's secret, and stays.
     cells |= {name: _line(cell) for name, cell in cells.items() if name not in _PASSWORDS}
     problems = _unreadable(cells)
@@ -242,16 +230,16 @@ def _unreadable(cells: dict[str, str]) -> dict[str, str]:
     return problems
 
 
-def _fault_of_whole(row: Row, header: Header) -> tuple[str, str] | None:
+def _fault_of_whole(row: Row, header: Sequence[str]) -> tuple[str, str] | None:
     """Return problem and remedy of a row that is cut wrong."""
     if row.problem:
         return row.problem, row.remedy
     count = len(row.cells)
-    needed = 1 + max(header.places[column] for column in REQUIRED)
-    extra = any(cell.strip() for cell in row.cells[header.width :])
+    needed = 1 + max(map(header.index, REQUIRED))
+    extra = any(cell.strip() for cell in row.cells[len(header) :])
     if count < needed or extra:
         return (
-            f"it has {count} cell{'s' if count != 1 else ''}, the header has {header.width}",
+            f"it has {count} cell{'s' if count != 1 else ''}, the header has {len(header)}",
             "Look for a semicolon too many or too few; quote a cell that holds one.",
         )
     return None
@@ -260,22 +248,3 @@ def _fault_of_whole(row: Row, header: Header) -> tuple[str, str] | None:
 def _line(cell: str) -> str:
     """Return a cell as one line: a quoted cell may be broken over several."""
     return _LINE_BREAK.sub(" ", cell.strip())
-
-
-def _other_separator(row: Row, names: Sequence[str], spelled: dict[str, str]) -> RowFault | None:
-    """Return a fault when the first row is a header that is cut at something else."""
-    for sign, called in _SEPARATORS.items():
-        parts = [part.strip().strip('"').lower() for name in names for part in name.split(sign)]
-        if sum(part in spelled for part in parts) * 2 > len(parts):
-            return RowFault(
-                None,
-                row.line,
-                "",
-                f"the columns are separated by {called}",
-                "Save it with semicolons (;) between the columns.",
-            )
-    return None
-
-
-def _shown(name: str) -> str:
-    return name if len(name) <= _SHOWN_NAME_MAX else f"{name[:_SHOWN_NAME_MAX]}…"

@@ -8,7 +8,6 @@ from qlogship.users.csv_file.columns import (
     COLUMNS,
     REQUIRED,
     FileUser,
-    Header,
     RowFault,
     read_groups,
     read_header,
@@ -18,26 +17,16 @@ from qlogship.users.csv_file.configuration import DEFAULT
 from qlogship.users.csv_file.table import Row, rows_of
 
 
-def header_of(text: str) -> Header | list[tuple[str, str]]:
+def header_of(text: str) -> tuple[str, ...] | list[tuple[str, str]]:
     """Return the header in a line, or column and problem of each fault."""
     found = read_header(rows_of(text)[0])
-    return found if isinstance(found, Header) else [(one.column, one.problem) for one in found]
+    return found if isinstance(found, tuple) else [(one.column, one.problem) for one in found]
 
 
 def test_any_order_and_any_case() -> None:
     """Columns stand in any order, in any letters, with spaces around; optional ones may miss."""
     found = header_of(" EMAIL ;groupsin;Role;password;surname;name;usessp;;")
-    assert isinstance(found, Header)
-    assert found.width == 7
-    assert found.places == {
-        "email": 0,
-        "groupsIn": 1,
-        "role": 2,
-        "password": 3,
-        "surname": 4,
-        "name": 5,
-        "usesSP": 6,
-    }
+    assert found == ("email", "groupsIn", "role", "password", "surname", "name", "usesSP")
 
 
 def test_all_that_is_wrong_with_the_header_at_once() -> None:
@@ -56,20 +45,21 @@ def test_all_that_is_wrong_with_the_header_at_once() -> None:
 def test_another_separator_is_recognised(sign: str, called: str, quote: str) -> None:
     """A file with commas, tabs or bars is refused with the remedy, which is the semicolon."""
     line = sign.join(f"{quote}{column}{quote}" for column in COLUMNS)
-    (fault,) = read_header(rows_of(line)[0])  # type: ignore[misc]
+    (fault,) = read_header(rows_of(line)[0])
+    assert isinstance(fault, RowFault)
     assert called in fault.problem
     assert "semicolons" in fault.remedy
 
 
 def test_a_header_that_is_cut_wrong() -> None:
     """A quote that is not closed is told as what it is."""
-    (fault,) = header_of('usesSP;"name;surname;email;password;role;groupsIn')  # type: ignore[misc]
+    (fault,) = header_of('usesSP;"name;surname;email;password;role;groupsIn')
     assert fault == ("", "the header row: a quote is opened and never closed")
 
 
 def test_a_file_without_header_shows_no_cell() -> None:
     """The first row of a file without a header is a user, whose password is not repeated."""
-    (fault,) = header_of("true;John;Doe;john@example.com;hunter2secret;EMPLOYEE;1")  # type: ignore[misc]
+    (fault,) = header_of("true;John;Doe;john@example.com;hunter2secret;EMPLOYEE;1")
     assert fault == ("", "the first row is not the header row")
 
 
@@ -98,9 +88,6 @@ def test_what_is_no_list_of_teams(text: str) -> None:
     assert isinstance(read_groups(text), str)
 
 
-HEADER = Header({column: place for place, column in enumerate(COLUMNS)}, len(COLUMNS))
-
-
 def row(**cells: str) -> Row:
     """Return a row that is right but for these cells."""
     usual = {
@@ -117,7 +104,7 @@ def row(**cells: str) -> Row:
 
 def read(row: Row, ordinal: int = 1) -> tuple[FileUser | None, list[RowFault]]:
     """Read a row below the usual header."""
-    return read_row(row, HEADER, ordinal=ordinal, template=DEFAULT)
+    return read_row(row, COLUMNS, ordinal=ordinal, template=DEFAULT)
 
 
 def test_a_row_of_all_columns() -> None:
