@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from qlogship.errors import FileNotUsable
 from qlogship.terminal import output
@@ -50,18 +50,14 @@ def read_secret(path: Path, most: int) -> bytes:
         if str(path) == "-":
             return sys.stdin.buffer.read(most)
         with path.open("rb") as file:
-            _warn_if_open(path, file)
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISREG(mode) and mode & stat.S_IROTH:
+                output.print_note(
+                    f"Every user of this machine can read what is secret in {path};"
+                    f" type `chmod 600 {path}`."
+                )
             return file.read(most)
     except OSError as error:
         raise FileNotUsable(
             f"{path} cannot be read: {error.strerror}", hint="Name a file that you may read."
         ) from error
-
-
-def _warn_if_open(path: Path, file: BinaryIO) -> None:
-    status = os.fstat(file.fileno())
-    if stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IROTH:
-        output.print_note(
-            f"Every user of this machine can read what is secret in {path};"
-            f" type `chmod 600 {path}`."
-        )

@@ -20,15 +20,14 @@ from qlogship.users.csv_file.configuration import ACCOUNT_MARK
 from qlogship.users.csv_file.reading import read_users
 from qlogship.users.csv_file.text import SIZE_MAX
 from qlogship.users.files import read_secret, read_template
-from qlogship.users.making import Maker
+from qlogship.users.making import Fate, Made, Maker
 from qlogship.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from qlogship.users.csv_file.columns import FileUser, RowFault
     from qlogship.users.csv_file.reading import UserFile
-    from qlogship.users.making import Made
 
 _AGAIN = "Run the same command again: who is there already is skipped."
 
@@ -125,12 +124,9 @@ def _import(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
 
 def _rehearse(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
     """Say who would be added and who is there, and add nobody."""
-    rows: list[dict[str, Any]] = []
-    for one in found.users:
-        known = maker.find(one.user.email)
-        result = {"result": "present", "id": known.id} if known else {"result": "new", "id": None}
-        rows.append(_named(one) | result)
-    new = sum(row["result"] == "new" for row in rows)
+    results = [(one, maker.find(one.user.email) or Made(Fate.NEW, None)) for one in found.users]
+    new = sum(made.fate is Fate.NEW for _, made in results)
+    present = len(results) - new
     if as_json:
         output.print_json(
             {
@@ -138,19 +134,15 @@ def _rehearse(found: UserFile, maker: Maker, *, as_json: bool) -> ExitCode:
                 "dry_run": True,
                 "encoding": found.encoding,
                 "new": new,
-                "present": len(rows) - new,
-                "rows": rows,
+                "present": present,
+                "rows": [_row(one, made) for one, made in results],
             }
         )
         return ExitCode.DONE
-    for row in rows:
-        if row["result"] == "new":
-            text = f"Would add user #{row['row']} from csv, {row['email']}"
-        else:
-            text = _already(row["row"], row["email"], row["id"])
-        output.print_text(output.printable(text))
+    for one, made in results:
+        output.print_text(_words(one, made))
     output.print_note(
-        f"{count(new, 'user')} would be added, {len(rows) - new:,} already there; nothing was sent."
+        f"{count(new, 'user')} would be added, {present:,} already there; nothing was sent."
     )
     return ExitCode.DONE
 
@@ -168,20 +160,16 @@ def _tell(one: FileUser, made: Made) -> None:
 
 def _words(one: FileUser, made: Made) -> str:
     """Return what became of a row, in the words of the vendor's script where it has any."""
+    user = f"user #{one.row} from csv"
+    number = "unknown" if made.id is None else made.id
     if made.error is not None:
-        text = f"Error adding user #{one.row} from csv, got error {made.error.status} from"
-        return f"{text} Team Dashboard."
-    if made.fate == "present":
-        return output.printable(_already(one.row, one.user.email, made.id))
-    return f"Successfully added user #{one.row} from csv with ID {_id(made.id)}"
-
-
-def _already(row: int, email: str, number: int | None) -> str:
-    return f"Skipped user #{row} from csv, {email} is already there with ID {_id(number)}"
-
-
-def _id(number: int | None) -> str:
-    return "unknown" if number is None else str(number)
+        return f"Error adding {user}, got error {made.error.status} from Team Dashboard."
+    if made.fate is Fate.NEW:
+        return output.printable(f"Would add {user}, {one.user.email}")
+    if made.fate is Fate.PRESENT:
+        text = f"Skipped {user}, {one.user.email} is already there with ID {number}"
+        return output.printable(text)
+    return f"Successfully added {user} with ID {number}"
 
 
 def _how_far(document: dict[str, Any]) -> str:
@@ -210,24 +198,23 @@ def _document(
         "present": tally["present"],
         "failed": tally["failed"],
         "not_tried": left,
-        "rows": [_row(one, made) for one, made in results],
+        "rows": [_row(one, made) | _details(one, made) for one, made in results],
     }
     return document if error is None else document | output.error_as_json(error)
 
 
 def _row(one: FileUser, made: Made) -> dict[str, Any]:
-    return _named(one) | {
-        "result": str(made.fate),
-        "id": made.id,
+    email = one.user.email
+    return {"row": one.row, "line": one.line, "email": email, "result": made.fate, "id": made.id}
+
+
+def _details(one: FileUser, made: Made) -> dict[str, Any]:
+    return {
         "status": made.error.status if made.error is not None else None,
         "message": _words(one, made),
         "answer": made.error.answer if made.error is not None else None,
         "looked_up": made.looked_up,
     }
-
-
-def _named(one: FileUser) -> dict[str, Any]:
-    return {"row": one.row, "line": one.line, "email": one.user.email}
 
 
 # --- faults ---
@@ -256,9 +243,9 @@ def _print_faults(path: Path, found: UserFile, *, as_json: bool) -> None:
 
 
 def _place(fault: RowFault) -> str:
-    parts: Sequence[str] = [
+    parts = (
         f"user #{fault.row}" if fault.row is not None else "",
         f"line {fault.line}" if fault.line is not None else "",
         f"column {fault.column}" if fault.column else "",
-    ]
-    return ", ".join(part for part in parts if part) or "the file"
+    )
+    return ", ".join(filter(None, parts)) or "the file"

@@ -40,8 +40,9 @@ _PAGE_SIZE: Final = 500
 
 
 class Fate(StrEnum):
-    """What became of a row: PRESENT was there already, FAILED was refused."""
+    """What became of a row: PRESENT was there already, FAILED was refused, NEW is not tried."""
 
+    NEW = "new"
     ADDED = "added"
     PRESENT = "present"
     FAILED = "failed"
