@@ -1,7 +1,7 @@
 """The Team Dashboard: its queue_log, its users, its logs.
 
 Here lives what travels over the network and how; what an answer to an upload means
-lives in `core.outcome`. `client` has the door, `TeamDashboard`. What can be
+lives in `outcome`. `client` has the door, `TeamDashboard`. What can be
 imported from here is in `__all__`; it is loaded when it is asked for, because
 `client` brings httpx, which takes a tenth of a second.
 """

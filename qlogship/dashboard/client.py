@@ -1,7 +1,7 @@
 """The door of the Team Dashboard: all that can be asked of it.
 
 Here lives what each action is called and what it returns. Requests and answers are
-made and read by `administration`, `reports` and `core.outcome`; `session` sends them.
+made and read by `administration`, `reports` and `outcome`; `session` sends them.
 Nothing is logged here, and no secret gets into what is returned or raised.
 """
 

@@ -1,6 +1,6 @@
 """What an answer means to a caller who waits for it: which error, in which words.
 
-Uploads have outcomes, because the ledger remembers them (`core.outcome`). All else
+Uploads have outcomes, because the ledger remembers them (`outcome`). All else
 that is asked of the dashboard either works or raises, and this says what. A request
 that changes something and whose answer is not proof raises OutcomeUnknown: done
 twice, a user would exist twice.

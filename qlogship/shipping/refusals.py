@@ -1,6 +1,6 @@
 """What follows when the dashboard refuses a body: it goes in parts, or in quarantine, or waits.
 
-The decision is that of `core.dividing`; here it is carried out in the ledger. The
+The decision is that of `dividing`; here it is carried out in the ledger. The
 caller holds the transaction.
 """
 

@@ -115,7 +115,7 @@ def check_batches(
         entered = {row.callid for row in rows if row.event == b"ENTERQUEUE"} - NO_CALL
         assert batch.calls == len(entered)
         whose = {owners[number] for number in numbers}
-        # Records of NONE are not divided yet; tests/unit/core/test_batching.py shows it.
+        # Records of NONE are not divided yet; tests/unit/shipping/test_batching.py shows it.
         alone = len(whose) == 1 and (len(numbers) == 1 or NOBODY not in whose)
         of_none = all(b"|NONE|" in line for line in lines)
         assert len(batch.body) <= max_bytes or alone or of_none

@@ -87,7 +87,7 @@ def test_tracker_and_parser_agree(lines: list[bytes]) -> None:
 def is_false_time(line: bytes) -> bool:
     """Return whether a line starts with digits only, but too few or too many for a time.
 
-    Such lines have a test of their own in tests/unit/core/test_calls.py.
+    Such lines have a test of their own in tests/unit/queue_log/test_calls.py.
     """
     head = line.split(b"|", 1)[0]
     return (head.isdigit() or not head) and not 9 <= len(head) <= 11
