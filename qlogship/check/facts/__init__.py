@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlogship.check.facts import access, asterisk, network, rotation, settings, state, unit
-from qlogship.check.files import look_at
+from qlogship.installation.files import look_at
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.files import look_at, read_text
+from qlogship.installation.files import look_at, read_text
 from qlogship.installation.identity import Account, Barrier, can_read_as, group_name, lacks
 from qlogship.source.family import members
 

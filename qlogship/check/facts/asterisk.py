@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.facts.access import account_of, running_as
-from qlogship.check.files import Texts, look_at, read_text
 from qlogship.installation.asterisk_conf import (
     Conf,
     Directories,
@@ -20,6 +19,7 @@ from qlogship.installation.asterisk_conf import (
     logger,
     realtime_of_queue_log,
 )
+from qlogship.installation.files import Texts, look_at, read_text
 from qlogship.installation.identity import Account
 
 if TYPE_CHECKING:

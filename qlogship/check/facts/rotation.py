@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qlogship.check.facts.access import owner_of
-from qlogship.check.files import File, Texts, look_at
 from qlogship.check.logrotate.configuration import Included, Logrotate
+from qlogship.installation.files import File, Texts, look_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

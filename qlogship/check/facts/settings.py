@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qlogship.check.facts.unit import credential_files, instance_of
-from qlogship.check.files import File, look_at
 from qlogship.config import examine, secret
 from qlogship.config.load import STATE_VARIABLE
 from qlogship.config.model import PATH_VARIABLE, SECRETS
+from qlogship.installation.files import File, look_at
 from qlogship.installation.identity import Account, Barrier, can_read_as
 from qlogship.installation.places import DEFAULT_PATH, STATE
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.files import look_at
 from qlogship.errors import StateError
+from qlogship.installation.files import look_at
 from qlogship.state.database import FILE_NAME
 from qlogship.state.lock import holder
 from qlogship.state.reader import Reader

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.files import look_at
+from qlogship.installation.files import look_at
 from qlogship.installation.places import unit_of
 from qlogship.terminal.options import PROGRAM
 

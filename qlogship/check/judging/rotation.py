@@ -10,9 +10,9 @@ import stat
 from posixpath import basename, dirname
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.files import File
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.check.logrotate.stanza import makes_asterisk_reopen, matches, rotated_paths
+from qlogship.installation.files import File
 from qlogship.installation.identity import Account, lacks
 from qlogship.source.compression import SUFFIXES
 from qlogship.source.rotated_names import is_rotated_name

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qlogship.check.facts.settings import SecretFile, SettingsFacts
-    from qlogship.check.files import File
     from qlogship.errors import Fault
+    from qlogship.installation.files import File
     from qlogship.installation.identity import Account
 
 

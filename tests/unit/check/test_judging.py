@@ -15,7 +15,6 @@ from qlogship.check.facts.rotation import NamedOwner, RotationFacts
 from qlogship.check.facts.settings import SecretFile, SettingsFacts
 from qlogship.check.facts.state import DiskFacts, StateFacts
 from qlogship.check.facts.unit import UnitFacts
-from qlogship.check.files import File
 from qlogship.check.findings import Finding, Level, exit_code, in_order
 from qlogship.check.judging import (
     access,
@@ -36,6 +35,7 @@ from qlogship.dashboard.reach import Reach, Refusal, Stage
 from qlogship.dashboard.verdicts import Verdict
 from qlogship.errors import ExitCode
 from qlogship.installation.asterisk_conf import Directories, Logger
+from qlogship.installation.files import File
 from qlogship.installation.identity import Account
 from qlogship.installation.places import unit_of
 from qlogship.state.figures import NOTHING
