@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-from qlogship.installation.identity import Step, group_name
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,26 +26,42 @@ class File:
     size: int = 0
     key: tuple[int, int] = (0, 0)
 
-    def step(self, need: int) -> Step:
-        """Return what a user needs of it, as `lacks` tries it."""
-        return Step(self.path, need, self.uid, self.gid, self.mode, self.group)
+    @classmethod
+    def of(cls, path: Path, status: os.stat_result) -> Self:
+        """Return what stat(2) showed."""
+        return cls(
+            path,
+            status.st_uid,
+            status.st_gid,
+            status.st_mode,
+            group_name(status.st_gid),
+            status.st_size,
+            (status.st_dev, status.st_ino),
+        )
 
 
 def look_at(path: Path, *, follow: bool = True) -> File | None:
     """Return what a path leads to, as far as whoever asks may look; perhaps a link itself."""
     try:
-        status = path.stat(follow_symlinks=follow)
+        return File.of(path, path.stat(follow_symlinks=follow))
     except (OSError, ValueError):  # a name with a NUL in it is no name
         return None
-    return File(
-        path,
-        status.st_uid,
-        status.st_gid,
-        status.st_mode,
-        group_name(status.st_gid),
-        status.st_size,
-        (status.st_dev, status.st_ino),
-    )
+
+
+def user_name(uid: int) -> str:
+    """Return the name of a user, its number when it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def group_name(gid: int) -> str:
+    """Return the name of a group, its number when it has none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def read_text(path: Path) -> str | None:

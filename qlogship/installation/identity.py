@@ -7,13 +7,14 @@ and what the service may read is best found out by trying as its user.
 from __future__ import annotations
 
 import errno
-import grp
 import os
 import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from qlogship.installation.files import File, user_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,19 +27,14 @@ _READ, _SEARCH = 4, 1
 _MIGHTY: Final = frozenset({"disk", "docker", "kmem", "lxd", "shadow", "sudo", "wheel"})
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A directory on the way to a file, or the file: what it takes, who owns it, its mode.
+class Step(NamedTuple):
+    """A directory on the way to a file, or the file, and what is needed of it.
 
     `need` is made of 4 (read, list) and 1 (search), as in a mode.
     """
 
-    path: Path
+    file: File
     need: int
-    uid: int
-    gid: int
-    mode: int
-    group: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +102,29 @@ def can_read_as(user: str, path: Path) -> Barrier | None:
     elif os.geteuid() == 0:
         failed = _try_as(entry, found)
     else:
-        barred = (index for index, step in enumerate(found) if lacks(account, step))
+        barred = (index for index, step in enumerate(found) if lacks(account, *step))
         failed = next(((index, errno.EACCES) for index in barred), None)
     if failed is None:
         return None
     index, number = failed
     step = found[index]
+    path = step.file.path
     if number not in {errno.EACCES, errno.EPERM}:
-        return Barrier(step.path, f"{step.path} cannot be read: {os.strerror(number)}")
-    return Barrier(step.path, _words(account, step), permitting(account, found[index:]))
+        return Barrier(path, f"{path} cannot be read: {os.strerror(number)}")
+    return Barrier(path, _words(account, *step), permitting(account, found[index:]))
 
 
-def lacks(account: Account, step: Step) -> bool:
-    """Return whether owner and mode keep a user from a step. Access lists are not known here."""
+def lacks(account: Account, file: File, need: int) -> bool:
+    """Return whether owner and mode keep a user from a file. Access lists are not known here."""
     if account.uid == 0:
         return False
-    if account.uid == step.uid:
-        granted = step.mode >> 6
-    elif step.gid in account.gids:
-        granted = step.mode >> 3
+    if account.uid == file.uid:
+        granted = file.mode >> 6
+    elif file.gid in account.gids:
+        granted = file.mode >> 3
     else:
-        granted = step.mode
-    return step.need & ~granted != 0
+        granted = file.mode
+    return need & ~granted != 0
 
 
 def permitting(account: Account, steps: Sequence[Step]) -> tuple[tuple[str, ...], ...]:
@@ -138,20 +135,21 @@ def permitting(account: Account, steps: Sequence[Step]) -> tuple[tuple[str, ...]
     does it then, and where owner and mode are not to blame.
     """
     commands: dict[tuple[str, ...], None] = {}
-    for index, step in enumerate(steps):
-        if index and not lacks(account, step):
+    for index, (file, need) in enumerate(steps):
+        barred = lacks(account, file, need)
+        if index and not barred:
             continue
-        letters = ("r" if step.need & _READ else "") + ("x" if step.need & _SEARCH else "")
-        nameless = step.group == str(step.gid)
-        mighty = step.gid == 0 or step.group in _MIGHTY
-        if mighty or nameless or account.uid == step.uid or not lacks(account, step):
+        letters = ("r" if need & _READ else "") + ("x" if need & _SEARCH else "")
+        nameless = file.group == str(file.gid)
+        mighty = file.gid == 0 or file.group in _MIGHTY
+        if mighty or nameless or account.uid == file.uid or not barred:
             entry = f"user:{account.name}:{letters}"
-            commands["setfacl", "--modify", entry, str(step.path)] = None
+            commands["setfacl", "--modify", entry, str(file.path)] = None
             continue
-        if step.need & ~(step.mode >> 3):
-            commands["chmod", f"g+{letters}", str(step.path)] = None
-        if step.gid not in account.gids:
-            commands["usermod", "--append", "--groups", step.group, account.name] = None
+        if need & ~(file.mode >> 3):
+            commands["chmod", f"g+{letters}", str(file.path)] = None
+        if file.gid not in account.gids:
+            commands["usermod", "--append", "--groups", file.group, account.name] = None
     return tuple(commands)
 
 
@@ -178,19 +176,18 @@ def _steps(path: Path) -> list[Step] | Barrier:
             need |= _READ  # it is listed for rotated files
         if one == real and not stat.S_ISREG(status.st_mode):
             return Barrier(one, f"{one} is no regular file")
-        group = group_name(status.st_gid)
-        steps.append(Step(one, need, status.st_uid, status.st_gid, status.st_mode, group))
+        steps.append(Step(File.of(one, status), need))
     return steps
 
 
 def _try(steps: Sequence[Step]) -> tuple[int, int] | None:
     """Take the steps; return the index and the errno of the one that fails."""
-    for index, step in enumerate(steps):
-        if step.need & _SEARCH and not os.access(step.path, os.X_OK):
+    for index, (file, need) in enumerate(steps):
+        if need & _SEARCH and not os.access(file.path, os.X_OK):
             return index, errno.EACCES
         try:
-            if step.need & _READ:
-                os.close(os.open(step.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+            if need & _READ:
+                os.close(os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         except OSError as error:
             return index, error.errno or errno.EIO
     return None
@@ -218,27 +215,7 @@ def _try_as(user: pwd.struct_passwd, steps: Sequence[Step]) -> tuple[int, int] |
     return index, number
 
 
-def _words(account: Account, step: Step) -> str:
-    if step.need == _READ:
-        what = "read"
-    elif step.need == _SEARCH:
-        what = "enter"
-    else:
-        what = "list"
-    owner = f"{_user(step.uid)}:{step.group}"
-    return f"{account.name} may not {what} {step.path} ({stat.filemode(step.mode)}, {owner})"
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def group_name(gid: int) -> str:
-    """Return the name of a group, its number when it has none."""
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
+def _words(account: Account, file: File, need: int) -> str:
+    what = {_READ: "read", _SEARCH: "enter"}.get(need, "list")
+    owner = f"{user_name(file.uid)}:{file.group}"
+    return f"{account.name} may not {what} {file.path} ({stat.filemode(file.mode)}, {owner})"

@@ -9,8 +9,8 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.installation.files import look_at, read_text
-from qlogship.installation.identity import Account, Barrier, can_read_as, group_name, lacks
+from qlogship.installation.files import group_name, look_at, read_text
+from qlogship.installation.identity import Account, Barrier, can_read_as, lacks
 from qlogship.source.family import members
 
 if TYPE_CHECKING:
@@ -135,6 +135,6 @@ def gather_source(settings: Settings, user: UserFacts) -> SourceFacts:
         rotated=len(rotated),
         barred=tuple(one for one in barriers if one is not None),
         closed_directories=tuple(
-            one.path for one in directories if lacks(user.account, one.step(_LIST))
+            one.path for one in directories if lacks(user.account, one, _LIST)
         ),
     )

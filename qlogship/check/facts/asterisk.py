@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,7 +17,7 @@ from qlogship.installation.asterisk_conf import (
     logger,
     realtime_of_queue_log,
 )
-from qlogship.installation.files import Texts, look_at, read_text
+from qlogship.installation.files import Texts, look_at, read_text, user_name
 from qlogship.installation.identity import Account
 
 if TYPE_CHECKING:
@@ -168,8 +166,7 @@ def _all_processes(proc: Path, names: set[str], key: tuple[int, int] | None) -> 
         named = _CONFIGURATION.search(arguments)
         account = running_as(home)
         if account is not None and not elsewhere:  # whose name it is in a container, nobody knows
-            with suppress(KeyError):
-                account = replace(account, name=pwd.getpwuid(account.uid).pw_name)
+            account = replace(account, name=user_name(account.uid))
         yield Process(
             int(home.name),
             account,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.findings import Finding, ok, unknown, warning
-from qlogship.check.words import moment
+from qlogship.terminal.times import stamp
 from qlogship.wording import lasting
 
 if TYPE_CHECKING:
@@ -56,3 +56,8 @@ def judge(
         yield ok("clock.right", clock, "kept right by a time service")
     else:
         yield unknown("clock.uncompared", clock, "there is nothing to compare it with", hint="")
+
+
+def moment(when: float) -> str:
+    """Return a time in epoch seconds as the clock on the wall shows it."""
+    return stamp(when, seconds=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
+from qlogship.check.judging.clock import moment
 from qlogship.check.judging.settings import fault_finding
-from qlogship.check.words import moment
 from qlogship.dashboard.address import leads_elsewhere
 from qlogship.dashboard.exchange import is_redirect
 from qlogship.dashboard.reach import Reach, Refusal, Stage, certificate_problem

@@ -115,7 +115,7 @@ def _su(
             )
     elif su.user is not None and facts.su.uid is not None:
         gids = frozenset() if facts.su.gid is None else frozenset({facts.su.gid})
-        if lacks(Account(su.user, facts.su.uid, gids), directory.step(_WRITE | _SEARCH)):
+        if lacks(Account(su.user, facts.su.uid, gids), directory, _WRITE | _SEARCH):
             yield warning(
                 "rotation.su",
                 place,
@@ -190,7 +190,7 @@ def _create(facts: RotationFacts, options: RotationOptions, place: str) -> Itera
     if new is None:
         # Asterisk makes the file at the reload, if it may.
         need = _WRITE | _SEARCH
-        if directory is not None and asterisk is not None and lacks(asterisk, directory.step(need)):
+        if directory is not None and asterisk is not None and lacks(asterisk, directory, need):
             yield problem(
                 "rotation.create-owner",
                 place,
@@ -202,7 +202,7 @@ def _create(facts: RotationFacts, options: RotationOptions, place: str) -> Itera
     user = options.create.user if options.create else None
     group = options.create.group if options.create else None
     made = f"`create` makes the new file {new.mode:04o} {user or new.uid}:{group or new.gid}"
-    if asterisk is not None and lacks(asterisk, new.step(_WRITE)):
+    if asterisk is not None and lacks(asterisk, new, _WRITE):
         yield problem(
             "rotation.create-owner",
             place,
@@ -210,7 +210,7 @@ def _create(facts: RotationFacts, options: RotationOptions, place: str) -> Itera
             " rotation nothing is logged",
             f"Write `create 0640 {asterisk.name} {asterisk.name}` instead.",
         )
-    elif service is not None and lacks(service, new.step(_READ)):
+    elif service is not None and lacks(service, new, _READ):
         yield problem(
             "rotation.create-mode",
             place,

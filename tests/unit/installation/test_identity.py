@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qlogship.installation.files import File
 from qlogship.installation.identity import Account, Step, lacks, permitting
 
 READ, SEARCH, LIST = 4, 1, 5
@@ -20,7 +21,7 @@ def account(*groups: int) -> Account:
 
 def step(path: Path, need: int, mode: int, *, gid: int = ASTERISK, group: str = "asterisk") -> Step:
     """Return a step to something that belongs to asterisk, or to another group."""
-    return Step(path, need, 995, gid, mode, group)
+    return Step(File(path, 995, gid, mode, group), need)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_only_the_most_specific_class_of_a_mode_counts(
     mode: int, groups: tuple[int, ...], *, barred: bool
 ) -> None:
     """As in the kernel, a member of the group has the group's rights, not everybody's."""
-    assert lacks(account(*groups), step(LOG, READ, mode)) is barred
+    assert lacks(account(*groups), *step(LOG, READ, mode)) is barred
 
 
 def test_the_group_that_owns_the_file_is_joined() -> None:
