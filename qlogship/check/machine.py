@@ -6,7 +6,6 @@ A test makes a machine of its own, with a tree of files and answers it has plant
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from qlogship.installation.identity import SERVICE_USER
+from qlogship.installation.places import DEFAULT_PATH
+from qlogship.installation.unit import run_program
 
 # Enough for any tool that is asked here, none of which waits for anything.
 _TOOL_TIMEOUT: Final = 5.0
@@ -22,19 +23,8 @@ _TOOL_TIMEOUT: Final = 5.0
 
 def ask_tool(command: Sequence[str]) -> str | None:
     """Return what a tool prints; None when there is none, or it fails."""
-    try:
-        return subprocess.run(  # noqa: S603 -- the command is one of ours
-            command,
-            capture_output=True,
-            check=True,
-            encoding="utf-8",
-            env={**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": ""},
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=_TOOL_TIMEOUT,
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
+    done = run_program(command, timeout=_TOOL_TIMEOUT, env={**os.environ, "LC_ALL": "C"})
+    return None if done.returncode else done.stdout
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +39,7 @@ class Machine:
     proc: Path = Path("/proc")
     asterisk_etc: Path | None = None
     logrotate_conf: Path = Path("/etc/logrotate.conf")
-    settings_directory: Path = Path("/etc/qlogship")
+    settings_directory: Path = DEFAULT_PATH.parent
     # Where packages put units; a copy in /etc/systemd/system comes before these.
     unit_directories: tuple[Path, ...] = (
         Path("/usr/lib/systemd/system"),

@@ -2,7 +2,7 @@
 
 Here live the syntax of a .conf file (Asterisk's main/config.c) and the meaning of
 logger.conf, extconfig.conf and asterisk.conf. Reading files, those that `#include`
-names among them, is the caller's business.
+names among them, is the business of `asterisk_files`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TRUE: Final = frozenset({"yes", "true", "y", "t", "1", "on"})  # ast_true, main
 
 
 @dataclass(slots=True)
-class _Section:
+class _ConfSection:
     is_template: bool
     values: dict[str, str] = field(default_factory=dict)
 
@@ -38,8 +38,8 @@ class Conf:
 
     def __init__(self, text: str, *, include: Callable[[str], Iterable[str]]) -> None:
         """Read `text`; `include` returns the texts of the files that an include names."""
-        self._sections: dict[str, list[_Section]] = {}
-        self._last: _Section | None = None
+        self._sections: dict[str, list[_ConfSection]] = {}
+        self._last: _ConfSection | None = None
         self._include = include
         self._read(text, depth=0)
 
@@ -48,7 +48,7 @@ class Conf:
         found = self._first(section)
         return found.values.get(name.lower()) if found is not None else None
 
-    def _first(self, name: str, *, template_too: bool = False) -> _Section | None:
+    def _first(self, name: str, *, template_too: bool = False) -> _ConfSection | None:
         sections = self._sections.get(name.lower(), ())
         return next((one for one in sections if template_too or not one.is_template), None)
 
@@ -69,7 +69,7 @@ class Conf:
                 value = value.removeprefix(">").strip()
                 section.values.setdefault(name.rstrip(" \t+").lower(), value)
 
-    def _opened(self, line: str) -> _Section | None:
+    def _opened(self, line: str) -> _ConfSection | None:
         """Return the section of a header, made from those it names; None when it is none."""
         name, closed, rest = line[1:].partition("]")
         if not closed:
@@ -77,7 +77,7 @@ class Conf:
         words = rest[1:].partition(")")[0].split(",") if rest.startswith("(") else []
         section = self._first(name) if "+" in words else None
         if section is None:
-            section = _Section("!" in words)
+            section = _ConfSection("!" in words)
             self._sections.setdefault(name.lower(), []).append(section)
         for word in words:
             parent = self._first(word, template_too=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from qlogship.errors import QlogshipError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # A start waits for the service to say that it is ready; its own limit is 90 s.
 _LONGEST: Final = 120.0
@@ -89,16 +89,20 @@ def reason(said: str) -> str:
     return lines[0].strip() if lines else "no reason given"
 
 
-def run_program(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def run_program(
+    command: Sequence[str], *, timeout: float = _LONGEST, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; one that cannot be run fails with the reason on its stderr."""
     try:
         return subprocess.run(  # noqa: S603 -- a fixed command, or one that was agreed to; no shell
             command,
             capture_output=True,
-            text=True,
-            timeout=_LONGEST,
             check=False,
+            encoding="utf-8",
+            env=env,
+            errors="replace",
             stdin=subprocess.DEVNULL,
+            timeout=timeout,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(list(command), 1, "", str(error))

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.errors import QlogshipError, UsageError
+from qlogship.installation import asterisk_files
 from qlogship.installation.identity import can_read_as
 from qlogship.installation.places import STATE, Owner, Places, places
-from qlogship.setup import answers, asterisk, editing, writing
+from qlogship.setup import answers, editing, writing
 from qlogship.setup.answers import Answers
 from qlogship.setup.dialogue import Dialogue, Proof, can_ask
 from qlogship.setup.present import Present, find_owner, has_begun, look
@@ -156,7 +157,7 @@ class SetupRun:
         )
         url = questions.take_address()
         email, password = questions.take_account(url)
-        source = questions.take_source(asterisk.queue_log())
+        source = questions.take_source(asterisk_files.queue_log())
         state = present.settings.state.directory if present.settings else where.state or STATE
         archives = present.settings.source.archives if present.settings else ()
         history = questions.take_history(source, archives, settled=has_begun(state))

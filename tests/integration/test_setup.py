@@ -25,8 +25,8 @@ from qlogship.errors import (
     SettingsError,
     SourceUnreadable,
 )
+from qlogship.installation import asterisk_files
 from qlogship.installation.places import Owner, Places, places
-from qlogship.setup import asterisk
 from qlogship.setup.census import Share, take_census
 from qlogship.setup.verifying import (
     AddressFails,
@@ -162,12 +162,12 @@ def test_a_queue_log_that_is_none(tmp_path: Path) -> None:
 
 def test_the_queue_log_is_where_asterisk_says(tmp_path: Path) -> None:
     """By astlogdir and queue_log_name, also in included files; else where Asterisk's default is."""
-    assert asterisk.queue_log(tmp_path) == Path("/var/log/asterisk/queue_log")
+    assert asterisk_files.queue_log(tmp_path) == Path("/var/log/asterisk/queue_log")
     (tmp_path / "asterisk.conf").write_text("[directories]\nastlogdir => /srv/log ; here\n")
-    assert asterisk.queue_log(tmp_path) == Path("/srv/log/queue_log")
+    assert asterisk_files.queue_log(tmp_path) == Path("/srv/log/queue_log")
     (tmp_path / "logger.conf").write_text("[general]\n#include logger_*.conf\n[logfiles]\n")
     (tmp_path / "logger_own.conf").write_text("queue_log_name=calls\n#include logger.conf\n")
-    assert asterisk.queue_log(tmp_path) == Path("/srv/log/calls")
+    assert asterisk_files.queue_log(tmp_path) == Path("/srv/log/calls")
 
 
 def record(time: int, call: int) -> bytes:

@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.check.facts.access import account_of, running_as
 from qlogship.installation.asterisk_conf import (
-    Conf,
     Directories,
     Logger,
     directories,
     logger,
     realtime_of_queue_log,
 )
+from qlogship.installation.asterisk_files import MAIN, read_conf
 from qlogship.installation.files import Texts, look_at, read_text, user_name
 from qlogship.installation.identity import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from qlogship.check.machine import Machine
     from qlogship.config import Settings
 
-_MAIN: Final = Path("/etc/asterisk/asterisk.conf")
 _DELETED: Final = " (deleted)"
 
 # A remote console, `asterisk -rx …`, is none that writes.
@@ -94,22 +93,22 @@ def gather(machine: Machine, settings: Settings) -> AsteriskFacts:
     path = settings.source.path
     names = {path.name, "queue_log"}
     found = _processes(machine.proc, path, names)
-    root, main = Path("/"), _MAIN
+    root, main = Path("/"), MAIN
     if machine.asterisk_etc is not None:
-        main = machine.asterisk_etc / _MAIN.name
+        main = machine.asterisk_etc / MAIN.name
     elif found:
         # One that writes this queue_log from within a container has its configuration in there,
         # too: /proc leads to it.
         root = machine.proc / str(found[0].pid) / "root" if found[0].elsewhere else root
-        main = root / str(found[0].configuration or _MAIN).lstrip("/")
+        main = root / str(found[0].configuration or MAIN).lstrip("/")
     etc, texts = main.parent, Texts()
-    whole = _conf(main, root, texts)
+    whole = read_conf(main, root=root, read=texts.read)
     said = directories(whole) if whole is not None else Directories()
     if said.etc is not None and machine.asterisk_etc is None:
         told = root / said.etc.lstrip("/")
         etc = told if look_at(told) else etc
-    log = _conf(etc / "logger.conf", root, texts)
-    mapped = _conf(etc / "extconfig.conf", root, texts)
+    log = read_conf(etc / "logger.conf", root=root, read=texts.read)
+    mapped = read_conf(etc / "extconfig.conf", root=root, read=texts.read)
     log_says = logger(log) if log is not None else None
     if log_says is not None and log_says.name not in names:
         found = _processes(machine.proc, path, {*names, log_says.name})
@@ -122,21 +121,6 @@ def gather(machine: Machine, settings: Settings) -> AsteriskFacts:
         unread=tuple(texts.unread),
         processes_hidden=not look_at(machine.proc / "1" / "stat"),
     )
-
-
-def _conf(path: Path, root: Path, texts: Texts) -> Conf | None:
-    """Return a configuration file, None when there is none or it cannot be read."""
-
-    def included(name: str) -> Iterable[str]:
-        below = root if name.startswith("/") else path.parent
-        try:
-            paths = sorted(below.glob(name.lstrip("/")))
-        except (OSError, ValueError, NotImplementedError):
-            return []
-        return [text for one in paths if (text := texts.read(one)) is not None]
-
-    text = texts.read(path)
-    return Conf(text, include=included) if text is not None else None
 
 
 def _processes(proc: Path, path: Path, names: set[str]) -> tuple[Process, ...]:

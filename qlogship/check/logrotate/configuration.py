@@ -122,7 +122,7 @@ class Logrotate:
         if file in self._open:
             return
         self._open.append(file)
-        lines = _Lines(text)
+        lines = _FileLines(text)
         patterns: list[str] = []
         start = 0
         while line := lines.next():
@@ -141,7 +141,7 @@ class Logrotate:
             self.complaints.append(f"{file}:{start}: the names are followed by nothing")
         self._open.pop()
 
-    def _options_of_stanza(self, file: str, lines: _Lines) -> RotationOptions:
+    def _options_of_stanza(self, file: str, lines: _FileLines) -> RotationOptions:
         options = self._globals
         while line := lines.next():
             if line.startswith("}"):
@@ -151,7 +151,7 @@ class Logrotate:
         self.complaints.append(f"{file}:{lines.number}: the }} of a stanza is missing")
         return options
 
-    def _directive(self, file: str, line: str, lines: _Lines) -> None:
+    def _directive(self, file: str, line: str, lines: _FileLines) -> None:
         """Take a line outside of stanzas."""
         word, _, value = line.partition(" ")
         value = value.strip().removeprefix("=").strip()
@@ -166,7 +166,7 @@ class Logrotate:
             self._globals = self._option(file, self._globals, line, lines)
 
     def _option(
-        self, file: str, options: RotationOptions, line: str, lines: _Lines
+        self, file: str, options: RotationOptions, line: str, lines: _FileLines
     ) -> RotationOptions:
         """Return the options with the one that the line begins with."""
         letters = _WORD.match(line)
@@ -191,7 +191,7 @@ class Logrotate:
         return replace(options, **{word: _READERS[word](match)}) if word in _READERS else options
 
 
-class _Lines:
+class _FileLines:
     """The lines of a file that say something, and the rest of one that says more than one thing."""
 
     def __init__(self, text: str) -> None:
