@@ -32,23 +32,30 @@ def document(facts: Facts, findings: Sequence[Finding]) -> dict[str, Any]:
 
 def _facts(facts: Facts) -> dict[str, Any]:
     """Return what was found out, without secrets; times are epoch seconds, sizes bytes."""
+    named, unit = facts.named, facts.unit
     return {
         "settings": facts.settings.path,
         "now": facts.now,
         "user": _picked(facts.user, "name groups"),
-        "queue_log": _picked(facts.source, "path exists readable rotated", bytes="size"),
-        "asterisk": facts.asterisk and _asterisk(facts.asterisk),
-        "rotation": facts.rotation and {"stanzas": [one.place for one in facts.rotation.stanzas]},
-        "state": facts.state and _state(facts.state),
-        "disk": {"state": _disk(facts.state_disk), "source": _disk(facts.source_disk)},
-        "dashboard": _reach(facts.network.reach if facts.network else None, facts.url),
-        "clock": {"synchronised": facts.synchronised},
+        "queue_log": named and _picked(named.source, "path exists readable rotated", bytes="size"),
+        "asterisk": named and _asterisk(named.asterisk),
+        "rotation": named and {"stanzas": [one.place for one in named.rotation.stanzas]},
+        "state": named and _state(named.state),
+        "disk": {
+            "state": named and _disk(named.state_disk),
+            "source": named and _disk(named.source_disk),
+        },
+        "dashboard": named and named.network and _reach(named.network.reach, named.url),
+        "clock": {"synchronised": named and named.synchronised},
         "unit": {
-            "load": facts.unit.load or None,
-            "active": facts.unit.active or None,
-            "enabled": facts.unit.enabled or None,
-        }
-        | (_picked(facts.unit, "name fragment drop_ins pid") or {}),
+            "load": unit.load or None,
+            "active": unit.active or None,
+            "enabled": unit.enabled or None,
+            "name": unit.name,
+            "fragment": unit.file.loaded,
+            "drop_ins": unit.file.drop_ins,
+            "pid": unit.pid,
+        },
     }
 
 

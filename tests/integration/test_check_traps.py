@@ -494,8 +494,9 @@ def test_an_asterisk_in_a_container(sound: Sound) -> None:
         (sound.proc / process / "ns" / "mnt").symlink_to(namespace)
     (home / "root").symlink_to(inside)
     sound.change(asterisk_etc=None)
-    facts = sound.facts().asterisk
-    assert facts is not None
+    named = sound.facts().named
+    assert named is not None
+    facts = named.asterisk
     assert facts.processes[0].elsewhere
     assert facts.account is not None
     assert facts.account.name == str(os.geteuid())  # whose name it is in there, nobody knows

@@ -6,7 +6,7 @@ cannot be found out is None, or said to be unseen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.check.facts import access, asterisk, network, rotation, settings, state, unit
@@ -26,28 +26,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """All that was found out; what needs settings is None without any.
+class NamedFacts:
+    """What was found out about all that the settings name.
 
     `network` is None when nobody was to be asked. `synchronised` says whether a
-    time service keeps the clock right, None when nobody knows. `now` is in epoch
-    seconds.
+    time service keeps the clock right, None when nobody knows.
     """
+
+    url: str
+    source: SourceFacts
+    asterisk: AsteriskFacts
+    rotation: RotationFacts
+    state: StateFacts
+    state_disk: DiskFacts | None
+    source_disk: DiskFacts | None
+    network: NetworkFacts | None
+    synchronised: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that was found out; `named` is None without settings. `now` is in epoch seconds."""
 
     now: float
     program: Path
     unit: UnitFacts
     user: UserFacts
     settings: SettingsFacts
-    url: str = ""
-    source: SourceFacts | None = None
-    asterisk: AsteriskFacts | None = None
-    rotation: RotationFacts | None = None
-    state: StateFacts | None = None
-    state_disk: DiskFacts | None = None
-    source_disk: DiskFacts | None = None
-    network: NetworkFacts | None = None
-    synchronised: bool | None = None
+    named: NamedFacts | None = None
 
 
 def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
@@ -62,14 +68,12 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
         if owner is not None:
             user = access.user_of(owner)
             said = settings.gather(machine, file, of_unit, owner)
-    found = Facts(machine.wall_clock(), machine.program, of_unit, user, said)
-    wanted = said.settings
+    now, wanted = machine.wall_clock(), said.settings
     if wanted is None:
-        return found
+        return Facts(now, machine.program, of_unit, user, said)
     of_asterisk = asterisk.gather(machine, wanted)
-    return replace(
-        found,
-        url=wanted.dashboard.url,
+    named = NamedFacts(
+        wanted.dashboard.url,
         source=access.gather_source(wanted, user),
         asterisk=of_asterisk,
         rotation=rotation.gather(machine, wanted, of_asterisk.account, user.account),
@@ -79,6 +83,7 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
         network=None if offline else network.gather(machine, said),
         synchronised=_synchronised(machine),
     )
+    return Facts(now, machine.program, of_unit, user, said, named)
 
 
 def _synchronised(machine: Machine) -> bool | None:

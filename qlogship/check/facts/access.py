@@ -85,7 +85,7 @@ def running_as(home: Path) -> Account | None:
 
 def gather_user(machine: Machine, unit: UnitFacts) -> UserFacts:
     """Find out who the service is: the unit's user, else the one that the package makes."""
-    name = unit.user or ("root" if unit.command else machine.service_user)
+    name = unit.user or ("root" if unit.command.line else machine.service_user)
     account = account_of(name)
     if account is None:
         return UserFacts(name, None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import StateError
-from qlogship.installation.files import look_at
+from qlogship.installation.files import File, look_at
 from qlogship.state.database import FILE_NAME
 from qlogship.state.lock import holder
 from qlogship.state.reader import Reader
@@ -27,17 +27,16 @@ _DAY: Final = 86_400
 class StateFacts:
     """The state directory and its contents; `error` says why it could not be read.
 
-    `foreign` are the files in it that are not the service's own, `holder` is the pid of the
-    running service. `span` are the times of the oldest
-    and of the newest record, `growth` the bytes on disk per day of records.
+    `found` is None when there is none, or it may not be looked at. `foreign` are the files in
+    it that are not the service's own, `holder` is the pid of the running service. `span` are
+    the times of the oldest and of the newest record, `growth` the bytes on disk per day of
+    records.
     """
 
     directory: Path
-    exists: bool
-    is_directory: bool = True
+    found: File | None
+    exists: bool = True
     seen: bool = True
-    uid: int = 0
-    mode: int = 0
     read_only: bool = False
     foreign: tuple[Path, ...] = ()
     holder: int | None = None
@@ -66,13 +65,13 @@ def gather(settings: Settings, account: Account | None) -> StateFacts:
     try:
         status = directory.stat()
     except FileNotFoundError:
-        return StateFacts(directory, exists=False)
+        return StateFacts(directory, None, exists=False)
     except OSError:
-        return StateFacts(directory, exists=True, seen=False)
-    facts = StateFacts(directory, exists=True, uid=status.st_uid, mode=status.st_mode)
+        return StateFacts(directory, None, seen=False)
+    facts = StateFacts(directory, File.of(directory, status))
     if not stat.S_ISDIR(status.st_mode):
         wrong = StateError(f"{directory} is no directory", hint="Name one with state.directory.")
-        return replace(facts, is_directory=False, error=wrong)
+        return replace(facts, error=wrong)
     try:
         entries = sorted(directory.iterdir())
         read_only = bool(os.statvfs(directory).f_flag & os.ST_RDONLY)

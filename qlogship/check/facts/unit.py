@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,12 +28,34 @@ _OTHER_SETTINGS: Final = re.compile(r"(?:^| )(?:-c|--config)[ =](\S+)")
 
 
 @dataclass(frozen=True, slots=True)
+class UnitFile:
+    """The file that systemd has loaded, and the package's own file of this unit."""
+
+    loaded: Path | None = None
+    packaged: Path | None = None
+    drop_ins: tuple[Path, ...] = ()
+    needs_reload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCommand:
+    """The command line in a unit, and the settings that it names.
+
+    `same_program` is whether it starts the program that was called, None when nobody can tell.
+    """
+
+    line: tuple[str, ...] = ()
+    exists: bool = True
+    same_program: bool | None = None
+    settings: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UnitFacts:
     """A unit as systemd has loaded it.
 
     `name` is None when no unit belongs to the settings file, `load` is empty when
-    systemd could not be asked. `packaged` is the package's own file of this unit,
-    `settings` what the command line in the unit names.
+    systemd could not be asked.
     """
 
     name: str | None = None
@@ -41,17 +64,11 @@ class UnitFacts:
     sub: str = ""
     result: str = ""
     enabled: str = ""
-    fragment: Path | None = None
-    drop_ins: tuple[Path, ...] = ()
-    needs_reload: bool = False
-    command: tuple[str, ...] = ()
+    file: UnitFile = UnitFile()
+    command: UnitCommand = UnitCommand()
     user: str = ""
     pid: int | None = None
     credentials: Mapping[str, Path] = field(default_factory=dict)
-    packaged: Path | None = None
-    same_program: bool | None = None
-    program_exists: bool = True
-    settings: Path | None = None
 
 
 def gather(machine: Machine, settings: Path) -> UnitFacts:
@@ -66,9 +83,6 @@ def gather(machine: Machine, settings: Path) -> UnitFacts:
     for line in said.splitlines():
         key, _, value = line.partition("=")
         values[key] = f"{values[key]} {value}".strip()  # some are said more than once
-    started = _COMMAND.search(values["ExecStart"])
-    command = tuple(started[1].split()) if started is not None else ()
-    named = _OTHER_SETTINGS.search(" ".join(command[1:]))
     fragment, pid = values["FragmentPath"], values["MainPID"]
     file = f"{name.partition('@')[0]}@.service" if "@" in name else name
     return UnitFacts(
@@ -78,17 +92,16 @@ def gather(machine: Machine, settings: Path) -> UnitFacts:
         sub=values["SubState"],
         result=values["Result"],
         enabled=values["UnitFileState"],
-        fragment=Path(fragment) if fragment else None,
-        drop_ins=tuple(map(Path, values["DropInPaths"].split())),
-        needs_reload=values["NeedDaemonReload"] == "yes",
-        command=command,
+        file=UnitFile(
+            Path(fragment) if fragment else None,
+            _first(directory / file for directory in machine.unit_directories),
+            tuple(map(Path, values["DropInPaths"].split())),
+            needs_reload=values["NeedDaemonReload"] == "yes",
+        ),
+        command=_command(machine.program, values["ExecStart"]),
         user=values["User"],
         pid=int(pid) if pid.isdecimal() and pid != "0" else None,
         credentials=_credentials(machine.ask(["systemctl", "cat", name]) or "", instance_of(name)),
-        packaged=_first(directory / file for directory in machine.unit_directories),
-        same_program=_is_same(machine.program, command),
-        program_exists=not command or look_at(Path(command[0])) is not None,
-        settings=Path(named[1]) if named else None,
     )
 
 
@@ -138,11 +151,20 @@ def _first(paths: Iterable[Path]) -> Path | None:
     return next(filter(look_at, paths), None)
 
 
-def _is_same(program: Path, command: tuple[str, ...]) -> bool | None:
-    """Return whether the unit starts the program that was called; None when nobody can tell."""
-    if not command or not program.is_absolute() or program.name != PROGRAM:
-        return None
-    try:
-        return program.samefile(command[0])
-    except OSError:
-        return None
+def _command(program: Path, said: str) -> UnitCommand:
+    """Read what systemd says of ExecStart; `program` is the one that was called."""
+    started = _COMMAND.search(said)
+    line = tuple(started[1].split()) if started is not None else ()
+    if not line:
+        return UnitCommand()
+    named = _OTHER_SETTINGS.search(" ".join(line[1:]))
+    same = None
+    if program.is_absolute() and program.name == PROGRAM:
+        with suppress(OSError):
+            same = program.samefile(line[0])
+    return UnitCommand(
+        line,
+        exists=look_at(Path(line[0])) is not None,
+        same_program=same,
+        settings=Path(named[1]) if named else None,
+    )

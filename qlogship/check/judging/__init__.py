@@ -43,33 +43,34 @@ def judge(facts: Facts) -> list[Finding]:
         for kind, groups in _TOLD_BY.items()
         if any(one.group in groups and one.level is Level.PROBLEM for one in found)
     }
-    if facts.state is not None:
-        found += ledger.judge(facts.state, url=facts.url, now=facts.now, known=told)
+    if facts.named is not None:
+        found += ledger.judge(facts.named.state, url=facts.named.url, now=facts.now, known=told)
     return in_order(found)
 
 
 def _surroundings(facts: Facts) -> Iterator[Finding]:
     """Yield all findings but those of the ledger."""
-    account, held = facts.user.account, facts.state
+    account, named = facts.user.account, facts.named
     yield from settings.judge(facts.settings, account)
-    if facts.source is None or facts.asterisk is None or facts.rotation is None or held is None:
+    if named is None:
         return  # without settings nobody knows which files and which dashboard are meant
+    held = named.state
     yield from access.judge_user(facts.user, unit=facts.unit.name)
-    of_asterisk = list(asterisk.judge(facts.asterisk, facts.source))
+    of_asterisk = list(asterisk.judge(named.asterisk, named.source))
     explained = asterisk.explains_missing_file(of_asterisk)
-    yield from access.judge_source(facts.source, explained=explained)
+    yield from access.judge_source(named.source, explained=explained)
     yield from of_asterisk
-    yield from rotation.judge(facts.rotation)
+    yield from rotation.judge(named.rotation)
     yield from state.judge(held, account, unit_runs=facts.unit.active == "active")
-    yield from state.judge_disks(facts.state_disk, facts.source_disk, held.growth)
-    reach = facts.network.reach if facts.network is not None else None
-    if facts.network is not None:
-        yield from network.judge(facts.network, now=facts.now)
+    yield from state.judge_disks(named.state_disk, named.source_disk, held.growth)
+    reach = named.network.reach if named.network is not None else None
+    if named.network is not None:
+        yield from network.judge(named.network, now=facts.now)
     yield from clock.judge(
         facts.now,
         ahead=reach.clock_ahead if reach is not None else None,
         newest=held.span[1] if held.span is not None else None,
-        synchronised=facts.synchronised,
+        synchronised=named.synchronised,
     )
     yield from unit.judge(
         facts.unit, settings=facts.settings.path, program=facts.program, holder=held.holder

@@ -39,7 +39,7 @@ def judge(facts: StateFacts, account: Account | None, *, unit_runs: bool) -> Ite
     if not facts.exists:
         yield ok("state.missing", directory, "the first start makes it")
         return
-    findings = list(_directory(facts, account)) if facts.is_directory else []
+    findings = list(_directory(facts, account))
     yield from findings
     # A directory that cannot be written or seen is why the database cannot be opened: one cause,
     # one finding.
@@ -52,7 +52,9 @@ def judge(facts: StateFacts, account: Account | None, *, unit_runs: bool) -> Ite
 
 
 def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
-    directory = facts.directory
+    directory, found = facts.directory, facts.found
+    if found is not None and not stat.S_ISDIR(found.mode):
+        return
     if not facts.seen:
         yield unknown("state.unseen", directory, "you may not look into it")
     elif facts.read_only:
@@ -62,7 +64,9 @@ def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
             "its file system is mounted read-only",
             "Look at `dmesg`, then remount it for writing or name another state.directory.",
         )
-    if account is not None and account.uid not in {0, facts.uid}:
+    if found is None:
+        return  # whose it is, is not known
+    if account is not None and account.uid not in {0, found.uid}:
         yield problem(
             "state.not-writable",
             directory,
@@ -70,23 +74,23 @@ def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
             f"Run `chown -R {account.name}: {directory}`.",
         )
         return
-    if facts.mode & stat.S_IRWXU != stat.S_IRWXU:
+    if found.mode & stat.S_IRWXU != stat.S_IRWXU:
         yield problem(
             "state.not-writable",
             directory,
-            f"its own user may not write it ({stat.filemode(facts.mode)})",
+            f"its own user may not write it ({stat.filemode(found.mode)})",
             f"Run `chmod 0700 {directory}`.",
         )
-    if facts.mode & stat.S_IRWXO:
+    if found.mode & stat.S_IRWXO:
         yield warning(
             "state.open",
             directory,
-            f"anybody on this machine can enter it ({stat.filemode(facts.mode)}), and callers'"
+            f"anybody on this machine can enter it ({stat.filemode(found.mode)}), and callers'"
             " numbers are in it",
             f"Run `chmod 0700 {directory}`.",
         )
     if facts.foreign:
-        owner = account.name if account is not None else f"#{facts.uid}"
+        owner = account.name if account is not None else f"#{found.uid}"
         yield problem(
             "state.foreign-files",
             listed(facts.foreign),

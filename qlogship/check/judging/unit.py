@@ -62,48 +62,49 @@ def judge(
 
 def _installed(facts: UnitFacts, name: str, settings: Path, program: Path) -> Iterator[Finding]:
     """Judge whether what systemd has loaded is what was installed."""
+    file, command = facts.file, facts.command
     # /lib may be /usr/lib.
     loaded, packaged = (
         str(one).removeprefix("/usr") if one is not None else ""
-        for one in (facts.fragment, facts.packaged)
+        for one in (file.loaded, file.packaged)
     )
     if loaded and packaged and loaded != packaged:
         yield warning(
             "unit.foreign",
-            facts.fragment,
-            f"it stands in for the package's {facts.packaged}, and no upgrade changes it",
-            f"Move your changes into `systemctl edit {name}`, and remove {facts.fragment}.",
+            file.loaded,
+            f"it stands in for the package's {file.packaged}, and no upgrade changes it",
+            f"Move your changes into `systemctl edit {name}`, and remove {file.loaded}.",
         )
-    if facts.needs_reload:
+    if file.needs_reload:
         yield warning(
             "unit.reload-needed",
             name,
             "the file has changed since systemd read it",
             f"Run `systemctl daemon-reload && systemctl restart {name}`.",
         )
-    if not facts.program_exists:
+    if not command.exists:
         yield problem(
             "unit.other-program",
             name,
-            f"it starts {facts.command[0]}, which does not exist",
+            f"it starts {command.line[0]}, which does not exist",
             f"Correct ExecStart with `systemctl edit {name}`, or install the package again.",
         )
-    elif facts.same_program is False:
+    elif command.same_program is False:
         yield warning(
             "unit.other-program",
             name,
-            f"it starts {facts.command[0]}, and this is {program}: two installations",
+            f"it starts {command.line[0]}, and this is {program}: two installations",
             "Remove one of them, or call the other one by its path.",
         )
-    if facts.settings is not None and facts.settings != settings:
+    if command.settings is not None and command.settings != settings:
         yield problem(
             "unit.other-settings",
             name,
-            f"it is started with {facts.settings}, not with {settings}",
-            f"Run `qlogship check --config {facts.settings}`.",
+            f"it is started with {command.settings}, not with {settings}",
+            f"Run `qlogship check --config {command.settings}`.",
         )
-    if facts.drop_ins:
-        yield ok("unit.drop-ins", listed(facts.drop_ins), f"changes {name}")
+    if file.drop_ins:
+        yield ok("unit.drop-ins", listed(file.drop_ins), f"changes {name}")
 
 
 def _state(facts: UnitFacts, name: str) -> Iterator[Finding]:

@@ -193,9 +193,8 @@ def test_the_disk_of_the_queue_log(free: int, expected: list[str]) -> None:
 
 
 SHIPPED: Final = replace(NOTHING, archive_lines=9, shipped_calls=3)
-STATE: Final = StateFacts(
-    Path("/var/lib/qlogship"), exists=True, uid=998, mode=0o40700, figures=SHIPPED, holder=7
-)
+OWN_STATE: Final = File(Path("/var/lib/qlogship"), 998, mode=0o40700)
+STATE: Final = StateFacts(OWN_STATE.path, OWN_STATE, figures=SHIPPED, holder=7)
 
 
 @pytest.mark.parametrize(
@@ -225,9 +224,10 @@ def test_ledger(facts: StateFacts, expected: list[str]) -> None:
     ("facts", "expected"),
     [
         (STATE, []),
-        (replace(STATE, uid=0), ["state.not-writable"]),
+        (replace(STATE, found=replace(OWN_STATE, uid=0)), ["state.not-writable"]),
         (replace(STATE, read_only=True), ["state.not-writable"]),
         (replace(STATE, seen=False), ["state.unseen"]),
+        (replace(STATE, found=None, seen=False), ["state.unseen"]),
     ],
 )
 def test_state_directory(facts: StateFacts, expected: list[str]) -> None:
