@@ -64,13 +64,6 @@ def values(
         lag = max(0.0, now - figures.waiting_since)
     elif not figures.waiting_lines:
         lag = 0.0
-    uploads = (
-        figures.accepted,
-        figures.pending,
-        figures.unknown,
-        figures.quarantined,
-        figures.superseded,
-    )
     plain: dict[str, float | None] = {
         "up": int(up),
         "start_time_seconds": started_at,
@@ -103,7 +96,7 @@ def values(
         },
         "qlogship_info": [Sample(1, (__version__, source, settings.dashboard.url))],
         "qlogship_uploads": [
-            Sample(count, (state,)) for state, count in zip(UPLOAD_STATES, uploads, strict=True)
+            Sample(getattr(figures, state), (state,)) for state in UPLOAD_STATES
         ],
         "qlogship_resync_state": [
             Sample(int(state == figures.resync), (state,)) for state in RESYNC_STATES
@@ -124,7 +117,7 @@ class Watched(Protocol):
         """The bytes that are not archived yet; None when the queue_log cannot be read."""
 
 
-class Metrics:
+class MetricsFile:
     """Keep the file current, if the settings name one."""
 
     def __init__(self, settings: Settings, clocks: Clocks) -> None:

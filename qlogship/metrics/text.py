@@ -22,7 +22,7 @@ class Metric(NamedTuple):
     name: str
     type: Literal["gauge", "counter"]
     help: str
-    labels: tuple[str, ...] = ()
+    labels: tuple[str, ...]
 
 
 class Sample(NamedTuple):
@@ -39,75 +39,59 @@ the series of several, in several files, never clash."""
 UPLOAD_STATES: Final = ("accepted", "pending", "unknown", "quarantined", "superseded")
 RESYNC_STATES: Final = ("idle", "asked", "checking", "clearing", "shipping")
 
-METRICS: Final = (
-    Metric("qlogship_up", "gauge", "1 while the service runs, 0 after it was stopped."),
-    Metric(
-        "qlogship_info",
-        "gauge",
-        "What runs, and between what; the value is 1.",
-        ("version", "queue_log", "dashboard"),
+# Without `qlogship_` before it; in the order in which they are written.
+_HELP: Final = {
+    "up": "1 while the service runs, 0 after it was stopped.",
+    "info": "What runs, and between what; the value is 1.",
+    "start_time_seconds": "When the service was started, in epoch seconds.",
+    "last_step_timestamp_seconds": (
+        "When the service last looked for work and wrote this, in epoch seconds."
     ),
-    Metric(
-        "qlogship_start_time_seconds", "gauge", "When the service was started, in epoch seconds."
+    "unread_bytes": "Bytes of the queue_log that are not archived yet.",
+    "lag_seconds": (
+        "For how long the oldest record has been waiting that is archived and could be shipped."
     ),
-    Metric(
-        "qlogship_last_step_timestamp_seconds",
-        "gauge",
-        "When the service last looked for work and wrote this, in epoch seconds.",
+    "waiting_records": "Records that are archived, not held back, and wait to be shipped.",
+    "held_calls": "Calls that are held back, because they are not over.",
+    "held_records": "Records of the calls that are held back.",
+    "archived_calls_total": "Calls in the archive.",
+    "archived_records_total": "Records in the archive.",
+    "archived_bytes_total": "Bytes of text in the archive.",
+    "odd_records_total": "Lines put into uploads that are no record.",
+    "torn_records_total": "Records that were rotated away unfinished, and archived so.",
+    "shipped_calls_total": (
+        "Calls in accepted uploads of this generation; from zero again after a clear."
     ),
-    Metric("qlogship_unread_bytes", "gauge", "Bytes of the queue_log that are not archived yet."),
-    Metric(
-        "qlogship_lag_seconds",
-        "gauge",
-        "For how long the oldest record has been waiting that is archived and could be shipped.",
+    "shipped_records_total": (
+        "Records in accepted uploads of this generation; from zero again after a clear."
     ),
-    Metric(
-        "qlogship_waiting_records",
-        "gauge",
-        "Records that are archived, not held back, and wait to be shipped.",
+    "reported_calls_total": (
+        "Calls that the dashboard reported for them; from zero again after a clear."
     ),
-    Metric("qlogship_held_calls", "gauge", "Calls that are held back, because they are not over."),
-    Metric("qlogship_held_records", "gauge", "Records of the calls that are held back."),
-    Metric("qlogship_archived_calls_total", "counter", "Calls in the archive."),
-    Metric("qlogship_archived_records_total", "counter", "Records in the archive."),
-    Metric("qlogship_archived_bytes_total", "counter", "Bytes of text in the archive."),
-    Metric("qlogship_odd_records_total", "counter", "Lines put into uploads that are no record."),
-    Metric(
-        "qlogship_torn_records_total",
-        "counter",
-        "Records that were rotated away unfinished, and archived so.",
+    "uploads": "Uploads by what became of them.",
+    "possible_duplicate_uploads": "Accepted uploads of this generation that may be counted twice.",
+    "last_accepted_timestamp_seconds": (
+        "When the dashboard last accepted an upload, in epoch seconds."
     ),
+    "generation": "1, and one more for each clear.",
+    "resync_state": "1 for the state that a resync is in, else 0.",
+    "trouble": "How much is wrong now, by kind of trouble.",
+}
+_LABELS: Final = {
+    "info": ("version", "queue_log", "dashboard"),
+    "uploads": ("state",),
+    "resync_state": ("state",),
+    "trouble": ("kind",),
+}
+
+METRICS: Final = tuple(
     Metric(
-        "qlogship_shipped_calls_total",
-        "counter",
-        "Calls in accepted uploads of this generation; from zero again after a clear.",
-    ),
-    Metric(
-        "qlogship_shipped_records_total",
-        "counter",
-        "Records in accepted uploads of this generation; from zero again after a clear.",
-    ),
-    Metric(
-        "qlogship_reported_calls_total",
-        "counter",
-        "Calls that the dashboard reported for them; from zero again after a clear.",
-    ),
-    Metric("qlogship_uploads", "gauge", "Uploads by what became of them.", ("state",)),
-    Metric(
-        "qlogship_possible_duplicate_uploads",
-        "gauge",
-        "Accepted uploads of this generation that may be counted twice.",
-    ),
-    Metric(
-        "qlogship_last_accepted_timestamp_seconds",
-        "gauge",
-        "When the dashboard last accepted an upload, in epoch seconds.",
-    ),
-    Metric("qlogship_generation", "gauge", "1, and one more for each clear."),
-    Metric(
-        "qlogship_resync_state", "gauge", "1 for the state that a resync is in, else 0.", ("state",)
-    ),
-    Metric("qlogship_trouble", "gauge", "How much is wrong now, by kind of trouble.", ("kind",)),
+        f"qlogship_{name}",
+        "counter" if name.endswith("_total") else "gauge",
+        text,
+        _LABELS.get(name, ()),
+    )
+    for name, text in _HELP.items()
 )
 
 

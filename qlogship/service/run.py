@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.clocks import Clocks
 from qlogship.errors import ExitCode, LockedError, QlogshipError, StateError
-from qlogship.metrics.file import Metrics
+from qlogship.metrics.file import MetricsFile
 from qlogship.service import build
 from qlogship.service.handover import HINT
 from qlogship.service.notify import Systemd
@@ -126,7 +126,7 @@ class Service:
         sys.setswitchinterval(_SWITCH_INTERVAL)
         store = Store(self._settings.state.directory)
         self._dashboard = build.dashboard(self._settings)
-        self._metrics = Metrics(self._settings, self._clocks)
+        self._metrics = MetricsFile(self._settings, self._clocks)
         self._log.info("service_started", queue_log=str(self._settings.source.path))
         try:
             self._ship_on(store)

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from qlogship import __version__
 from qlogship.dashboard.outcome import Outcome
 from qlogship.dashboard.verdicts import Verdict
-from qlogship.metrics.file import EVERY, Metrics
+from qlogship.metrics.file import EVERY, MetricsFile
 from qlogship.metrics.text import COMMON_LABEL, METRICS
 from qlogship.service.shipper import POLL
 from qlogship.state.database import FILE_NAME
@@ -64,7 +64,7 @@ class Centre:
         )
         self.service.path.parent.mkdir(exist_ok=True)
         self.service.path.touch()
-        self.metrics = Metrics(self.service.settings, self.clock.clocks())
+        self.metrics = MetricsFile(self.service.settings, self.clock.clocks())
 
     def _answer(self, _filename: str, body: bytes) -> Outcome:
         taken = len(calls_in(body)) - 1 if self.verdict is Verdict.ACCEPTED else None
