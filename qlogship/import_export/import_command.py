@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import resource
 from contextlib import ExitStack
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from qlogship.config import load
 from qlogship.errors import ExitCode, SourceUnreadable
-from qlogship.import_export.importing import Importer
+from qlogship.import_export.importing import Imported, Importer
+from qlogship.installation.files import look_at
 from qlogship.installation.identity import become_owner
 from qlogship.service.handover import borrowed
 from qlogship.source.compression import SUFFIXES, DamagedError
@@ -23,9 +25,6 @@ from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.progress import Meter
 from qlogship.terminal.times import stamp
 from qlogship.wording import count, size
-
-if TYPE_CHECKING:
-    from qlogship.import_export.importing import Imported
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -87,7 +86,8 @@ def import_(
                 opened.append(stack.enter_context(OpenFile(path)))
             except SourceUnreadable as error:
                 opened.append(_said_here(error))
-        live = _live(settings.source.path)
+        followed = look_at(settings.source.path)
+        live = followed.key if followed is not None else None
         become_owner(settings.state.directory)
         rows: list[dict[str, Any]] = []
         importer: Importer | None = None
@@ -130,17 +130,10 @@ def _import_one(importer: Importer, file: OpenFile, meter: Meter) -> Imported | 
 
 def _row(path: Path, done: Imported | SourceUnreadable) -> dict[str, Any]:
     """Return what became of a file, as `--json` prints it."""
-    error = output.error_as_json(done)["error"] if isinstance(done, SourceUnreadable) else None
-    found = done if not isinstance(done, SourceUnreadable) else None
-    return {
-        "path": str(path),
-        "records": found.records if found else 0,
-        "new": found.new if found else 0,
-        "first_time": found.first_time if found else None,
-        "last_time": found.last_time if found else None,
-        "left_bytes": found.left if found else 0,
-        "error": error,
-    }
+    row = {"path": str(path), **asdict(Imported()), "error": None}
+    if isinstance(done, SourceUnreadable):
+        return row | {"error": output.error_as_json(done)["error"]}
+    return row | asdict(done)
 
 
 def _tell(row: dict[str, Any]) -> None:
@@ -184,15 +177,6 @@ def _said_here(error: SourceUnreadable) -> SourceUnreadable:
         case _:
             hint = "Name files; a shell expands `queue_log*` to them."
     return SourceUnreadable(error.message, hint=hint)
-
-
-def _live(path: Path) -> tuple[int, int] | None:
-    """Return device and inode of the queue_log that the service follows."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _allow_many_files() -> None:

@@ -26,7 +26,7 @@ from qlogship.archive.runs import extend
 from qlogship.archive.timeline import Item, merge, weave, without
 from qlogship.errors import SourceUnreadable
 from qlogship.import_export.alignment import Loose, align, ends
-from qlogship.import_export.pieces import Found, FoundLines, Pieces, time_range
+from qlogship.import_export.pieces import FoundLines, KnownLines, Pieces, time_range
 from qlogship.queue_log.records import parse, time_of
 from qlogship.source.files import LONGEST_RECORD
 from qlogship.source.identity import tail_agrees
@@ -52,18 +52,18 @@ class Imported:
     """What became of one file. Times are epoch seconds, of the first and the latest record.
 
     `records` are all lines of the file that were looked at, `new` those that were
-    archived. `left` is the number of bytes at the end that the service reads itself.
+    archived. `left_bytes` are those at the end that the service reads itself.
     """
 
-    records: int
-    new: int
-    first_time: int | None
-    last_time: int | None
-    left: int = 0
+    records: int = 0
+    new: int = 0
+    first_time: int | None = None
+    last_time: int | None = None
+    left_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class _FileBlock:
     """Some text of a file; the last line may be `torn` in the `final` block."""
 
     text: bytes
@@ -206,12 +206,12 @@ class _Import:
             new=self._store.archive.next_seq - self._first_seq,
             first_time=min(self._times, default=None),
             last_time=max(self._times, default=None),
-            left=0 if until is None else max(0, self._file.status.st_size - until),
+            left_bytes=0 if until is None else max(0, self._file.status.st_size - until),
         )
 
     # --- what is new ---
 
-    def _find(self, lines: Sequence[bytes], decided: int, loose: Loose) -> list[Found]:
+    def _find(self, lines: Sequence[bytes], decided: int, loose: Loose) -> list[KnownLines]:
         """Find which of the first `decided` lines are known, in their order."""
         found = FoundLines(decided)
         following: int | None = None
@@ -243,13 +243,13 @@ class _Import:
         lines: Sequence[bytes],
         decided: int,
         offset: int,
-        found: Sequence[Found],
+        found: Sequence[KnownLines],
         *,
         torn: bool,
     ) -> None:
         """Note what is known of the first `decided` lines, and archive the others."""
         line = 0
-        for known in [*found, Found(decided, True, 0, 0, None)]:
+        for known in [*found, KnownLines(decided, True, 0, 0, None)]:
             if known.kept and line < known.line:
                 new = lines[line : known.line]
                 self._append(new, offset, torn=torn and known.line == len(lines))
@@ -323,7 +323,7 @@ class _Import:
         )
 
 
-def _blocks(file: OpenFile, *, until: int | None = None) -> Iterator[_Block]:
+def _blocks(file: OpenFile, *, until: int | None = None) -> Iterator[_FileBlock]:
     """Read a file in blocks of whole lines; only the last one may end within a line."""
     offset = 0
     while True:
@@ -354,7 +354,7 @@ def _blocks(file: OpenFile, *, until: int | None = None) -> Iterator[_Block]:
         if torn:
             lines.append(torn)
         offset += len(text)
-        yield _Block(text, lines, final=final, torn=bool(torn))
+        yield _FileBlock(text, lines, final=final, torn=bool(torn))
         if final:
             return
 

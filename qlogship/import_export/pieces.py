@@ -49,7 +49,7 @@ class Pieces:
         """Return a piece, in its order."""
         return self._stretches[piece]
 
-    def windows(self, lines: Sequence[bytes]) -> Iterator[Window]:
+    def windows(self, lines: Sequence[bytes]) -> Iterator[PieceWindow]:
         """Yield the parts of pieces that such lines may be in; first where they went on before."""
         times = time_range(lines)
         if not times:
@@ -66,12 +66,12 @@ class Pieces:
             if window.lines:
                 yield window
 
-    def _window(self, piece: int, low: int, high: int, lines: Sequence[bytes]) -> Window:
+    def _window(self, piece: int, low: int, high: int, lines: Sequence[bytes]) -> PieceWindow:
         stretches = self._stretches[piece]
         index, skip = self._at.get(piece, (0, 0))
         goes_on = piece == self.following
         wanted: set[bytes] | None = None
-        window = Window(piece, goes_on=False)
+        window = PieceWindow(piece, goes_on=False)
         while index < len(stretches) and stretches[index].begins <= high:
             stretch = stretches[index]
             if (
@@ -110,7 +110,7 @@ class Pieces:
             and stretches[1].latest >= low
         )
 
-    def places(self, window: Window, first: int, length: int) -> Iterator[tuple[int, int]]:
+    def places(self, window: PieceWindow, first: int, length: int) -> Iterator[tuple[int, int]]:
         """Yield runs of seq for lines of a window, each within one stretch."""
         stretches = self._stretches[window.piece]
         at = bisect_right(window.parts, first, key=lambda part: part[0]) - 1
@@ -121,7 +121,7 @@ class Pieces:
             yield seq, seq + here - 1
             first, length, at = first + here, length - here, at + 1
 
-    def go_behind(self, window: Window, line: int) -> None:
+    def go_behind(self, window: PieceWindow, line: int) -> None:
         """Note that the file has come as far as behind a line of the window."""
         at = bisect_right(window.parts, line, key=lambda part: part[0]) - 1
         start, index, skip = window.parts[at]
@@ -133,7 +133,7 @@ class Pieces:
 
 
 @dataclass(slots=True)
-class Window:
+class PieceWindow:
     """Records of a piece near in time, and where they are.
 
     A part is the index of its first line, that of its stretch, and how many records
@@ -148,7 +148,7 @@ class Window:
     lasts: set[int] = field(default_factory=set)
 
 
-class Found(NamedTuple):
+class KnownLines(NamedTuple):
     """Lines of the file that need not be archived, and the records that they are.
 
     Of two pieces that turn out to have the same records, those of one are not `kept`.
@@ -166,7 +166,7 @@ class FoundLines:
     """What was found of the first `decided` lines of a file, each line kept once."""
 
     def __init__(self, decided: int) -> None:
-        self._found: list[Found] = []
+        self._found: list[KnownLines] = []
         self._free: list[Run] = [(0, decided - 1)]
 
     def add(self, line: int, piece: int, runs: Iterable[Run]) -> None:
@@ -178,16 +178,16 @@ class FoundLines:
                 for kept, one, other in ((False, at, start - 1), (True, start, stop)):
                     if one <= other:
                         run = first + one - line, first + other - line
-                        self._found.append(Found(one, kept, other - one + 1, piece, run))
+                        self._found.append(KnownLines(one, kept, other - one + 1, piece, run))
                 at = stop + 1
             line = end + 1
 
     def add_fragment(self, line: int, piece: int) -> None:
         """Note that a line is a fragment of a record."""
         if self._take(line, line):
-            self._found.append(Found(line, True, 1, piece, None))
+            self._found.append(KnownLines(line, True, 1, piece, None))
 
-    def all(self) -> list[Found]:
+    def all(self) -> list[KnownLines]:
         """Return what was found, in the order of the lines."""
         return sorted(self._found, key=lambda found: (found.line, found.kept))
 

@@ -95,9 +95,7 @@ def values(
             if value is not None
         },
         "qlogship_info": [Sample(1, (__version__, source, settings.dashboard.url))],
-        "qlogship_uploads": [
-            Sample(getattr(figures, state), (state,)) for state in UPLOAD_STATES
-        ],
+        "qlogship_uploads": [Sample(getattr(figures, state), (state,)) for state in UPLOAD_STATES],
         "qlogship_resync_state": [
             Sample(int(state == figures.resync), (state,)) for state in RESYNC_STATES
         ],

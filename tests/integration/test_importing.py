@@ -312,7 +312,7 @@ def test_the_service_goes_on_where_an_import_ended(tmp_path: Path) -> None:
     log.write_bytes(calls(0, 20) + b"179541")
     archive = Importing(tmp_path)
     (done,) = archive.add(log, live=log)
-    assert (done.new, done.left) == (20, 6)
+    assert (done.new, done.left_bytes) == (20, 6)
     with log.open("ab") as file:
         file.write(calls(20, 25)[6:] + calls(25, 30))
     SENT.clear()
