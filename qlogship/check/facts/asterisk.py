@@ -21,8 +21,6 @@ from qlogship.installation.files import Texts, look_at, read_text, user_name
 from qlogship.installation.identity import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from qlogship.check.machine import Machine
     from qlogship.config import Settings
 
@@ -131,15 +129,11 @@ def _processes(proc: Path, path: Path, names: set[str]) -> tuple[Process, ...]:
     """
     log = look_at(path)
     key = log.key if log is not None else None
-    found = _all_processes(proc, names, key)
-    return tuple(sorted(found, key=lambda one: (not one.writes(key), one.elsewhere, one.pid)))
-
-
-def _all_processes(proc: Path, names: set[str], key: tuple[int, int] | None) -> Iterator[Process]:
+    found = []
     try:
         homes = [entry for entry in proc.iterdir() if entry.name.isdecimal()]
     except OSError:
-        return
+        return ()
     for home in homes:
         if (read_text(home / "comm") or "").strip() != "asterisk":
             continue
@@ -151,13 +145,10 @@ def _all_processes(proc: Path, names: set[str], key: tuple[int, int] | None) -> 
         account = running_as(home)
         if account is not None and not elsewhere:  # whose name it is in a container, nobody knows
             account = replace(account, name=user_name(account.uid))
-        yield Process(
-            int(home.name),
-            account,
-            _open_files(home, names, key),
-            Path(named[1]) if named is not None else None,
-            elsewhere,
-        )
+        configuration = Path(named[1]) if named is not None else None
+        files = _open_files(home, names, key)
+        found.append(Process(int(home.name), account, files, configuration, elsewhere))
+    return tuple(sorted(found, key=lambda one: (not one.writes(key), one.elsewhere, one.pid)))
 
 
 def _is_elsewhere(proc: Path, home: Path) -> bool:

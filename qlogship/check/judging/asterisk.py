@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.findings import Finding, ok, problem, unknown, warning
+from qlogship.check.findings import Finding, Level, ok, problem, unknown, warning
 from qlogship.source.rotated_names import is_related_name
 from qlogship.wording import listed
 
@@ -62,12 +62,10 @@ def judge(facts: AsteriskFacts, source: SourceFacts) -> Iterator[Finding]:
 
 def explains_missing_file(findings: Iterable[Finding]) -> bool:
     """Return whether what was found about Asterisk is why there is no file."""
-    causes = {
-        *("asterisk.queue-log-off", "asterisk.realtime-only", "asterisk.other-file"),
-        *("asterisk.holds-deleted", "asterisk.holds-rotated", "asterisk.not-open"),
-        "asterisk.in-container",
-    }
-    return any(finding.id in causes for finding in findings)
+    return any(
+        finding.level is Level.PROBLEM or finding.id == "asterisk.in-container"
+        for finding in findings
+    )
 
 
 def _not_written(facts: AsteriskFacts, source: SourceFacts) -> Finding:

@@ -24,6 +24,41 @@ _DAY: Final = 86_400
 # A certificate is renewed a month before its end as a rule; three weeks before it, nobody did.
 _EXPIRES_SOON: Final = 21 * _DAY
 
+REFUSALS: Final = {
+    Refusal.EXPIRED: (
+        "tls.expired",
+        "Ask whoever runs the dashboard to renew it; check this machine's clock, too: `date`.",
+    ),
+    Refusal.NOT_YET_VALID: ("tls.not-yet-valid", "Check this machine's clock: `date`."),
+    Refusal.WRONG_NAME: (
+        "tls.wrong-name",
+        "Set dashboard.url to the name that the certificate is for.",
+    ),
+    Refusal.SELF_SIGNED: (
+        "tls.self-signed",
+        (
+            "Save that certificate in PEM form and name it in dashboard.ca_file, if this is your own"
+            " dashboard."
+        ),
+    ),
+    Refusal.PRIVATE_AUTHORITY: (
+        "tls.private-authority",
+        (
+            "Save that authority's certificate in PEM form and name it in dashboard.ca_file; a proxy"
+            " that looks into TLS shows one, too."
+        ),
+    ),
+    Refusal.ALONE: (
+        "tls.issuer-unknown",
+        (
+            "Ask whoever runs the dashboard to send the whole chain, or name the issuer's certificate"
+            " (PEM) in dashboard.ca_file."
+        ),
+    ),
+    Refusal.OTHER: ("tls.refused", "Look at `openssl s_client -connect HOST:PORT -showcerts`."),
+}
+"""The problem that a refused certificate is, and who can mend it."""
+
 
 def judge(facts: NetworkFacts, *, now: float) -> Iterator[Finding]:
     """Judge the way to the dashboard, up to the login."""
@@ -56,20 +91,12 @@ def _way(reach: Reach, url: str) -> Iterator[Finding]:
                 f"Let this machine out to TCP port {reach.port} in the firewall, and check"
                 " dashboard.url.",
             )
-        case Stage.TLS if reach.refusal is None:
-            yield problem(
-                "dashboard.no-answer",
-                place,
-                reach.problem,
-                "Check scheme and port of dashboard.url; a proxy or firewall may be in between.",
-            )
-        case Stage.ANSWER:
-            yield problem(
-                "dashboard.no-answer",
-                place,
-                reach.problem,
-                "Check scheme and port of dashboard.url; something else may listen there.",
-            )
+        case Stage.TLS | Stage.ANSWER if reach.refusal is None:
+            guess = "something else may listen there"
+            if reach.failed is Stage.TLS:
+                guess = "a proxy or firewall may be in between"
+            hint = f"Check scheme and port of dashboard.url; {guess}."
+            yield problem("dashboard.no-answer", place, reach.problem, hint)
         case None if is_redirect(reach.status) and leads_elsewhere(url, reach.location):
             yield problem(
                 "dashboard.redirects",
@@ -85,7 +112,8 @@ def _way(reach: Reach, url: str) -> Iterator[Finding]:
 def _certificate(reach: Reach, now: float) -> Iterator[Finding]:
     shown = reach.certificate
     if reach.refusal is not None:
-        yield _refused(reach, reach.refusal, now)
+        id_, hint = REFUSALS[reach.refusal]
+        yield problem(id_, reach.host, certificate_problem(reach, now=now), hint)
     elif shown is not None:
         left = shown.not_after - now
         valid = f"of {shown.issuer}, valid until {moment(shown.not_after)}"
@@ -98,52 +126,6 @@ def _certificate(reach: Reach, now: float) -> Iterator[Finding]:
             )
         else:
             yield ok("tls.trusted", reach.host, f"{valid} ({count(int(left // _DAY), 'day')})")
-
-
-def _refused(reach: Reach, refusal: Refusal, now: float) -> Finding:
-    """Say what is wrong with a certificate, and who can mend it."""
-    host, wrong = reach.host, certificate_problem(reach, now=now)
-    match refusal:
-        case Refusal.EXPIRED:
-            return problem(
-                "tls.expired",
-                host,
-                wrong,
-                "Ask whoever runs the dashboard to renew it; check this machine's clock, too:"
-                " `date`.",
-            )
-        case Refusal.NOT_YET_VALID:
-            return problem("tls.not-yet-valid", host, wrong, "Check this machine's clock: `date`.")
-        case Refusal.WRONG_NAME:
-            hint = "Set dashboard.url to the name that the certificate is for."
-            return problem("tls.wrong-name", host, wrong, hint)
-        case Refusal.SELF_SIGNED:
-            return problem(
-                "tls.self-signed",
-                host,
-                wrong,
-                "Save that certificate in PEM form and name it in dashboard.ca_file, if this is"
-                " your own dashboard.",
-            )
-        case Refusal.PRIVATE_AUTHORITY:
-            return problem(
-                "tls.private-authority",
-                host,
-                wrong,
-                "Save that authority's certificate in PEM form and name it in dashboard.ca_file; a"
-                " proxy that looks into TLS shows one, too.",
-            )
-        case Refusal.ALONE:
-            return problem(
-                "tls.issuer-unknown",
-                host,
-                wrong,
-                "Ask whoever runs the dashboard to send the whole chain, or name the issuer's"
-                " certificate (PEM) in dashboard.ca_file.",
-            )
-        case Refusal.OTHER:
-            hint = "Look at `openssl s_client -connect HOST:PORT -showcerts`."
-            return problem("tls.refused", host, wrong, hint)
 
 
 def _login(login: Outcome | None, url: str) -> Finding:

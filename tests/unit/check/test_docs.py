@@ -8,6 +8,7 @@ from typing import Final
 
 from qlogship.check import judging
 from qlogship.check.findings import GROUPS
+from qlogship.check.judging import network
 from qlogship.check.monitor import CRITICAL_LAG, WARNING_LAG
 
 TEXT: Final = (Path(__file__).parents[3] / "docs" / "check.md").read_text(encoding="utf-8")
@@ -20,6 +21,7 @@ def test_every_finding_is_explained() -> None:
     given: dict[str, set[str]] = {}
     for level, id_ in re.findall(r'\b(ok|unknown|warning|problem)\(\s*"([a-z.-]+)"', sources):
         given.setdefault(id_, set()).add(level)
+    given |= {id_: {"problem"} for id_, _ in network.REFUSALS.values()}
     # Said with a level that is picked before.
     given["rotation.no-reload"] = {"warning", "problem"}
     assert {id_: set(levels.split(", ")) for id_, levels in ROWS} == given
