@@ -88,8 +88,8 @@ def test_it_agrees(case: str, tmp_path: Path) -> None:
         assert re.search(r"compressing log with: .*", ours)
     renamed = re.search(rf"(?:renaming|copying) {log} to (\S+)", ours)
     if renamed is not None:
-        assert ("/old/" in renamed[1]) is bool(read.olddir)
-        assert bool(re.search(r"-\d{8}$", renamed[1])) is read.dateext
+        assert ("/old/" in renamed[1]) is bool(read.names.olddir)
+        assert bool(re.search(r"-\d{8}$", renamed[1])) is read.names.dateext
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ those that `include` names among them, is the caller's business.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from qlogship.check.logrotate.stanza import Ownership, RotationOptions, Stanza, matches
 
@@ -79,8 +78,7 @@ _WORD: Final = re.compile(r"[A-Za-z]+")
 _NAME: Final = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^\s{"']+)|(\{))""")
 
 
-@dataclass(frozen=True, slots=True)
-class Included:
+class Included(NamedTuple):
     """A file that an include leads to: its name and its text."""
 
     file: str
@@ -156,9 +154,9 @@ class Logrotate:
         word, _, value = line.partition(" ")
         value = value.strip().removeprefix("=").strip()
         if word == "include":
-            for one in self._include(value.strip("\"'")):
-                if not one.file.endswith(self._taboo):
-                    self._read(one.file, one.text)
+            for name, text in self._include(value.strip("\"'")):
+                if not name.endswith(self._taboo):
+                    self._read(name, text)
         elif word == "tabooext":
             added = tuple(value.removeprefix("+").replace(",", " ").split())
             self._taboo = (*self._taboo, *added) if value.startswith("+") else added
@@ -173,10 +171,10 @@ class Logrotate:
         word = letters[0] if letters is not None else line
         rest = line[len(word) :].strip()
         if word in _SCRIPTS:
-            return replace(options, scripts={**options.scripts, word: lines.script()})
+            return options.changed({"scripts": {**options.scripts, word: lines.script()}})
         if word in _SWITCHES:
             lines.push(rest.lstrip("0123456789") if word == "weekly" else rest)
-            return replace(options, **_SWITCHES[word])
+            return options.changed(_SWITCHES[word])
         value = rest.removeprefix("=").strip()
         if value.endswith("}"):
             lines.push("}")
@@ -188,7 +186,7 @@ class Logrotate:
         if match is None or (word == "su" and match[3] is None):
             self.complaints.append(f"{file}:{lines.number}: {word} {value}")
             return options
-        return replace(options, **{word: _READERS[word](match)}) if word in _READERS else options
+        return options.changed({word: _READERS[word](match)}) if word in _READERS else options
 
 
 class _FileLines:

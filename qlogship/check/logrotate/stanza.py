@@ -7,10 +7,10 @@ rotated file is called, and whether Asterisk is told about it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from posixpath import basename, normpath
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,19 @@ class Ownership:
 
 
 @dataclass(frozen=True, slots=True)
+class NameOptions:
+    """The options that make the name of a rotated file."""
+
+    compressext: str = ""
+    compresscmd: str = ""
+    dateext: bool = False
+    dateformat: str = ""
+    addextension: str = ""
+    extension: str = ""
+    olddir: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RotationOptions:
     """What is done with a file; the defaults are logrotate's own.
 
@@ -61,16 +74,16 @@ class RotationOptions:
     maxage: int | None = None
     compress: bool = False
     delaycompress: bool = False
-    compressext: str = ""
-    compresscmd: str = ""
-    dateext: bool = False
-    dateformat: str = ""
-    addextension: str = ""
-    extension: str = ""
-    olddir: str = ""
     shred: bool = False
     ignore_duplicates: bool = False
     scripts: Mapping[str, str] = field(default_factory=dict)
+    names: NameOptions = NameOptions()
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """Return them with other values, also of the options of `names`."""
+        of_names = {key: changes[key] for key in NameOptions.__slots__ if key in changes}
+        others = {key: value for key, value in changes.items() if key not in of_names}
+        return replace(self, names=replace(self.names, **of_names), **others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +118,22 @@ def rotated_paths(path: str, options: RotationOptions) -> tuple[str, ...]:
     One name, and with compression that of the compressed one behind it.
     """
     directory, _, name = path.rpartition("/")
-    if options.olddir:
-        absolute = options.olddir.startswith("/")
-        directory = normpath(options.olddir if absolute else f"{directory}/{options.olddir}")
+    said = options.names
+    if said.olddir:
+        absolute = said.olddir.startswith("/")
+        directory = normpath(said.olddir if absolute else f"{directory}/{said.olddir}")
     tail = ""
-    if options.extension and name.endswith(options.extension):
-        name, tail = name.removesuffix(options.extension), options.extension
+    if said.extension and name.endswith(said.extension):
+        name, tail = name.removesuffix(said.extension), said.extension
     suffix = ".1"
-    if options.dateext:
-        form = options.dateformat or "-%Y%m%d"
+    if said.dateext:
+        form = said.dateformat or "-%Y%m%d"
         suffix = re.sub("%([a-zA-Z%])", lambda match: _MOMENT.get(match[1], match[0]), form)
-    plain = f"{directory.rstrip('/')}/{name}{suffix}{tail}{options.addextension}"
+    plain = f"{directory.rstrip('/')}/{name}{suffix}{tail}{said.addextension}"
     if not options.compress:
         return (plain,)
-    program = basename((options.compresscmd.split() or [""])[0])
-    return plain, plain + (options.compressext or _EXTENSIONS.get(program, ".gz"))
+    program = basename((said.compresscmd.split() or [""])[0])
+    return plain, plain + (said.compressext or _EXTENSIONS.get(program, ".gz"))
 
 
 # What makes Asterisk open its log files anew: a word to it, to its service, or SIGHUP.

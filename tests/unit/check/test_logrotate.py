@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from qlogship.check.logrotate.configuration import Included, Logrotate
 from qlogship.check.logrotate.stanza import (
+    NameOptions,
     Ownership,
     RotationOptions,
     makes_asterisk_reopen,
@@ -92,14 +93,16 @@ ASTERISK = Ownership(0o640, "asterisk", "asterisk")
                 delaycompress=True,
                 su=Ownership(None, "root", "asterisk"),
                 create=ASTERISK,
-                olddir="/var/log/archive/asterisk",
+                names=NameOptions(olddir="/var/log/archive/asterisk"),
             ),
             True,
         ),
         (
             real.ATSIP,
             2,
-            RotationOptions(rotate=30, way="copytruncate", compress=True, dateext=True),
+            RotationOptions(
+                rotate=30, way="copytruncate", compress=True, names=NameOptions(dateext=True)
+            ),
             False,
         ),
     ],
@@ -180,7 +183,9 @@ def test_includes() -> None:
     text = 'tabooext + .mine\ncompress\ninclude "/etc/logrotate.d"\n'
     (stanza,) = parsed(text, files).matching([LOG])
     assert stanza.place == "/etc/logrotate.d/b:1"
-    assert stanza.options == RotationOptions(rotate=7, compress=True, dateext=True)
+    assert stanza.options == RotationOptions(
+        rotate=7, compress=True, names=NameOptions(dateext=True)
+    )
 
 
 def test_an_include_that_includes_itself_ends() -> None:
