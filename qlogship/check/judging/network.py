@@ -37,22 +37,22 @@ REFUSALS: Final = {
     Refusal.SELF_SIGNED: (
         "tls.self-signed",
         (
-            "Save that certificate in PEM form and name it in dashboard.ca_file, if this is your own"
-            " dashboard."
+            "Save that certificate in PEM form and name it in dashboard.ca_file, if this is your"
+            " own dashboard."
         ),
     ),
     Refusal.PRIVATE_AUTHORITY: (
         "tls.private-authority",
         (
-            "Save that authority's certificate in PEM form and name it in dashboard.ca_file; a proxy"
-            " that looks into TLS shows one, too."
+            "Save that authority's certificate in PEM form and name it in dashboard.ca_file; a"
+            " proxy that looks into TLS shows one, too."
         ),
     ),
     Refusal.ALONE: (
         "tls.issuer-unknown",
         (
-            "Ask whoever runs the dashboard to send the whole chain, or name the issuer's certificate"
-            " (PEM) in dashboard.ca_file."
+            "Ask whoever runs the dashboard to send the whole chain, or name the issuer's"
+            " certificate (PEM) in dashboard.ca_file."
         ),
     ),
     Refusal.OTHER: ("tls.refused", "Look at `openssl s_client -connect HOST:PORT -showcerts`."),
