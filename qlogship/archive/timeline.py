@@ -18,11 +18,10 @@ whole where nothing else is near in time, and looked into otherwise.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from qlogship.archive.runs import extend
+from qlogship.archive.runs import extend, without
 from qlogship.queue_log.records import time_of
 
 if TYPE_CHECKING:
@@ -282,21 +281,14 @@ def complete(stretches: Sequence[Stretch]) -> list[Stretch]:
     return found
 
 
-def without(stretches: Iterable[Stretch], runs: Iterable[Run]) -> list[Stretch]:
-    """Return the stretches without the records of some runs."""
+def stretches_without(stretches: Iterable[Stretch], runs: Iterable[Run]) -> list[Stretch]:
+    """Return the stretches without the records of some runs, of which there are few."""
     gone = sorted(runs)
-    found = []
-    for stretch in stretches:
-        first = stretch.first
-        at = bisect_left(gone, stretch.first, key=lambda run: run[1])
-        while at < len(gone) and gone[at][0] <= stretch.last:
-            if gone[at][0] > first:
-                found.append(stretch.part(first, gone[at][0] - 1))
-            first = max(first, gone[at][1] + 1)
-            at += 1
-        if first <= stretch.last:
-            found.append(stretch.part(first, stretch.last))
-    return found
+    return [
+        stretch.part(first, last)
+        for stretch in stretches
+        for first, last in without([(stretch.first, stretch.last)], gone)
+    ]
 
 
 def _seconds(head: _Head, lines: Lines) -> list[tuple[int, int, int, bytes]]:

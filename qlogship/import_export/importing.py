@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from qlogship.archive.runs import extend
-from qlogship.archive.timeline import Item, merge, weave, without
+from qlogship.archive.timeline import Item, merge, stretches_without, weave
 from qlogship.errors import SourceUnreadable
 from qlogship.import_export.alignment import Loose, align, ends
 from qlogship.import_export.pieces import FoundLines, KnownLines, Pieces, time_range
@@ -292,7 +292,10 @@ class _Import:
         self._timeline.refresh()
         woven = weave(
             self._items,
-            {piece: without(self._pieces.stretches(piece), self._superseded) for piece in touched},
+            {
+                piece: stretches_without(self._pieces.stretches(piece), self._superseded)
+                for piece in touched
+            },
             self._timeline.lines,
             stretches_of=self._timeline.stretches,
         )

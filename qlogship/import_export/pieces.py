@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from qlogship.archive.runs import overlap, without
 from qlogship.archive.timeline import SLACK
 
 if TYPE_CHECKING:
@@ -172,40 +173,27 @@ class FoundLines:
     def add(self, line: int, piece: int, runs: Iterable[Run]) -> None:
         """Note that the lines from `line` on are these records."""
         for first, last in runs:
-            end = line + last - first
-            at = line
-            for start, stop in [*self._take(line, end), (end + 1, end)]:
-                for kept, one, other in ((False, at, start - 1), (True, start, stop)):
-                    if one <= other:
-                        run = first + one - line, first + other - line
-                        self._found.append(KnownLines(one, kept, other - one + 1, piece, run))
-                at = stop + 1
-            line = end + 1
+            whole = line, line + last - first
+            taken = self._take(whole)
+            for kept, parts in ((True, taken), (False, without([whole], taken))):
+                for start, stop in parts:
+                    run = first + start - line, first + stop - line
+                    self._found.append(KnownLines(start, kept, stop - start + 1, piece, run))
+            line = whole[1] + 1
 
     def add_fragment(self, line: int, piece: int) -> None:
         """Note that a line is a fragment of a record."""
-        if self._take(line, line):
+        if self._take((line, line)):
             self._found.append(KnownLines(line, True, 1, piece, None))
 
     def all(self) -> list[KnownLines]:
         """Return what was found, in the order of the lines."""
         return sorted(self._found, key=lambda found: (found.line, found.kept))
 
-    def _take(self, first: int, last: int) -> list[Run]:
-        """Return the lines of a range that were not found before."""
-        taken: list[Run] = []
-        free: list[Run] = []
-        for start, stop in self._free:
-            inner = max(start, first), min(stop, last)
-            if inner[0] > inner[1]:
-                free.append((start, stop))
-                continue
-            taken.append(inner)
-            if start < first:
-                free.append((start, first - 1))
-            if stop > last:
-                free.append((last + 1, stop))
-        self._free = free
+    def _take(self, lines: Run) -> list[Run]:
+        """Return those of these lines that were not found before."""
+        taken = overlap([lines], self._free)
+        self._free = without(self._free, [lines])
         return taken
 
 

@@ -14,8 +14,8 @@ from qlogship.archive.timeline import (
     complete,
     merge,
     range_of,
+    stretches_without,
     weave,
-    without,
 )
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def test_where_both_texts_go_on_the_times_decide() -> None:
 def test_records_are_taken_out() -> None:
     """What is left of a stretch are the records before and behind."""
     stretch = Stretch(1, 10, 1, TIME, TIME)
-    left = without([stretch], [(9, 12), (4, 4), (1, 1)])
+    left = stretches_without([stretch], [(9, 12), (4, 4), (1, 1)])
     assert [(part.first, part.last) for part in left] == [(2, 3), (5, 8)]
 
 
