@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.judging.ledger import LAG_MAX, lag_of
+from qlogship.check.judging.ledger import LAG_MAX
 from qlogship.dashboard.verdicts import TROUBLES
 from qlogship.errors import QlogshipError
 from qlogship.terminal.output import printable
@@ -61,7 +61,7 @@ class MonitorSnapshot:
     @property
     def lag(self) -> float:
         """For how many seconds the oldest record has waited that could be shipped."""
-        return lag_of(self.figures, self.now)
+        return self.figures.lag(self.now)
 
 
 @dataclass(frozen=True, slots=True)

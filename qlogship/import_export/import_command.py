@@ -103,7 +103,7 @@ def import_(
                 done = _import_one(importer, file, meter)
             rows.append(_row(path, done))
             if not as_json:
-                _tell(rows[-1])
+                _tell(path, done)
     failed = sum(row["error"] is not None for row in rows)
     new = sum(row["new"] for row in rows)
     if as_json:
@@ -136,17 +136,16 @@ def _row(path: Path, done: Imported | SourceUnreadable) -> dict[str, Any]:
     return row | asdict(done)
 
 
-def _tell(row: dict[str, Any]) -> None:
-    if row["error"] is not None:
-        error = row["error"]
-        output.print_error(SourceUnreadable(error["message"], hint=error["hint"]))
+def _tell(path: Path, done: Imported | SourceUnreadable) -> None:
+    if isinstance(done, SourceUnreadable):
+        output.print_error(done)
         return
-    words = [count(row["records"], "record"), f"{row['new']:,} new"]
-    if row["first_time"] is not None:
-        words.append(f"{stamp(row['first_time'])} to {stamp(row['last_time'])}")
-    if row["left_bytes"]:
-        words.append(f"{size(row['left_bytes'])} left to the service, which follows this file")
-    output.print_text(output.printable(f"{row['path']}: {', '.join(words)}"))
+    words = [count(done.records, "record"), f"{done.new:,} new"]
+    if done.first_time is not None and done.last_time is not None:
+        words.append(f"{stamp(done.first_time)} to {stamp(done.last_time)}")
+    if done.left_bytes:
+        words.append(f"{size(done.left_bytes)} left to the service, which follows this file")
+    output.print_text(output.printable(f"{path}: {', '.join(words)}"))
 
 
 def _sum_up(files: int, new: int, failed: int, ship: ShipWhen) -> None:

@@ -59,17 +59,13 @@ def values(
 ) -> dict[str, list[Sample]]:
     """Return the value of each metric of which something is known; times are epoch seconds."""
     figures = reading.figures
-    lag = None
-    if figures.waiting_since is not None:
-        lag = max(0.0, now - figures.waiting_since)
-    elif not figures.waiting_lines:
-        lag = 0.0
+    lag_is_known = figures.waiting_since is not None or not figures.waiting_lines
     plain: dict[str, float | None] = {
         "up": int(up),
         "start_time_seconds": started_at,
         "last_step_timestamp_seconds": now,
         "unread_bytes": reading.unread_bytes,
-        "lag_seconds": lag,
+        "lag_seconds": figures.lag(now) if lag_is_known else None,
         "waiting_records": figures.waiting_lines,
         "held_calls": figures.held_calls,
         "held_records": figures.held_lines,

@@ -44,6 +44,10 @@ class Figures:
     waiting_lines: int
     waiting_since: float | None
 
+    def lag(self, now: float) -> float:
+        """Return for how many seconds the oldest record has waited that could be shipped."""
+        return max(0.0, now - self.waiting_since) if self.waiting_since is not None else 0.0
+
 
 NOTHING = Figures(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, 1, "idle", 0, None)
 """The figures of a state directory that nothing was written to yet."""

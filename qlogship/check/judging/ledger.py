@@ -36,11 +36,6 @@ def judge(facts: StateFacts, *, url: str, now: float, known: Collection[str]) ->
         )
 
 
-def lag_of(figures: Figures, now: float) -> float:
-    """Return for how many seconds the oldest record has waited that could be shipped."""
-    return max(0.0, now - figures.waiting_since) if figures.waiting_since is not None else 0.0
-
-
 def _uploads(figures: Figures, url: str) -> Iterator[Finding]:
     if figures.unknown:
         yield warning(
@@ -79,7 +74,7 @@ def _waiting(
                 trouble.message,
                 trouble.hint or "Look at `journalctl -u qlogship -p warning`.",
             )
-    lag = lag_of(figures, now)
+    lag = figures.lag(now)
     if lag > LAG_MAX and not facts.troubles:
         yield warning(
             "ledger.lag",
