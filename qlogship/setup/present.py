@@ -13,6 +13,7 @@ from qlogship.config.load import NO_ADDRESS, examine
 from qlogship.config.model import variable
 from qlogship.config.secret import Found, read
 from qlogship.errors import QlogshipError, SettingsError
+from qlogship.installation.files import user_name
 from qlogship.installation.identity import SERVICE_USER
 from qlogship.installation.places import Owner, owner
 from qlogship.setup.answers import Answers, said
@@ -81,15 +82,11 @@ def has_begun(directory: Path) -> bool:
 def find_owner() -> Owner:
     """Return to whom the files are to belong."""
     uid = os.geteuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        name = str(uid)
     service = None
     with suppress(KeyError):
         entry = pwd.getpwnam(SERVICE_USER)
         service = (entry.pw_name, entry.pw_uid, entry.pw_gid)
-    return owner(caller=(name, uid, os.getegid()), service=service)
+    return owner(caller=(user_name(uid), uid, os.getegid()), service=service)
 
 
 def _secret(path: Path | None) -> str | None:
