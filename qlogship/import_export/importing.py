@@ -177,20 +177,19 @@ class _Import:
         self._stream = self._new_stream()
         self._items: list[Item] = []
         self._superseded: list[Run] = []
-        self._records = 0
-        self._times: list[int] = []
 
     def run(self, ship: Ship, until: int | None, progress: Callable[[int], None]) -> Imported:
         """Read the file and write what is new of it."""
         lines: list[bytes] = []
-        decided_to = 0
+        times: list[int] = []
+        decided_to = records = 0
         for block in _blocks(self._file, until=until):
             if not self._stream.offset and block.text:
                 self._store.cursor.save(self._stream)
             self._stream = self._stream.advanced(block.text)
-            self._records += len(block.lines)
+            records += len(block.lines)
             lines += block.lines
-            self._times += time_range(block.lines)
+            times += time_range(block.lines)
             decided = len(lines) if block.final else max(0, len(lines) - _LOOKAHEAD)
             loose = Loose([0] if decided_to == 0 else (), [len(lines) - 1] if block.torn else ())
             found = self._find(lines, decided, loose)
@@ -202,10 +201,10 @@ class _Import:
             self._store.cursor.save(self._stream)
             self._place(ship)
         return Imported(
-            records=self._records,
-            new=self._store.archive.next_seq - self._first_seq,
-            first_time=min(self._times, default=None),
-            last_time=max(self._times, default=None),
+            records,
+            self._store.archive.next_seq - self._first_seq,
+            min(times, default=None),
+            max(times, default=None),
             left_bytes=0 if until is None else max(0, self._file.status.st_size - until),
         )
 
