@@ -97,10 +97,10 @@ def judge(snapshot: MonitorSnapshot, limits: Thresholds) -> tuple[MonitorStatus,
     if snapshot.lag > limits.warning:
         late = critical if snapshot.lag > limits.critical else warning
         late.append(f"calls have waited for {lasting(snapshot.lag)}")
-    if snapshot.figures.quarantined:
-        warning.append(f"{count(snapshot.figures.quarantined, 'upload')} quarantined")
-    if snapshot.figures.unknown:
-        warning.append(f"{count(snapshot.figures.unknown, 'upload')} of unknown outcome")
+    if snapshot.figures.uploads.quarantined:
+        warning.append(f"{count(snapshot.figures.uploads.quarantined, 'upload')} quarantined")
+    if snapshot.figures.uploads.unknown:
+        warning.append(f"{count(snapshot.figures.uploads.unknown, 'upload')} of unknown outcome")
     status = MonitorStatus.WARNING if warning else MonitorStatus.OK
     return MonitorStatus.CRITICAL if critical else status, critical + warning
 
@@ -111,14 +111,14 @@ def line(snapshot: MonitorSnapshot, limits: Thresholds) -> tuple[MonitorStatus, 
     figures = snapshot.figures
     numbers = (
         f"lag={snapshot.lag:.0f}s;{limits.warning:g};{limits.critical:g};0",
-        f"held={figures.held_calls};;;0",
-        f"unknown={figures.unknown};0;;0",
-        f"quarantined={figures.quarantined};0;;0",
-        f"pending={figures.pending};;;0",
-        f"possible_duplicates={figures.possible_duplicates};;;0",
+        f"held={figures.held.calls};;;0",
+        f"unknown={figures.uploads.unknown};0;;0",
+        f"quarantined={figures.uploads.quarantined};0;;0",
+        f"pending={figures.uploads.pending};;;0",
+        f"possible_duplicates={figures.uploads.possible_duplicates};;;0",
         # Counters: the unit c makes a monitoring system draw their growth.
-        f"archived={figures.archive_calls}c;;;0",
-        f"shipped={figures.shipped_calls}c;;;0",
+        f"archived={figures.archive.calls}c;;;0",
+        f"shipped={figures.shipped.calls}c;;;0",
     )
     return status, f"{_words(status, reasons or _all_well(snapshot))} | {' '.join(numbers)}"
 
@@ -145,7 +145,7 @@ def _all_well(snapshot: MonitorSnapshot) -> list[str]:
     parts = []
     if figures.resync != "idle":
         parts.append(f"a resync is under way ({figures.resync})")
-    waits = figures.waiting_since is not None
+    waits = figures.waiting.since is not None
     parts.append(
         f"the oldest call has waited for {lasting(snapshot.lag)}" if waits else "nothing waits"
     )

@@ -67,11 +67,12 @@ def introduction(snapshot: Snapshot) -> str:
 def line(snapshot: Snapshot) -> str:
     """Return how things stand, in one line."""
     figures, centre = snapshot.service.figures, snapshot.centre
+    accepted = count(figures.uploads.accepted, "upload")
     parts = (
         f"{count(centre.entered, 'call')} ({centre.going_on} going on)",
         f"{centre.records:,} records in {count(centre.rotations + 1, 'file')}",
-        f"{figures.archive_lines:,} archived",
-        f"{count(figures.shipped_calls, 'call')} shipped in {count(figures.accepted, 'upload')}",
+        f"{figures.archive.lines:,} archived",
+        f"{count(figures.shipped.calls, 'call')} shipped in {accepted}",
         f"the dashboard has {snapshot.dashboard.summary.distinct_calls:,}",
     )
     troubles = "".join(f"; trouble: {trouble.message}" for trouble in snapshot.service.troubles)

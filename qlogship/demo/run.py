@@ -140,8 +140,8 @@ class DemoRun:
         return compare(
             bytes(self._centre.written),
             self._sandbox.storage.bodies(),
-            archived_records=figures.archive_lines,
-            archived_calls=figures.archive_calls,
+            archived_records=figures.archive.lines,
+            archived_calls=figures.archive.calls,
             ledger=uploads,
         )
 
@@ -168,7 +168,7 @@ class DemoRun:
     def _ship(self, service: snapshot.ServiceSnapshot, now: float) -> None:
         """Give the service the time it needs, then stop it."""
         figures = service.figures
-        shipped = (figures.archive_lines, figures.shipped_lines)
+        shipped = (figures.archive.lines, figures.shipped.lines)
         if self._phase is Phase.SHIPPING:
             written = self._centre.lines
             if shipped != self._shipped:

@@ -239,20 +239,20 @@ def _style_of(name: str) -> str:
 
 def _service(snapshot: Snapshot, *, rows: int) -> Panel:
     service, figures = snapshot.service, snapshot.service.figures
-    unread = snapshot.centre.size - figures.archive_bytes
+    unread = snapshot.centre.size - figures.archive.bytes
     table = Table.grid(padding=(0, 1, 0, 0), expand=True)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
     to_go = (f"{size(unread)} to go", "dim") if unread > 0 else ("all of it", _ANSWERED)
-    table.add_row("read", Text.assemble(size(figures.archive_bytes), " ", to_go))
+    table.add_row("read", Text.assemble(size(figures.archive.bytes), " ", to_go))
     table.add_row(
         "archived",
-        f"{count(figures.archive_lines, 'record')}, {count(figures.archive_calls, 'call')}",
+        f"{count(figures.archive.lines, 'record')}, {count(figures.archive.calls, 'call')}",
     )
-    table.add_row("held back", f"{count(figures.held_calls, 'call')} not over yet")
+    table.add_row("held back", f"{count(figures.held.calls, 'call')} not over yet")
     table.add_row(
         "shipped",
-        f"{count(figures.shipped_calls, 'call')} in {count(figures.accepted, 'upload')}",
+        f"{count(figures.shipped.calls, 'call')} in {count(figures.uploads.accepted, 'upload')}",
     )
     used = 4
     for trouble in service.troubles:

@@ -7,11 +7,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from qlogship.sandbox.storage import Summary
-from qlogship.state.figures import NOTHING
+from qlogship.state.figures import Figures
 
 if TYPE_CHECKING:
     from qlogship.shipping.ledger import Upload
-    from qlogship.state.figures import Figures
     from qlogship.troubles.rows import Trouble
 
 ROTATION: Final = b""
@@ -52,7 +51,7 @@ class ServiceSnapshot:
     """The service, as its own tables show it; `uploads` are the newest ones, newest first."""
 
     pid: int | None = None
-    figures: Figures = NOTHING
+    figures: Figures = Figures()  # noqa: RUF009
     uploads: tuple[Upload, ...] = ()
     troubles: tuple[Trouble, ...] = ()
 

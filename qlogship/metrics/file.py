@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from qlogship import __version__
@@ -59,31 +59,32 @@ def values(
 ) -> dict[str, list[Sample]]:
     """Return the value of each metric of which something is known; times are epoch seconds."""
     figures = reading.figures
-    lag_is_known = figures.waiting_since is not None or not figures.waiting_lines
+    lag_is_known = figures.waiting.since is not None or not figures.waiting.lines
     plain: dict[str, float | None] = {
         "up": int(up),
         "start_time_seconds": started_at,
         "last_step_timestamp_seconds": now,
         "unread_bytes": reading.unread_bytes,
         "lag_seconds": figures.lag(now) if lag_is_known else None,
-        "waiting_records": figures.waiting_lines,
-        "held_calls": figures.held_calls,
-        "held_records": figures.held_lines,
-        "archived_calls_total": figures.archive_calls if reading.all_counted else None,
-        "archived_records_total": figures.archive_lines,
-        "archived_bytes_total": figures.archive_bytes,
-        "odd_records_total": figures.odd_lines,
-        "torn_records_total": figures.torn_lines,
-        "shipped_calls_total": figures.shipped_calls,
-        "shipped_records_total": figures.shipped_lines,
-        "reported_calls_total": figures.reported_calls,
-        "possible_duplicate_uploads": figures.possible_duplicates,
+        "waiting_records": figures.waiting.lines,
+        "held_calls": figures.held.calls,
+        "held_records": figures.held.lines,
+        "archived_calls_total": figures.archive.calls if reading.all_counted else None,
+        "archived_records_total": figures.archive.lines,
+        "archived_bytes_total": figures.archive.bytes,
+        "odd_records_total": figures.archive.odd_lines,
+        "torn_records_total": figures.archive.torn_lines,
+        "shipped_calls_total": figures.shipped.calls,
+        "shipped_records_total": figures.shipped.lines,
+        "reported_calls_total": figures.shipped.reported_calls,
+        "possible_duplicate_uploads": figures.uploads.possible_duplicates,
         "last_accepted_timestamp_seconds": figures.last_accepted_at,
         "generation": figures.generation,
     }
     # A kind may name a file behind a blank; of labels there shall be few.
     troubles = Counter(kind.partition(" ")[0] for kind in reading.troubles)
     source = str(settings.source.path)
+    uploads = {**asdict(figures.uploads), "superseded": figures.superseded}
     return {
         **{
             f"qlogship_{name}": [Sample(value)]
@@ -91,7 +92,7 @@ def values(
             if value is not None
         },
         "qlogship_info": [Sample(1, (__version__, source, settings.dashboard.url))],
-        "qlogship_uploads": [Sample(getattr(figures, state), (state,)) for state in UPLOAD_STATES],
+        "qlogship_uploads": [Sample(uploads[state], (state,)) for state in UPLOAD_STATES],
         "qlogship_resync_state": [
             Sample(int(state == figures.resync), (state,)) for state in RESYNC_STATES
         ],

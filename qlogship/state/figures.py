@@ -3,54 +3,79 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
 from qlogship.shipping.position import ShippingPosition
-from qlogship.shipping.unshipped import waiting
+from qlogship.shipping.unshipped import Waiting, waiting
 
 if TYPE_CHECKING:
     import sqlite3
+
+
+_NOTHING_WAITS: Final = Waiting(0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFigures:
+    """Sums over the archive. Bytes are of text, not of disk."""
+
+    lines: int = 0
+    calls: int = 0
+    bytes: int = 0
+    odd_lines: int = 0
+    torn_lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFigures:
+    """How many uploads of the present generation there are in each state."""
+
+    accepted: int = 0
+    unknown: int = 0
+    quarantined: int = 0
+    pending: int = 0
+    possible_duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFigures:
+    """What is held back."""
+
+    calls: int = 0
+    lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedFigures:
+    """Sums over the accepted uploads of the present generation."""
+
+    calls: int = 0
+    lines: int = 0
+    reported_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Sums over the archive, and over the ledger's present generation.
 
-    Bytes are of text, not of disk. Uploads of earlier generations are `superseded`.
-    `last_accepted_at` and `waiting_since` are in epoch seconds; what waits is told
-    in `shipping/unshipped.py`.
+    Uploads of earlier generations are `superseded`. `last_accepted_at` is in epoch
+    seconds. Without arguments, the figures of a state that nothing was written to yet.
     """
 
-    archive_lines: int
-    archive_calls: int
-    archive_bytes: int
-    odd_lines: int
-    torn_lines: int
-    held_calls: int
-    held_lines: int
-    accepted: int
-    unknown: int
-    quarantined: int
-    pending: int
-    superseded: int
-    possible_duplicates: int
-    shipped_calls: int
-    shipped_lines: int
-    reported_calls: int
-    last_accepted_at: float | None
-    generation: int
-    resync: str
-    waiting_lines: int
-    waiting_since: float | None
+    archive: ArchiveFigures = ArchiveFigures()
+    uploads: UploadFigures = UploadFigures()
+    held: HeldFigures = HeldFigures()
+    waiting: Waiting = _NOTHING_WAITS
+    shipped: ShippedFigures = ShippedFigures()
+    superseded: int = 0
+    last_accepted_at: float | None = None
+    generation: int = 1
+    resync: str = "idle"
 
     def lag(self, now: float) -> float:
         """Return for how many seconds the oldest record has waited that could be shipped."""
-        return max(0.0, now - self.waiting_since) if self.waiting_since is not None else 0.0
-
-
-NOTHING = Figures(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None, 1, "idle", 0, None)
-"""The figures of a state directory that nothing was written to yet."""
+        return max(0.0, now - self.waiting.since) if self.waiting.since is not None else 0.0
 
 
 def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figures:
@@ -96,25 +121,19 @@ def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figure
     finally:
         connection.execute("COMMIT")
     return Figures(
-        archive_lines=lines,
-        archive_calls=calls,
-        archive_bytes=size,
-        odd_lines=position.odd,
-        torn_lines=torn,
-        held_calls=held_calls,
-        held_lines=held_lines,
-        accepted=states["accepted"],
-        unknown=states["unknown"],
-        quarantined=states["rejected"],
-        pending=states["prepared"],
+        archive=ArchiveFigures(lines, calls, size, position.odd, torn),
+        uploads=UploadFigures(
+            accepted=states["accepted"],
+            unknown=states["unknown"],
+            quarantined=states["rejected"],
+            pending=states["prepared"],
+            possible_duplicates=duplicates,
+        ),
+        held=HeldFigures(held_calls, held_lines),
+        waiting=waits,
+        shipped=ShippedFigures(shipped_calls, shipped_lines, reported),
         superseded=superseded,
-        possible_duplicates=duplicates,
-        shipped_calls=shipped_calls,
-        shipped_lines=shipped_lines,
-        reported_calls=reported,
         last_accepted_at=last[0] if last else None,
-        generation=generation,
+        generation=position.generation,
         resync=resync[0] if resync else "idle",
-        waiting_lines=waits.lines,
-        waiting_since=waits.since,
     )

@@ -12,7 +12,7 @@ from qlogship.shipping.resync.plan import plan, progress
 from qlogship.shipping.upload_contents import Contents
 from qlogship.source.cursor import Cursor
 from qlogship.state.database import connect_to_read, reported
-from qlogship.state.figures import NOTHING, Figures, figures
+from qlogship.state.figures import Figures, figures
 from qlogship.troubles.rows import Troubles
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Reader:
     def figures(self) -> Figures:
         """Return the sums over archive and ledger."""
         with reported(self._directory):
-            return figures(self._db) if self._db is not None else NOTHING
+            return figures(self._db) if self._db is not None else Figures()
 
     def times(self) -> tuple[int, int] | None:
         """Return the times of the oldest and of the newest record, None without any."""

@@ -63,7 +63,7 @@ class Morning:
     def holds(self, lines: bytes) -> bool:
         """Return whether these lines are held back, and none of them has left."""
         left = b"".join(self.bodies)
-        held = self.service.figures().held_lines
+        held = self.service.figures().held.lines
         return held == len(lines_of(lines)) and not any(line in left for line in lines_of(lines))
 
 
@@ -104,7 +104,7 @@ def test_a_call_that_comes_after_the_start(tmp_path: Path) -> None:
         service.live(60.0)
         morning.write(FIRST.replace(b"%d|" % EPOCH, b"%d|" % (EPOCH + 60), 1))
         service.live(600.0)
-        assert service.figures().held_lines == 1
+        assert service.figures().held.lines == 1
         assert all(CALLID not in body for body in morning.bodies)
 
 

@@ -130,7 +130,7 @@ def test_an_unfinished_line_gets_a_newline_until_the_whole_is_there(archive: Imp
     torn = whole[: len(calls(0, 11)) - 5]
     assert archive.new(torn) == [11]
     assert archive.text() == torn + b"\n"
-    assert archive.figures().torn_lines == 1
+    assert archive.figures().archive.torn_lines == 1
     assert archive.new(whole) == [10]
     assert archive.text() == whole
 
@@ -143,10 +143,10 @@ def test_an_export_makes_an_equal_archive(archive: Importing, tmp_path: Path) ->
     other.add(archive.text())
     one, two = archive.figures(), other.figures()
     assert other.text() == archive.text()
-    assert (two.archive_lines, two.archive_calls, two.archive_bytes) == (
-        one.archive_lines,
-        one.archive_calls,
-        one.archive_bytes,
+    assert (two.archive.lines, two.archive.calls, two.archive.bytes) == (
+        one.archive.lines,
+        one.archive.calls,
+        one.archive.bytes,
     )
 
 

@@ -116,13 +116,13 @@ def test_the_figures_are_those_of_status(centre: Centre) -> None:
         "dashboard": "http://127.0.0.1:1",
     }
     assert now["unread_bytes"] == len(b"half a line")
-    assert now["archived_calls_total"] == figures.archive_calls == 3
-    assert now["archived_records_total"] == figures.archive_lines == 9
-    assert now["archived_bytes_total"] == figures.archive_bytes
+    assert now["archived_calls_total"] == figures.archive.calls == 3
+    assert now["archived_records_total"] == figures.archive.lines == 9
+    assert now["archived_bytes_total"] == figures.archive.bytes
     assert (now["odd_records_total"], now["torn_records_total"]) == (1, 0)
     assert (now["held_calls"], now["held_records"]) == (1, 2)
     assert (now["shipped_calls_total"], now["reported_calls_total"]) == (2, 0)
-    assert now["shipped_records_total"] == figures.shipped_lines == 7
+    assert now["shipped_records_total"] == figures.shipped.lines == 7
     assert now["uploads"]["accepted"] == 2
     states = {"accepted", "pending", "unknown", "quarantined", "superseded"}
     assert now["uploads"].keys() == states
@@ -238,7 +238,7 @@ def test_a_directory_that_is_missing(centre: Centre) -> None:
     assert os.strerror(errno.ENOENT) in centre.troubles()["metrics"]
     assert "metrics.textfile" in centre.troubles()["metrics"]
     assert centre.service.log.count("trouble_began") == 1
-    assert centre.service.figures().shipped_calls == 1
+    assert centre.service.figures().shipped.calls == 1
     centre.file.parent.mkdir()
     while not centre.file.exists():
         centre.live(1.0)

@@ -70,7 +70,7 @@ def test_what_is_left_out_of_the_order(tmp_path: Path) -> None:
     text = calls(10)
     importing.add(text[5:], text)
     found = plan_of(importing.state)
-    assert importing.figures().archive_lines == 31
+    assert importing.figures().archive.lines == 31
     assert found.restorable.lines == 30
     assert found.restorable.calls == 10
 

@@ -265,7 +265,7 @@ def test_a_fault_that_lasts(row: Row, on_unknown: str, tmp_path: Path, sandbox: 
         if row.meaning == "rejected":
             assert troubles == []
             assert [upload.state for upload in service.uploads()] == ["rejected"] * 3
-            assert service.figures().quarantined == 3
+            assert service.figures().uploads.quarantined == 3
         else:
             assert troubles == [row.trouble]
             assert service.log.count("trouble_began") == 1

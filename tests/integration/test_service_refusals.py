@@ -111,7 +111,9 @@ def test_a_limit_is_learnt(tmp_path: Path, sandbox: Sandbox, *, kill: bool) -> N
         assert set(states) == {"accepted", "split"}
         refused = [row for row in sandbox.arrivals() if not row.kept]
         assert len(refused) == 2  # 100 kB, then 50 kB; 25 kB were taken
-        assert service.figures().shipped_calls == len(text) == service.figures().reported_calls
+        assert (
+            service.figures().shipped.calls == len(text) == service.figures().shipped.reported_calls
+        )
         later = backlog(400, first=1_000)
         service.restart()
         write(service, later)
@@ -201,9 +203,9 @@ def test_the_offending_call_is_found(
         # Some nine halvings for each, and a second look.
         assert sum(not row.kept for row in sandbox.arrivals()) <= 12 * len(bad)
         assert all(row.parent is not None for row in states["rejected"])
-        assert service.figures().quarantined == len(bad)
-        assert service.figures().shipped_calls == len(good)
-        assert service.figures().pending == 0
+        assert service.figures().uploads.quarantined == len(bad)
+        assert service.figures().shipped.calls == len(good)
+        assert service.figures().uploads.pending == 0
         assert service.store.troubles.all() == []
 
 
@@ -321,7 +323,7 @@ def test_refused_one_by_one(tmp_path: Path, sandbox: Sandbox) -> None:
         for number, lines in enumerate(text):
             write(service, [lines])
             service.live(30.0)
-            quarantined = service.figures().quarantined
+            quarantined = service.figures().uploads.quarantined
             assert quarantined == (number + 1 if number + 1 < IN_A_ROW else 0)
         assert [row.kind for row in service.store.troubles.all()] == [
             "dashboard_refuses_everything"
@@ -348,6 +350,6 @@ def test_many_offenders_do_not_stop_the_others(tmp_path: Path, sandbox: Sandbox)
         service.live(1_800.0)
         good = [lines for lines in text if lines not in bad]
         assert_each_line_once(sandbox.bodies(), b"".join(good))
-        assert service.figures().quarantined == len(bad)
-        assert service.figures().pending == 0
+        assert service.figures().uploads.quarantined == len(bad)
+        assert service.figures().uploads.pending == 0
         assert service.store.troubles.all() == []

@@ -73,9 +73,9 @@ def test_a_day_arrives_once_with_its_calls_whole(
         assert_each_line_once(arrived, text)
         assert split_calls(arrived) <= unknowable(text, settle=SETTLE)
         figures = service.figures()
-        assert figures.archive_lines == figures.shipped_lines == len(lines_of(text))
-        assert figures.shipped_calls == figures.reported_calls == figures.archive_calls
-        assert figures.shipped_calls == calls_placed(tree) == len(calls_in(text))
+        assert figures.archive.lines == figures.shipped.lines == len(lines_of(text))
+        assert figures.shipped.calls == figures.shipped.reported_calls == figures.archive.calls
+        assert figures.shipped.calls == calls_placed(tree) == len(calls_in(text))
         assert len(arrived) > 8
         assert service.archived() == text
 

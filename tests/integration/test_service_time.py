@@ -110,7 +110,7 @@ def test_a_call_that_a_start_of_asterisk_ended_is_not_held_after_a_restart(tmp_p
         service.restart()
         service.live(30.0)
         assert b"".join(sorted(far_end.bodies, reverse=True)).count(entering) == 1
-        assert service.figures().held_lines == 0
+        assert service.figures().held.lines == 0
 
 
 def test_calls_that_swapped_their_ids_are_not_held_after_a_restart(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_calls_that_swapped_their_ids_are_not_held_after_a_restart(tmp_path: Pat
         assert far_end.bodies
         service.restart()
         service.live(60.0)
-        assert service.figures().held_lines == 0
+        assert service.figures().held.lines == 0
         assert sum(len(lines_of(body)) for body in far_end.bodies) == 204
 
 

@@ -266,7 +266,7 @@ def test_empty_file_is_new(directory: Path) -> None:
     directory.mkdir(parents=True)
     (directory / FILE_NAME).touch()
     with Reader(directory) as reader:
-        assert reader.figures().archive_lines == 0
+        assert reader.figures().archive.lines == 0
 
     with closing(Store(directory)) as store:
         append(store, b"one\n")
@@ -586,7 +586,7 @@ def test_root_reads_what_is_closed(for_all: Path) -> None:
     """Root reading the state of a stopped service leaves no file that the service cannot use."""
     for _ in range(2):
         with Reader(for_all) as reader:
-            assert reader.figures().archive_lines == 1
+            assert reader.figures().archive.lines == 1
             assert holder(for_all) is None
             assert owners(for_all) == {NOBODY}
     assert owners(for_all) == {NOBODY}
@@ -633,7 +633,7 @@ def test_root_reads_what_is_open(for_all: Path) -> None:
 def test_nothing_to_read(directory: Path) -> None:
     """A state directory that is missing or empty reads as empty, and nothing is made."""
     with Reader(directory) as reader:
-        assert reader.figures().archive_lines == 0
+        assert reader.figures().archive.lines == 0
         assert reader.troubles() == []
         assert reader.uploads() == []
         assert reader.archive is None
@@ -677,10 +677,10 @@ def check_while(writer: subprocess.Popen[str], directory: Path) -> None:
     while writer.poll() is None:
         with Reader(directory) as reader:
             now = reader.figures()
-            assert now.archive_lines == now.archive_calls * 200
-            assert now.archive_calls == now.held_calls
-            assert now.archive_bytes == now.held_lines
-            seen.append(now.archive_lines)
+            assert now.archive.lines == now.archive.calls * 200
+            assert now.archive.calls == now.held.calls
+            assert now.archive.bytes == now.held.lines
+            seen.append(now.archive.lines)
             assert reader.archive is not None
             last = reader.archive.next_seq - 1
             if last:
@@ -689,7 +689,7 @@ def check_while(writer: subprocess.Popen[str], directory: Path) -> None:
 
     assert seen == sorted(seen)
     with Reader(directory) as reader:
-        assert reader.figures().archive_lines == 30_000
+        assert reader.figures().archive.lines == 30_000
 
 
 def test_reader_changes_nothing(directory: Path) -> None:

@@ -61,8 +61,8 @@ class Centre:
     def waits(self) -> tuple[int, float | None]:
         """Return how many records wait, and for how many seconds the oldest does."""
         now = self.service.figures()
-        since = now.waiting_since
-        return now.waiting_lines, since if since is None else self.clock.wall_now - since
+        since = now.waiting.since
+        return now.waiting.lines, since if since is None else self.clock.wall_now - since
 
 
 def test_a_finished_call_waits_until_it_is_accepted(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_long_call_waits_since_its_end(tmp_path: Path) -> None:
         for then in (2.0 * HOUR, 0.0):
             centre.write(lines.pop(0) if then else b"", then=then)
             assert centre.waits() == (0, None)
-            assert centre.service.figures().held_lines == 1
+            assert centre.service.figures().held.lines == 1
         centre.write(b"".join(lines).replace(b"%d|" % at, b"%d|" % (at + 2 * HOUR)), then=10.0)
         assert centre.waits() == (3, 10.0)
 
@@ -105,14 +105,14 @@ def test_an_outage(tmp_path: Path) -> None:
         text += centre.write(call(99, EPOCH + 60 + 20 * 600, ended=False), then=60.0)
         lines, seconds = centre.waits()
         now = centre.service.figures()
-        assert now.pending == 2
-        assert lines == len(lines_of(text)) - now.held_lines
+        assert now.uploads.pending == 2
+        assert lines == len(lines_of(text)) - now.held.lines
         assert seconds is not None
         assert 0.0 <= 20 * 600 + 60 - seconds <= 5 + 15 + 1
         centre.far_end.verdict = Verdict.ACCEPTED
         centre.service.live(120.0)
         assert centre.waits() == (0, None)
-        assert centre.service.figures().held_lines == 2
+        assert centre.service.figures().held.lines == 2
 
 
 def test_what_was_held_before_a_backlog(tmp_path: Path) -> None:
@@ -123,15 +123,15 @@ def test_what_was_held_before_a_backlog(tmp_path: Path) -> None:
         at = EPOCH + 60
         entering, *rest = lines_of(call(3, at))
         centre.write(entering, then=60.0)
-        assert service.figures().held_lines == 1
+        assert service.figures().held.lines == 1
         centre.far_end.verdict = Verdict.UNREACHABLE
         backlog = b"".join(call(2 * n + 5, at + n) for n in range(200))
         centre.write(b"".join(rest) + backlog, then=60.0)
         now = service.figures()
-        assert now.pending == 2
+        assert now.uploads.pending == 2
         held = sum(last - first + 1 for first, last in service.store.position.get().held)
         assert centre.waits()[0] == 3 + 600 - held
-        assert now.held_lines == held
+        assert now.held.lines == held
 
 
 def test_a_lost_answer(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_lost_answer(tmp_path: Path) -> None:
         centre.far_end.verdict = Verdict.UNKNOWN
         with centre.service:
             centre.write(call(1, EPOCH), then=60.0)
-            assert centre.service.figures().unknown == 1
+            assert centre.service.figures().uploads.unknown == 1
             assert centre.waits()[0] == waits
 
 
@@ -153,7 +153,7 @@ def test_years_of_history_at_the_first_start(tmp_path: Path) -> None:
     with centre.service:
         centre.write(text, then=600.0)
         lines, seconds = centre.waits()
-        assert lines == len(lines_of(text)) - centre.service.figures().held_lines
+        assert lines == len(lines_of(text)) - centre.service.figures().held.lines
         assert seconds is not None
         assert 590.0 <= seconds <= 600.0
 

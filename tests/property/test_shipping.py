@@ -1055,18 +1055,18 @@ class Shipping(RuleBasedStateMachine):
         with Reader(self.place / "state") as reader:
             figures = reader.figures()
         accepted = [upload for upload in uploads if upload.state == "accepted"]
-        assert figures.archive_lines == len(archived)
-        assert figures.archive_bytes == sum(map(len, archived))
-        assert figures.archive_calls == entered(b"".join(archived))
-        assert figures.torn_lines == self.pbx.torn.total()
-        assert figures.held_lines == figures.held_calls == figures.pending == 0
-        assert figures.accepted == len(accepted)
-        assert figures.shipped_lines == sum(upload.lines for upload in accepted)
-        assert figures.shipped_lines == sum(
+        assert figures.archive.lines == len(archived)
+        assert figures.archive.bytes == sum(map(len, archived))
+        assert figures.archive.calls == entered(b"".join(archived))
+        assert figures.archive.torn_lines == self.pbx.torn.total()
+        assert figures.held.lines == figures.held.calls == figures.uploads.pending == 0
+        assert figures.uploads.accepted == len(accepted)
+        assert figures.shipped.lines == sum(upload.lines for upload in accepted)
+        assert figures.shipped.lines == sum(
             self.arrivals.bodies[upload.id].count(b"\n") for upload in accepted
         )
-        assert figures.odd_lines == sum(fields(line[:-1]) is None for line in archived)
-        assert figures.quarantined == sum(upload.state == "rejected" for upload in uploads)
+        assert figures.archive.odd_lines == sum(fields(line[:-1]) is None for line in archived)
+        assert figures.uploads.quarantined == sum(upload.state == "rejected" for upload in uploads)
 
     def rightly_refused(self, upload: Upload) -> None:
         """What a picky far end left in quarantine is one call, or record, that it never takes."""

@@ -138,7 +138,7 @@ class Installation:
     def archived(self) -> bytes:
         """Return the text of the archive."""
         with Reader(self.state) as reader:
-            lines = reader.figures().archive_lines
+            lines = reader.figures().archive.lines
             return reader.archive.text([(1, lines)]) if reader.archive and lines else b""
 
     def start(self, **more: str) -> Running:

@@ -126,7 +126,7 @@ def test_monitoring(installation: Installation, dashboard: Sandbox) -> None:
     installation.write(call(1, NOON) + call(3, int(time.time()), ended=False))
     with installation.start() as service:
         service.wait_for("batch_accepted")
-        until(lambda: installation.figures().held_calls == 1)
+        until(lambda: installation.figures().held.calls == 1)
         asked = len(dashboard.requests())
         code, line = monitored(installation)
         assert (code, OK_LINE.match(line) is not None) == (0, True), line

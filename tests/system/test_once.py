@@ -37,7 +37,7 @@ def test_whole_calls_go_and_open_ones_stay(installation: Installation, dashboard
     assert (shipped.returncode, shipped.stdout) == (ExitCode.DONE, "")
     assert dashboard.bodies() == [done]
     held = installation.figures()
-    assert (held.held_calls, held.held_lines) == (1, 2)
+    assert (held.held.calls, held.held.lines) == (1, 2)
 
 
 def test_the_first_call_after_quiet_days_stays(
@@ -49,7 +49,7 @@ def test_the_first_call_after_quiet_days_stays(
     installation.write(before + entering)
     assert installation.once().returncode == ExitCode.DONE
     assert dashboard.bodies() == [before]
-    assert installation.figures().held_lines == 1
+    assert installation.figures().held.lines == 1
 
 
 def test_flush_lets_open_calls_go(installation: Installation, dashboard: Sandbox) -> None:
@@ -57,7 +57,7 @@ def test_flush_lets_open_calls_go(installation: Installation, dashboard: Sandbox
     installation.write(call(1, NOON, ended=False))
     assert installation.once("--flush").returncode == ExitCode.DONE
     assert dashboard.bodies() == [call(1, NOON, ended=False)]
-    assert installation.figures().held_lines == 0
+    assert installation.figures().held.lines == 0
 
 
 def test_an_unfinished_line_waits(installation: Installation, dashboard: Sandbox) -> None:
@@ -181,7 +181,7 @@ def test_something_quarantined(installation: Installation, dashboard: Sandbox) -
     assert installation.once().returncode == ExitCode.IN_DOUBT
     assert installation.once().returncode == ExitCode.IN_DOUBT
     assert installation.ledger()[0].state == "rejected"
-    assert installation.figures().quarantined == 1
+    assert installation.figures().uploads.quarantined == 1
 
 
 def test_everything_refused(installation: Installation, dashboard: Sandbox) -> None:
@@ -192,10 +192,10 @@ def test_everything_refused(installation: Installation, dashboard: Sandbox) -> N
         done = installation.once("--flush")
         assert done.returncode == ExitCode.UNREACHABLE
         assert str(code) in errors(done)
-        assert installation.figures().quarantined == 0
+        assert installation.figures().uploads.quarantined == 0
     dashboard.script([])
     assert installation.once().returncode == ExitCode.DONE
-    assert installation.figures().shipped_calls == 20
+    assert installation.figures().shipped.calls == 20
 
 
 def test_something_unknown(installation: Installation, dashboard: Sandbox) -> None:

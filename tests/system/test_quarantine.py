@@ -138,13 +138,13 @@ def test_drop(installation: Installation, refused: list[int]) -> None:
         installation, "quarantine", "drop", str(refused[0]), "--yes", code=ExitCode.IN_DOUBT
     )
     assert (row["id"], row["state"]) == (refused[0], "dropped")
-    assert installation.figures().quarantined == 1
+    assert installation.figures().uploads.quarantined == 1
     done = installation.call("quarantine", "drop", str(refused[1]), "--yes")
     assert (done.returncode, done.stderr) == (ExitCode.DONE, "")
     assert "1 call, 3 records" in done.stdout
     assert installation.once().returncode == ExitCode.DONE
-    assert installation.figures().shipped_calls == 3
-    assert installation.figures().archive_calls == 5
+    assert installation.figures().shipped.calls == 3
+    assert installation.figures().archive.calls == 5
     states = [row["state"] for row in as_json(installation, "uploads")]
     assert states.count("dropped") == 2
     again = installation.call("quarantine", "resend", str(refused[0]), "--yes")
@@ -172,7 +172,7 @@ def test_all_or_none(shipped: Shipped) -> None:
     assert done.returncode == ExitCode.USAGE
     assert "upload 1 is not quarantined, it is split" in done.stderr
     assert "there is no upload 99" in done.stderr
-    assert installation.figures().quarantined == 2
+    assert installation.figures().uploads.quarantined == 2
 
 
 def test_superseded(installation: Installation, refused: list[int]) -> None:
@@ -199,7 +199,7 @@ def test_nobody_to_ask(shipped: Shipped) -> None:
         done = installation.call("quarantine", fate, str(refused[0]))
         assert done.returncode == ExitCode.USAGE
         assert "--yes" in done.stderr
-    assert installation.figures().quarantined == 2
+    assert installation.figures().uploads.quarantined == 2
 
 
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 1), ("n\n", 2)])
@@ -224,4 +224,4 @@ def test_asking(installation: Installation, refused: list[int], answer: str, lef
     assert "1 call, 3 records" in done.stderr
     assert "for good?" in done.stderr
     assert ("is dropped" in done.stdout) == (left == 1)
-    assert installation.figures().quarantined == left
+    assert installation.figures().uploads.quarantined == left

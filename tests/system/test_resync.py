@@ -248,5 +248,5 @@ def test_a_service_lends_its_state_to_a_command(shipped: Installation, tmp_path:
         service.wait_for("service_started")
         done = shipped.call("import", str(older), "--ship", "now")
         assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
-        until(lambda: shipped.figures().shipped_calls == CALLS + 5, 30)
+        until(lambda: shipped.figures().shipped.calls == CALLS + 5, 30)
         assert service.stop() == 0

@@ -77,6 +77,6 @@ def test_two_million_records_through_three_kills(
     )
     assert done.returncode == ExitCode.DONE, done.stderr
     figures = installation.figures()
-    assert figures.shipped_lines == figures.archive_lines == backlog.lines
-    assert figures.shipped_calls == backlog.calls
+    assert figures.shipped.lines == figures.archive.lines == backlog.lines
+    assert figures.shipped.calls == backlog.calls
     assert fingerprint(dashboard.bodies()) == fingerprint([installation.log.read_bytes()])

@@ -60,9 +60,9 @@ def peak(directory: Path, url: str, size: int) -> tuple[float, Backlog]:
         check=True,
     )
     figures = installation.figures()
-    assert figures.shipped_lines == figures.archive_lines == backlog.lines
-    assert figures.archive_bytes == backlog.bytes == installation.log.stat().st_size
-    assert figures.archive_calls == backlog.calls
+    assert figures.shipped.lines == figures.archive.lines == backlog.lines
+    assert figures.archive.bytes == backlog.bytes == installation.log.stat().st_size
+    assert figures.archive.calls == backlog.calls
     installation.log.unlink()
     return int(done.stdout) / 1024, backlog
 

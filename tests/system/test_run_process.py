@@ -125,7 +125,7 @@ def test_reload_takes_the_new_settings(
         installation.write(call(1, NOON))
         with installation.start(**manager.environment()) as service:
             manager.wait_for("READY=1")
-            until(lambda: installation.figures().archive_lines == 3)
+            until(lambda: installation.figures().archive.lines == 3)
             installation.url = other.url
             installation.set_password("another one")
             installation.configure(batch={"linger": 0.0})
@@ -204,7 +204,7 @@ def test_reload_survives_certificates_that_went_bad(installation: Installation) 
         service.send(signal.SIGHUP)
         service.wait_for("reload_refused")
         installation.write(call(1, NOON))
-        until(lambda: installation.figures().archive_lines == 3)
+        until(lambda: installation.figures().archive.lines == 3)
         assert service.stop() == ExitCode.DONE
 
 

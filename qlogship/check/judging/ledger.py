@@ -22,41 +22,41 @@ def judge(facts: StateFacts, *, url: str, now: float, known: Collection[str]) ->
     figures = facts.figures
     if figures is None:
         return
-    if not figures.archive_lines:
+    if not figures.archive.lines:
         yield ok("ledger.nothing-yet", url, "nothing is archived yet")
     if figures.resync != "idle":
         yield ok("ledger.resync", url, f"a resync is under way ({figures.resync})")
     findings = [*_uploads(figures, url), *_waiting(facts, figures, url, now, known)]
     yield from findings
-    if figures.archive_lines and not any(one.level is not Level.OK for one in findings):
+    if figures.archive.lines and not any(one.level is not Level.OK for one in findings):
         yield ok(
             "ledger.shipping",
             url,
-            f"{count(figures.shipped_calls, 'call')} shipped, {figures.held_calls:,} held back",
+            f"{count(figures.shipped.calls, 'call')} shipped, {figures.held.calls:,} held back",
         )
 
 
 def _uploads(figures: Figures, url: str) -> Iterator[Finding]:
-    if figures.unknown:
+    if figures.uploads.unknown:
         yield warning(
             "ledger.unknown",
             url,
-            f"{count(figures.unknown, 'upload')} without a known outcome",
+            f"{count(figures.uploads.unknown, 'upload')} without a known outcome",
             "Look at `qlogship reconcile`; `qlogship resync` makes it certain.",
         )
-    if figures.quarantined:
+    if figures.uploads.quarantined:
         yield warning(
             "ledger.quarantined",
             url,
-            f"the dashboard refuses {count(figures.quarantined, 'upload')} for good",
+            f"the dashboard refuses {count(figures.uploads.quarantined, 'upload')} for good",
             "Look at `qlogship quarantine list`; then resend or drop.",
         )
-    if figures.possible_duplicates:
+    if figures.uploads.possible_duplicates:
         yield ok(
             "ledger.duplicates",
             url,
-            f"{count(figures.possible_duplicates, 'upload')} may be counted twice; `qlogship"
-            " resync` makes the numbers exact",
+            f"{count(figures.uploads.possible_duplicates, 'upload')} may be counted twice;"
+            " `qlogship resync` makes the numbers exact",
         )
 
 

@@ -223,9 +223,9 @@ def test_lines_and_bytes() -> None:
     book.reopen()
     now = figures(book.db)
 
-    assert now.archive_lines == len(book.lines) == 5_006
-    assert now.archive_bytes == sum(len(line) + 1 for line in book.lines)
-    assert now.torn_lines == 2
+    assert now.archive.lines == len(book.lines) == 5_006
+    assert now.archive.bytes == sum(len(line) + 1 for line in book.lines)
+    assert now.archive.torn_lines == 2
 
 
 def test_torn_record_stays_a_record() -> None:
@@ -271,7 +271,7 @@ def test_calls_are_counted_once() -> None:
     book.reopen()
     book.append(entering("1.1", "1.4", "NONE", "MANAGER", ""))
 
-    assert figures(book.db).archive_calls == 4
+    assert figures(book.db).archive.calls == 4
 
 
 def test_memory_for_calls_over_reopening() -> None:
@@ -283,7 +283,7 @@ def test_memory_for_calls_over_reopening() -> None:
     book.reopen()
     book.append(entering("first"))
 
-    assert figures(book.db).archive_calls == MEMORY
+    assert figures(book.db).archive.calls == MEMORY
 
 
 # The archived end of a stream

@@ -38,8 +38,9 @@ from qlogship.installation.asterisk_conf import Directories, Logger
 from qlogship.installation.files import File
 from qlogship.installation.identity import Account
 from qlogship.installation.places import unit_of
-from qlogship.state.figures import NOTHING
+from qlogship.state.figures import Figures
 from qlogship.troubles.rows import Trouble
+from tests.support.figures import figures_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -192,7 +193,7 @@ def test_the_disk_of_the_queue_log(free: int, expected: list[str]) -> None:
     assert ids(state.judge_disks(own, logs, None)) == expected
 
 
-SHIPPED: Final = replace(NOTHING, archive_lines=9, shipped_calls=3)
+SHIPPED: Final = figures_with(archive={"lines": 9}, shipped={"calls": 3})
 OWN_STATE: Final = File(Path("/var/lib/qlogship"), 998, mode=0o40700)
 STATE: Final = StateFacts(OWN_STATE.path, OWN_STATE, figures=SHIPPED, holder=7)
 
@@ -201,14 +202,25 @@ STATE: Final = StateFacts(OWN_STATE.path, OWN_STATE, figures=SHIPPED, holder=7)
     ("facts", "expected"),
     [
         (STATE, []),
-        (replace(STATE, figures=NOTHING), []),
-        (replace(STATE, figures=replace(SHIPPED, unknown=1)), ["ledger.unknown"]),
-        (replace(STATE, figures=replace(SHIPPED, quarantined=1)), ["ledger.quarantined"]),
-        (replace(STATE, figures=replace(SHIPPED, possible_duplicates=1)), []),
-        (replace(STATE, figures=replace(SHIPPED, resync="shipping")), []),
-        (replace(STATE, figures=replace(SHIPPED, waiting_since=NOW - 800)), []),
-        (replace(STATE, figures=replace(SHIPPED, waiting_since=NOW - 1000)), ["ledger.lag"]),
-        (replace(STATE, figures=replace(SHIPPED, waiting_since=NOW - 1000), holder=None), []),
+        (replace(STATE, figures=Figures()), []),
+        (replace(STATE, figures=figures_with(SHIPPED, uploads={"unknown": 1})), ["ledger.unknown"]),
+        (
+            replace(STATE, figures=figures_with(SHIPPED, uploads={"quarantined": 1})),
+            ["ledger.quarantined"],
+        ),
+        (replace(STATE, figures=figures_with(SHIPPED, uploads={"possible_duplicates": 1})), []),
+        (replace(STATE, figures=figures_with(SHIPPED, resync="shipping")), []),
+        (replace(STATE, figures=figures_with(SHIPPED, waiting={"since": NOW - 800})), []),
+        (
+            replace(STATE, figures=figures_with(SHIPPED, waiting={"since": NOW - 1000})),
+            ["ledger.lag"],
+        ),
+        (
+            replace(
+                STATE, figures=figures_with(SHIPPED, waiting={"since": NOW - 1000}), holder=None
+            ),
+            [],
+        ),
         (replace(STATE, troubles=(Trouble("dashboard_busy", NOW, "m", "h"),)), ["ledger.trouble"]),
         (replace(STATE, troubles=(Trouble("source", NOW, "m", "h"),)), []),
         (replace(STATE, troubles=(Trouble("dashboard_busy", NOW, "m", "h"),), holder=None), []),

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from qlogship.check.monitor import MonitorSnapshot, MonitorStatus, Thresholds, failure, judge, line
 from qlogship.errors import Fault, SettingsError, StateError
-from qlogship.state.figures import NOTHING
 from qlogship.troubles.rows import Trouble
+from tests.support.figures import figures_with
 
 NOW: Final = 1_795_411_800.0
-FIGURES: Final = replace(NOTHING, archive_calls=9, held_calls=3, last_accepted_at=NOW - 12)
+FIGURES: Final = figures_with(archive={"calls": 9}, held={"calls": 3}, last_accepted_at=NOW - 12)
 RUNS: Final = MonitorSnapshot(FIGURES, (), 7, NOW)
 
 # By the guidelines: 'label'=value[unit];[warn];[crit];[min];[max], no blank in a label.
 PERFORMANCE: Final = re.compile(r"[a-z_]+=\d+(?:\.\d+)?(?:s|c)?;[\d.]*;[\d.]*;0")
 
 
-def with_figures(**values: object) -> MonitorSnapshot:
+def with_figures(**parts: Any) -> MonitorSnapshot:  # noqa: ANN401
     """Return a running service with these figures."""
-    return replace(RUNS, figures=replace(FIGURES, **values))  # type: ignore[arg-type]
+    return replace(RUNS, figures=figures_with(FIGURES, **parts))
 
 
 def with_trouble(kind: str, message: str = "it is so") -> MonitorSnapshot:
@@ -36,13 +36,13 @@ def with_trouble(kind: str, message: str = "it is so") -> MonitorSnapshot:
     [
         (RUNS, MonitorStatus.OK),
         (replace(RUNS, holder=None), MonitorStatus.CRITICAL),
-        (with_figures(waiting_since=NOW - 900), MonitorStatus.OK),
-        (with_figures(waiting_since=NOW - 901), MonitorStatus.WARNING),
-        (with_figures(waiting_since=NOW - 3601), MonitorStatus.CRITICAL),
-        (with_figures(waiting_since=NOW + 5), MonitorStatus.OK),
-        (with_figures(quarantined=1), MonitorStatus.WARNING),
-        (with_figures(unknown=1), MonitorStatus.WARNING),
-        (with_figures(possible_duplicates=1), MonitorStatus.OK),
+        (with_figures(waiting={"since": NOW - 900}), MonitorStatus.OK),
+        (with_figures(waiting={"since": NOW - 901}), MonitorStatus.WARNING),
+        (with_figures(waiting={"since": NOW - 3601}), MonitorStatus.CRITICAL),
+        (with_figures(waiting={"since": NOW + 5}), MonitorStatus.OK),
+        (with_figures(uploads={"quarantined": 1}), MonitorStatus.WARNING),
+        (with_figures(uploads={"unknown": 1}), MonitorStatus.WARNING),
+        (with_figures(uploads={"possible_duplicates": 1}), MonitorStatus.OK),
         (with_figures(resync="shipping"), MonitorStatus.OK),
         (with_trouble("dashboard_refuses_credentials"), MonitorStatus.CRITICAL),
         (with_trouble("state"), MonitorStatus.CRITICAL),
@@ -65,14 +65,16 @@ def test_a_trouble_of_a_stopped_service_is_old() -> None:
 
 def test_the_gravest_comes_first() -> None:
     """Whoever reads the line on a telephone sees the beginning of it."""
-    snapshot = replace(with_trouble("state", "disk full"), figures=replace(FIGURES, unknown=2))
+    snapshot = replace(
+        with_trouble("state", "disk full"), figures=figures_with(FIGURES, uploads={"unknown": 2})
+    )
     _, text = line(snapshot, Thresholds())
     assert text.startswith("QLOGSHIP CRITICAL - disk full; 2 uploads of unknown outcome | ")
 
 
 def test_the_line() -> None:
     """One line, words and numbers apart, the thresholds beside the lag."""
-    status, text = line(with_figures(waiting_since=NOW - 12), Thresholds(60, 300.5))
+    status, text = line(with_figures(waiting={"since": NOW - 12}), Thresholds(60, 300.5))
     assert status is MonitorStatus.OK
     words, _, numbers = text.partition(" | ")
     assert (

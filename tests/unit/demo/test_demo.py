@@ -23,8 +23,8 @@ from qlogship.queue_log.records import entered_calls
 from qlogship.sandbox.storage import Summary
 from qlogship.sandbox.tally import QueueTally
 from qlogship.shipping.ledger import Upload
-from qlogship.state.figures import NOTHING
 from qlogship.troubles.rows import Trouble
+from tests.support.figures import figures_with
 
 ONE = (
     b"1700000000|1.1|sales|NONE|ENTERQUEUE||74955550001|1\n"
@@ -155,14 +155,11 @@ SNAPSHOT = Snapshot(
     ),
     service=ServiceSnapshot(
         pid=4321,
-        figures=replace(
-            NOTHING,
-            archive_lines=8701,
-            archive_calls=1230,
-            archive_bytes=699_000,
-            held_calls=13,
-            accepted=88,
-            shipped_calls=1217,
+        figures=figures_with(
+            archive={"lines": 8701, "calls": 1230, "bytes": 699_000},
+            held={"calls": 13},
+            uploads={"accepted": 88},
+            shipped={"calls": 1217},
         ),
         uploads=(
             upload(TWO, number=90, state="prepared"),

@@ -14,7 +14,7 @@ from qlogship.shipping.ledger import Attempt, AttemptResult, Ledger, Upload
 from qlogship.shipping.position import ShippingPosition
 from qlogship.source.cursor import Cursor
 from qlogship.source.streams import Stream
-from qlogship.state.figures import NOTHING, figures
+from qlogship.state.figures import Figures, figures
 from qlogship.troubles.rows import Trouble, Troubles
 
 
@@ -244,7 +244,7 @@ def test_split_and_dropped_uploads_count_for_nothing(
     for state in ("split", "dropped"):
         send(ledger, ledger.prepare(batch(), generation=1, at=0.0), result(state))
 
-    assert figures(db) == NOTHING
+    assert figures(db) == Figures()
     assert not ledger.in_doubt()
     assert ledger.waiting(unknown_too=True) == ledger.quarantined() == []
 
@@ -283,7 +283,7 @@ def test_what_a_person_decides(ledger: Ledger) -> None:
 
 def test_figures(db: sqlite3.Connection, ledger: Ledger) -> None:
     """The figures count each state of this generation, and what was accepted in it."""
-    assert figures(db) == NOTHING
+    assert figures(db) == Figures()
     old = ledger.prepare(batch(calls=50), generation=1, at=0.0)
     send(ledger, old, result("accepted", reported_calls=50), at=1.0)
     db.execute("UPDATE shipping SET generation = 2")
@@ -306,11 +306,16 @@ def test_figures(db: sqlite3.Connection, ledger: Ledger) -> None:
     position.save(ahead=(), frontier=1, held=(), clock=None, odd=6)
     now = figures(db)
 
-    assert (now.accepted, now.unknown, now.quarantined, now.pending) == (3, 1, 1, 2)
+    assert (
+        now.uploads.accepted,
+        now.uploads.unknown,
+        now.uploads.quarantined,
+        now.uploads.pending,
+    ) == (3, 1, 1, 2)
     assert now.superseded == 1
-    assert (now.shipped_calls, now.shipped_lines, now.reported_calls) == (12, 30, 6)
-    assert (now.possible_duplicates, now.generation, now.resync) == (1, 2, "idle")
-    assert (now.held_calls, now.held_lines, now.odd_lines) == (5, 17, 6)
+    assert (now.shipped.calls, now.shipped.lines, now.shipped.reported_calls) == (12, 30, 6)
+    assert (now.uploads.possible_duplicates, now.generation, now.resync) == (1, 2, "idle")
+    assert (now.held.calls, now.held.lines, now.archive.odd_lines) == (5, 17, 6)
     assert now.last_accepted_at == 23.0
 
 
