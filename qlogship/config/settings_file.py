@@ -38,7 +38,7 @@ _SLIP = 0.85
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What a settings file says: section -> key -> value, known keys only.
+    """What a settings file says: known section -> key -> value.
 
     `usable` is false when nothing could be read from it, so that nobody
     complains about what it lacks; `missing` says that this is why.
@@ -148,7 +148,7 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
 def _sections(
     path: Path, document: dict[str, object], lines: dict[tuple[str, str], int]
 ) -> SettingsFile:
-    """Keep the known keys; a fault for each of the others."""
+    """Keep the known sections; a fault for whatever else stands at the top."""
     file = SettingsFile(path, lines=lines)
     values: dict[str, dict[str, object]] = {}
     faults: list[Fault] = []
@@ -166,12 +166,7 @@ def _sections(
                 )
             )
         else:
-            known = values[name] = {}
-            for key, value in content.items():
-                if key in SECTIONS[name].model_fields and not is_secret(name, key):
-                    known[key] = value
-                else:
-                    faults.append(_stray_key(file.place(name, key), name, key))
+            values[name] = content
     return SettingsFile(path, values, lines, tuple(faults))
 
 
@@ -187,10 +182,11 @@ def _stray_section(place: str, name: str, content: object) -> Fault:
     homes = [section for section in SECTIONS if name in SECTIONS[section].model_fields]
     if homes and not is_secret(homes[0], name):
         return Fault(place, f"{name} stands in no section", f"Move it below [{homes[0]}].")
-    return _stray_key(place, "", name)
+    return stray_key(place, "", name)
 
 
-def _stray_key(place: str, section: str, key: str) -> Fault:
+def stray_key(place: str, section: str, key: str) -> Fault:
+    """Return the fault for a key that this section, or any when it is "", does not take."""
     models = [SECTIONS[section]] if section else SECTIONS.values()
     known = [name for model in models for name in model.model_fields if name not in SECRETS]
     slip = get_close_matches(key, known, n=1, cutoff=_SLIP)

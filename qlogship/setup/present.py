@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qlogship.config.load import NO_ADDRESS, examine
 from qlogship.config.model import variable
-from qlogship.config.secret import Found, read
+from qlogship.config.secret import Unfit, read_file
 from qlogship.errors import QlogshipError, SettingsError
 from qlogship.installation.files import user_name
 from qlogship.installation.identity import SERVICE_USER
@@ -92,7 +92,7 @@ def find_owner() -> Owner:
 def _secret(path: Path | None) -> str | None:
     if path is None:
         return None
-    place = str(path)
-    # How open it is does not matter here: it is written anew, or its mode is mended.
-    value, _ = read(Found("password", place, place, path=path, trusted=True))
-    return value.get_secret_value() if value is not None else None
+    with suppress(Unfit):
+        # How open it is does not matter here: it is written anew, or its mode is mended.
+        return read_file("password", path, trusted=True).get_secret_value()
+    return None

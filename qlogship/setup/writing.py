@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from qlogship.atomic_file import NewFile
 from qlogship.config.load import examine
 from qlogship.config.model import variable
-from qlogship.config.secret import Found, read
+from qlogship.config.secret import Unfit, read_file
 from qlogship.errors import Fault, QlogshipError, SettingsError
 
 if TYPE_CHECKING:
@@ -163,10 +163,11 @@ def _prove(made: Mapping[Path, NewFile], password: str, places: Places) -> None:
             for fault in examine(new.path, environ=environ).faults
         ]
     if new := made.get(places.password):
-        place = str(places.password)
-        _, fault = read(Found("password", place, place, path=new.path))
-        if fault is not None:
-            faults.append(replace(fault, problem="the password cannot be read back"))
+        try:
+            read_file("password", new.path)
+        except Unfit as error:
+            problem = "the password cannot be read back"
+            faults.append(Fault(str(places.password), problem, error.remedy))
     if faults:
         raise SettingsError(faults)
 
