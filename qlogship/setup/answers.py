@@ -60,6 +60,19 @@ class Answers:
         return [option for name, option in _NEEDED.items() if name not in self.said]
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; what is open is asked, or taken from settings."""
+
+    config: Path | None
+    instance: str | None
+    said: Answers
+    grant: bool
+    enable: bool | None
+    offline: bool
+    yes: bool
+
+
 def address(text: str) -> str:
     """Return the dashboard's address for what a person typed: an address, a host, a tenant.
 

@@ -61,7 +61,7 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
     if found.addresses and found.addresses[0] != found.host:
         place += f" ({found.addresses[0]})"
     if found.certificate is not None:
-        until = f"; its certificate is good until {_day(found.certificate.not_after)}"
+        until = f"; its certificate is good until {day(found.certificate.not_after)}"
     answer = probe(url, ca_file, timeout=TIMEOUT)
     like = likeness(answer, url)
     if like is Likeness.UNLIKE:
@@ -185,5 +185,9 @@ def _certificate_hint(refusal: Refusal) -> str:
             return "Name a file with the certificate of whoever signed it, in PEM form: --ca-file."
 
 
-def _day(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d", time.localtime(seconds))
+def day(seconds: float) -> str:
+    """Return the date of a time; the number where no calendar has it."""
+    try:
+        return time.strftime("%Y-%m-%d", time.localtime(seconds))
+    except (OverflowError, OSError):
+        return str(seconds)
