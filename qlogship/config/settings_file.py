@@ -108,24 +108,20 @@ def _unreadable(path: Path, error: OSError | ValueError) -> SettingsFile:
     """Return what there is to say of a file that could not be opened or read."""
     match error:
         case FileNotFoundError() | NotADirectoryError():
-            way = "Name another with -c, or write one with"
-            end = ""
+            write = f"`qlogship config example > {path}`"
+            remedy = f"Name another with -c, or write one with {write}."
             if path == DEFAULT_PATH:
-                way, end = "Run `qlogship setup`, or write one with", " and edit it"
-            remedy = f"{way} `qlogship config example > {path}`{end}."
+                remedy = f"Run `qlogship setup`, or write one with {write} and edit it."
             return replace(_unusable(path, "the file is missing", remedy), missing=True)
         case PermissionError():
-            problem = "you may not read the file"
-            remedy = (
-                f"Run the command as root or as the user qlogship, or allow it: `ls -l {path}`."
-            )
+            remedy = "Run the command as root or as the user qlogship, or allow it:"
+            return _unusable(path, "you may not read the file", f"{remedy} `ls -l {path}`.")
         case IsADirectoryError():
-            problem, remedy = "this is a directory", "Name the settings file in it."
+            return _unusable(path, "this is a directory", "Name the settings file in it.")
         case OSError():
-            problem, remedy = f"the file cannot be read: {error.strerror}", f"Try `cat {path}`."
-        case _:
-            problem, remedy = "this is no file name", "Name another with -c."
-    return _unusable(path, problem, remedy)
+            problem = f"the file cannot be read: {error.strerror}"
+            return _unusable(path, problem, f"Try `cat {path}`.")
+    return _unusable(path, "this is no file name", "Name another with -c.")
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:

@@ -222,12 +222,13 @@ class Questions:
             self.dialogue.mark(None, f"{path} cannot be read to its end")
         barred = [found for path in census.files if (found := can_read_as(self.owner.user, path))]
         if barred:
-            typed = verifying.typed(barred[0])
             self.dialogue.mark(
                 None,
                 f"{count(len(barred), 'rotated file')} of these cannot be read by the service:"
                 f" {barred[0].problem}",
-                f"Type `{typed}`, and the like for the others." if typed else "",
+                f"Type `{typed}`, and the like for the others."
+                if (typed := barred[0].typed)
+                else "",
             )
         return self.dialogue.choose("Ship", tuple(rows), known)
 

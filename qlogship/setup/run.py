@@ -19,7 +19,7 @@ from qlogship.setup.dialogue import Dialogue, Proof, can_ask
 from qlogship.setup.present import Present, find_owner, has_begun, look
 from qlogship.setup.questions import Questions
 from qlogship.setup.service import start_service
-from qlogship.setup.verifying import is_within_reach, typed
+from qlogship.setup.verifying import is_within_reach
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def _prove_files(where: Places, owner: Owner, ca_file: Path | None) -> list[Proo
         if barrier is None:
             proofs.append(Proof(what, True, f"{owner.user} can read {path}"))
         else:
-            hint = f"Type `{typed(barrier)}`." if barrier.commands else ""
+            hint = f"Type `{barrier.typed}`." if barrier.commands else ""
             proofs.append(Proof(what, False, barrier.problem, hint))
     return proofs
 

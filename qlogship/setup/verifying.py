@@ -116,7 +116,7 @@ def prove_source(path: Path, owner: Owner) -> Proof:
     """See whether the service's user can read the queue_log. Raises SourceUnreadable."""
     barrier = can_read_as(owner.user, path)
     if barrier is not None and barrier.commands:
-        raise SourceBarred(barrier.problem, hint=f"Type `{typed(barrier)}`.", barrier=barrier)
+        raise SourceBarred(barrier.problem, hint=f"Type `{barrier.typed}`.", barrier=barrier)
     if barrier is not None:
         raise SourceUnreadable(
             barrier.problem,
@@ -148,11 +148,6 @@ def let_in(error: SourceBarred) -> None:
                 continue
             problem = done.stderr.strip() or f"it ended with {done.returncode}"
         raise SourceUnreadable(f"`{' '.join(command)}` failed: {problem}", hint=error.hint)
-
-
-def typed(barrier: Barrier) -> str:
-    """Return what a person types to take a barrier away; empty when no command does."""
-    return " && ".join(" ".join(command) for command in barrier.commands)
 
 
 def _failure(url: str, found: Reach) -> AddressFails:
