@@ -16,7 +16,6 @@ opened.
 
 from __future__ import annotations
 
-import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,19 +103,19 @@ def examine(path: Path | None, *, environ: Mapping[str, str], secrets: bool = Tr
         # A container: everything comes from the environment, nobody wrote a file.
         file = settings_file.SettingsFile(file.path)
     layers = _Layers(file, values)
-    settings, refused = _validate(layers)
-    faults = [*file.faults, *strays, *(fault for fault in refused.values() if fault)]
+    settings, refused, unfit = _validate(layers)
+    faults = [*file.faults, *strays, *unfit]
     found = _find_secrets(settings, layers, environ)
-    faults += rules.values(settings, refused.keys(), layers.place)
+    faults += rules.values(settings, refused, layers.place)
     if layers.origin("state", "directory") == DEFAULT:
         faults += rules.state_of_unit(settings, environ.get(STATE_VARIABLE, ""), layers.place)
     if secrets:
         if file.usable:
-            faults += rules.credentials(_given(settings, refused.keys(), found), layers.place)
+            faults += rules.credentials(_given(settings, refused, found), layers.place)
         faults += _certificates(settings, layers)
         settings, unfit = _with_secrets(settings, found)
         faults += unfit
-    warnings = tuple(rules.doubts(settings, refused.keys(), layers.place))
+    warnings = tuple(rules.doubts(settings, refused, layers.place))
     loaded = None
     if not faults:
         origins = {f"{section}.{key}": layers.origin(section, key) for section, key, _ in fields()}
@@ -153,29 +152,30 @@ class _Layers:
         return DEFAULT
 
 
-def _validate(layers: _Layers) -> tuple[Settings, dict[str, Fault | None]]:
-    """Return settings in which each refused value is put back, and the fault of each.
+def _validate(layers: _Layers) -> tuple[Settings, set[str], list[Fault]]:
+    """Return settings in which each refused value is put back, the names of those, and why.
 
-    That of an address that is missing is None when nothing could be read at all.
+    Where nothing could be read at all, nobody says that the address is missing.
     """
     values = layers.values()
+    refused: set[str] = set()
+    faults: list[Fault] = []
     try:
-        return Settings.model_validate(values), {}
+        return Settings.model_validate(values), refused, faults
     except ValidationError as error:
         details = error.errors(include_url=False)
-    refused: dict[str, Fault | None] = {}
     for detail in details:
         section, key = (str(part) for part in detail["loc"][:2])
         place = layers.place(section, key)
-        fault: Fault | None = None
         if detail["type"] in _NO_KEY:
-            fault = settings_file.stray_key(place, section, key)
+            faults.append(settings_file.stray_key(place, section, key))
         elif detail["type"] != "missing" or layers.file.usable:
-            fault = Fault(place, *explain(SECTIONS[section].model_fields[key], detail))
-        refused.setdefault(f"{section}.{key}", fault)
+            field = SECTIONS[section].model_fields[key]
+            faults.append(Fault(place, *explain(field, detail)))
+        refused.add(f"{section}.{key}")
         values[section].pop(key, None)
     values["dashboard"].setdefault("url", NO_ADDRESS)
-    return Settings.model_validate(values), refused
+    return Settings.model_validate(values), refused, faults
 
 
 def _find_secrets(
@@ -221,16 +221,11 @@ def _certificates(settings: Settings, layers: _Layers) -> list[Fault]:
     if path is None:
         return []
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            is_regular = stat.S_ISREG(os.fstat(handle).st_mode)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        problem = f"{path} cannot be read: {error.strerror}"
-    else:
-        if is_regular:
+        if stat.S_ISREG(path.stat().st_mode):  # a pipe would hang us
+            path.open("rb").close()
             return []
         problem = f"{path} is no regular file"
+    except OSError as error:
+        problem = f"{path} cannot be read: {error.strerror}"
     place = layers.place("dashboard", "ca_file")
     return [Fault(place, problem, "Name a file of PEM certificates that the service can read.")]

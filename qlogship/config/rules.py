@@ -16,7 +16,7 @@ from qlogship.config.wording import as_toml
 from qlogship.errors import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
     from qlogship.config.model import Settings
@@ -47,51 +47,42 @@ _INCOMPLETE: Final = {
 }
 
 
-def credentials(given: AbstractSet[str], place: Place) -> list[Fault]:
+def credentials(given: AbstractSet[str], place: Place) -> Iterator[Fault]:
     """Ask for e-mail and password, or for a token, and not for both.
 
     `given` holds those of "email", "password" and "token" that somebody set, rightly
     or wrongly.
     """
     if "token" in given and (others := sorted(given - {"token"})):
-        return [
-            Fault(
-                place("dashboard", "token_file"),
-                f"there is a token besides the {' and the '.join(others)}",
-                "Keep one of them: email and password_file, or token_file.",
-            )
-        ]
-    if missed := _INCOMPLETE.get(frozenset(given)):
+        yield Fault(
+            place("dashboard", "token_file"),
+            f"there is a token besides the {' and the '.join(others)}",
+            "Keep one of them: email and password_file, or token_file.",
+        )
+    elif missed := _INCOMPLETE.get(frozenset(given)):
         key, problem, remedy = missed
-        return [Fault(place("dashboard", key), problem, remedy)]
-    return []
+        yield Fault(place("dashboard", key), problem, remedy)
 
 
-def values(settings: Settings, refused: AbstractSet[str], place: Place) -> list[Fault]:
-    """Return a fault for each pair of settings that contradict each other."""
-    faults = []
+def values(settings: Settings, refused: AbstractSet[str], place: Place) -> Iterator[Fault]:
+    """Yield a fault for each pair of settings that contradict each other."""
     path, directory = settings.source.path, settings.state.directory
     if refused.isdisjoint({"source.path", "state.directory"}) and _is_inside(path, directory):
-        faults.append(
-            Fault(
-                place("source", "path"),
-                f"{path} is in the state directory {directory}",
-                "Name the file that Asterisk writes, or another [state] directory.",
-            )
+        yield Fault(
+            place("source", "path"),
+            f"{path} is in the state directory {directory}",
+            "Name the file that Asterisk writes, or another [state] directory.",
         )
     settle, hold = settings.batch.settle, settings.batch.hold
     if refused.isdisjoint({"batch.settle", "batch.hold"}) and hold < settle:
-        faults.append(
-            Fault(
-                place("batch", "hold"),
-                f"hold ({as_toml(hold)}) is less than settle ({as_toml(settle)})",
-                "Give hold some hours, such as 43_200.0.",
-            )
+        yield Fault(
+            place("batch", "hold"),
+            f"hold ({as_toml(hold)}) is less than settle ({as_toml(settle)})",
+            "Give hold some hours, such as 43_200.0.",
         )
-    return faults
 
 
-def state_of_unit(settings: Settings, directories: str, place: Place) -> list[Fault]:
+def state_of_unit(settings: Settings, directories: str, place: Place) -> Iterator[Fault]:
     """Refuse a state directory that nobody chose, in a unit that has another one.
 
     `directories` is what systemd says in STATE_DIRECTORY, separated by colons. A
@@ -100,29 +91,23 @@ def state_of_unit(settings: Settings, directories: str, place: Place) -> list[Fa
     """
     first = directories.partition(":")[0]
     default = str(settings.state.directory)
-    if not first or default in directories.split(":"):
-        return []
-    return [
-        Fault(
+    if first and default not in directories.split(":"):
+        yield Fault(
             place("state", "directory"),
             f"this unit keeps its state in {first}, and the settings leave it at {default}",
             f"Write `directory = {as_toml(first)}` into [state].",
         )
-    ]
 
 
-def doubts(settings: Settings, refused: AbstractSet[str], place: Place) -> list[Fault]:
-    """Return warnings: what works, and should be looked at."""
+def doubts(settings: Settings, refused: AbstractSet[str], place: Place) -> Iterator[Fault]:
+    """Yield warnings: what works, and should be looked at."""
     url = settings.dashboard.url
-    if "dashboard.url" in refused or url.startswith("https:") or is_loopback(url):
-        return []
-    return [
-        Fault(
+    if not ("dashboard.url" in refused or url.startswith("https:") or is_loopback(url)):
+        yield Fault(
             place("dashboard", "url"),
             "http:// sends the password and the calls in clear text",
             "Use https:// unless the whole way to the dashboard is your own.",
         )
-    ]
 
 
 def _is_inside(path: Path, directory: Path) -> bool:

@@ -7,7 +7,7 @@ have. They are made from the field's own limits, choices and examples.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, get_args, get_origin
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 from qlogship.config.model import OWN_FAULT
 
@@ -32,8 +32,7 @@ def as_toml(value: object) -> str:
 
 def choices(field: FieldInfo) -> tuple[str, ...]:
     """Return the texts a setting may be, or none when it is no choice."""
-    annotation = field.annotation
-    return tuple(get_args(annotation)) if str(get_origin(annotation)) == "typing.Literal" else ()
+    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
 
 
 def limits(field: FieldInfo) -> tuple[float, float] | None:

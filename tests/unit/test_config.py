@@ -960,6 +960,14 @@ def test_all_faults_at_once(place: Place) -> None:
     ]
 
 
+def test_two_faults_in_one_list(place: Place) -> None:
+    """Each item of a list that is at fault is named, at the same place."""
+    faults = place.faults(place.good + '[source]\narchives = ["old/*", "/x", 3]\n')
+
+    assert {fault.place for fault in faults} == {f"{place.path}:6: [source] archives"}
+    assert [fault.problem for fault in faults] == ['"old/*" is a relative path', "3 is no text"]
+
+
 def test_broken_file_does_not_hide_the_environment(place: Place) -> None:
     """Faults of the environment are shown even when the file is no TOML."""
     faults = place.faults("nonsense\n", {"QLOGSHIP_BATCH__HOLD": "no"})
