@@ -9,13 +9,13 @@ from __future__ import annotations
 from qlogship.config.load import Examination, Loaded, examine, load
 from qlogship.config.model import (
     PATH_VARIABLE,
-    Batch,
-    Dashboard,
-    Delivery,
-    Log,
+    BatchSettings,
+    DashboardSettings,
+    DeliverySettings,
+    LogSettings,
     Settings,
-    Source,
-    State,
+    SourceSettings,
+    StateSettings,
 )
 from qlogship.config.reference import Setting, describe
 from qlogship.installation.places import DEFAULT_PATH
@@ -23,16 +23,16 @@ from qlogship.installation.places import DEFAULT_PATH
 __all__ = [
     "DEFAULT_PATH",
     "PATH_VARIABLE",
-    "Batch",
-    "Dashboard",
-    "Delivery",
+    "BatchSettings",
+    "DashboardSettings",
+    "DeliverySettings",
     "Examination",
     "Loaded",
-    "Log",
+    "LogSettings",
     "Setting",
     "Settings",
-    "Source",
-    "State",
+    "SourceSettings",
+    "StateSettings",
     "describe",
     "examine",
     "load",

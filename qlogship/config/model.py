@@ -137,7 +137,7 @@ class _Section(BaseModel):
     )
 
 
-class Dashboard(_Section):
+class DashboardSettings(_Section):
     """The far end, and how to log in there."""
 
     url: Annotated[str, AfterValidator(_address)] = Field(
@@ -177,7 +177,7 @@ class Dashboard(_Section):
     )
 
 
-class Source(_Section):
+class SourceSettings(_Section):
     """The queue_log."""
 
     path: _File = Field(
@@ -197,7 +197,7 @@ class Source(_Section):
     )
 
 
-class Batch(_Section):
+class BatchSettings(_Section):
     """What goes into one upload, and when."""
 
     linger: float = Field(
@@ -223,7 +223,7 @@ class Batch(_Section):
     )
 
 
-class Delivery(_Section):
+class DeliverySettings(_Section):
     """What happens when the answer to an upload was lost."""
 
     on_unknown: Literal["resend", "hold", "resync"] = Field(
@@ -254,7 +254,7 @@ class Delivery(_Section):
         return begin, end
 
 
-class State(_Section):
+class StateSettings(_Section):
     """Where qlogship keeps its archive and its ledger."""
 
     directory: _File = Field(
@@ -262,7 +262,7 @@ class State(_Section):
     )
 
 
-class Log(_Section):
+class LogSettings(_Section):
     """What qlogship says about its work, on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -275,7 +275,7 @@ class Log(_Section):
     )
 
 
-class Metrics(_Section):
+class MetricsSettings(_Section):
     """Figures for Prometheus."""
 
     textfile: Annotated[Path, Field(strict=False), AfterValidator(_textfile)] | None = Field(
@@ -291,13 +291,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    dashboard: Dashboard
-    source: Source = Source()
-    batch: Batch = Batch()
-    delivery: Delivery = Delivery()
-    state: State = State()
-    log: Log = Log()
-    metrics: Metrics = Metrics()
+    dashboard: DashboardSettings
+    source: SourceSettings = SourceSettings()
+    batch: BatchSettings = BatchSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    state: StateSettings = StateSettings()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
-from qlogship.config.model import Dashboard, Settings, is_loopback
+from qlogship.config.model import DashboardSettings, Settings, is_loopback
 from qlogship.dashboard.probe import Likeness, likeness, probe
 from qlogship.dashboard.reach import Reach, Refusal, Stage, certificate_problem, examine
 from qlogship.errors import CredentialsRefused, DashboardUnreachable, SourceUnreadable
@@ -102,7 +102,9 @@ def is_within_reach(path: Path, owner: Owner) -> bool:
 def prove_account(url: str, email: str, password: str, ca_file: Path | None) -> Proof:
     """Log in. Raises CredentialsRefused, DashboardUnreachable."""
     account = SecretStr(password)
-    dashboard = Dashboard(url=url, email=email, password=account, ca_file=ca_file, timeout=TIMEOUT)
+    dashboard = DashboardSettings(
+        url=url, email=email, password=account, ca_file=ca_file, timeout=TIMEOUT
+    )
     try:
         prove_login(Settings(dashboard=dashboard))
     except CredentialsRefused as error:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from qlogship.config import Dashboard, Loaded, Settings, describe, examine, load
+from qlogship.config import DashboardSettings, Loaded, Settings, describe, examine, load
 from qlogship.config.model import SECTIONS, fields, is_secret, variable
 from qlogship.config.reference import example_file, table
 from qlogship.config.wording import as_toml, example
@@ -194,7 +194,7 @@ def test_ambient_environment_is_not_read(place: Place, monkeypatch: pytest.Monke
     monkeypatch.setenv("BATCH", '{"linger": 2.0}')
 
     assert place.load(place.good).settings.batch.linger == 15.0
-    assert Settings(dashboard=Dashboard(url="https://x")).batch.linger == 15.0
+    assert Settings(dashboard=DashboardSettings(url="https://x")).batch.linger == 15.0
 
 
 # Secrets
