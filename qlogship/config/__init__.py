@@ -6,33 +6,16 @@ once. The shape of the settings is in `model`.
 
 from __future__ import annotations
 
-from qlogship.config.load import Examination, Loaded, examine, load
-from qlogship.config.model import (
-    PATH_VARIABLE,
-    BatchSettings,
-    DashboardSettings,
-    DeliverySettings,
-    LogSettings,
-    Settings,
-    SourceSettings,
-    StateSettings,
-)
-from qlogship.config.reference import Setting, describe
+from qlogship.config.load import Loaded, examine, load
+from qlogship.config.model import PATH_VARIABLE, Settings
+from qlogship.config.reference import describe
 from qlogship.installation.places import DEFAULT_PATH
 
 __all__ = [
     "DEFAULT_PATH",
     "PATH_VARIABLE",
-    "BatchSettings",
-    "DashboardSettings",
-    "DeliverySettings",
-    "Examination",
     "Loaded",
-    "LogSettings",
-    "Setting",
     "Settings",
-    "SourceSettings",
-    "StateSettings",
     "describe",
     "examine",
     "load",

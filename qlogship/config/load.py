@@ -195,13 +195,11 @@ def _find_secrets(
 
 
 def _given(settings: Settings, refused: AbstractSet[str], found: Mapping[str, Found]) -> set[str]:
-    given = set(found)
+    said_by = {"email": "email", **SECRETS}
+    given = {key for key, name in said_by.items() if f"dashboard.{name}" in refused}
     if settings.dashboard.email is not None:
         given.add("email")
-    for key, said_by in {"email": "email", **SECRETS}.items():
-        if f"dashboard.{said_by}" in refused:
-            given.add(key)
-    return given
+    return given.union(found)
 
 
 def _with_secrets(settings: Settings, found: dict[str, Found]) -> tuple[Settings, list[Fault]]:

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from qlogship.config import DeliverySettings
+from qlogship.config.model import DeliverySettings
 from qlogship.dashboard.verdicts import Verdict
 from qlogship.shipping.resync.rules import BEFORE_CLEARED
 from tests.property.test_shipping import HOLD, LINGER, SETTLE, STILL, FarEnd, Shipping, _lines

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qlogship.config import DashboardSettings, Settings, SourceSettings, StateSettings
+from qlogship.config import Settings
+from qlogship.config.model import DashboardSettings, SourceSettings, StateSettings
 from qlogship.config.secret import Unfit
 from qlogship.installation.places import places
 from qlogship.setup.answers import (
