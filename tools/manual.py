@@ -15,7 +15,8 @@ from typer.main import get_command
 from qlogship.cli.app import COMMANDS, PROGRAM, app
 from qlogship.config import DEFAULT_PATH, PATH_VARIABLE
 from qlogship.config.model import SECTIONS, is_secret, variable
-from qlogship.config.reference import default, example_file, meaning
+from qlogship.config.reference import example_file, meaning
+from qlogship.config.wording import as_toml
 from qlogship.errors import EXIT_MEANINGS
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def _settings() -> Iterator[str]:
             if is_secret(section, key):
                 continue
             text = meaning(field)
-            end = "" if field.default is None else f" Default: {default(field)}."
+            end = "" if field.default is None else f" Default: {as_toml(field.default)}."
             end = " Required." if field.is_required() else end
             yield _term(key, f"{text[:1].upper()}{text[1:]}.{end}")
 

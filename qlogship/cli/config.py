@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from qlogship.config import Loaded, describe, examine, load
+from qlogship.config import describe, examine, load
 from qlogship.errors import ExitCode, SettingsError
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
@@ -46,7 +46,14 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show every setting and where its value comes from; secrets are neither read nor shown."""
     loaded = load(config, environ=os.environ, secrets=False)
     if as_json:
-        output.print_json(_as_json(loaded))
+        shown: dict[str, dict[str, object]] = {}
+        for name, value, _, origin in describe(loaded):
+            section, _, key = name.partition(".")
+            shown.setdefault(section, {})[key] = {"value": value, "origin": origin}
+        warnings = output.faults_as_json(loaded.warnings)
+        output.print_json(
+            {"ok": True, "path": loaded.path, "settings": shown, "warnings": warnings}
+        )
         return
     rows = [(setting.name, setting.shown, setting.origin) for setting in describe(loaded)]
     output.print_table(("setting", "value", "from"), rows)
@@ -59,16 +66,3 @@ def example() -> None:
     from qlogship.config.reference import example_file
 
     output.print_text(example_file().rstrip("\n"))
-
-
-def _as_json(loaded: Loaded) -> dict[str, object]:
-    settings: dict[str, dict[str, object]] = {}
-    for setting in describe(loaded):
-        section, _, key = setting.name.partition(".")
-        settings.setdefault(section, {})[key] = {"value": setting.value, "origin": setting.origin}
-    return {
-        "ok": True,
-        "path": loaded.path,
-        "settings": settings,
-        "warnings": output.faults_as_json(loaded.warnings),
-    }

@@ -6,33 +6,16 @@ once. The shape of the settings is in `model`.
 
 from __future__ import annotations
 
-from qlogship.config.load import Examination, Loaded, examine, load
-from qlogship.config.model import (
-    PATH_VARIABLE,
-    Batch,
-    Dashboard,
-    Delivery,
-    Log,
-    Settings,
-    Source,
-    State,
-)
-from qlogship.config.reference import Setting, describe
+from qlogship.config.load import Loaded, examine, load
+from qlogship.config.model import PATH_VARIABLE, Settings
+from qlogship.config.reference import describe
 from qlogship.installation.places import DEFAULT_PATH
 
 __all__ = [
     "DEFAULT_PATH",
     "PATH_VARIABLE",
-    "Batch",
-    "Dashboard",
-    "Delivery",
-    "Examination",
     "Loaded",
-    "Log",
-    "Setting",
     "Settings",
-    "Source",
-    "State",
     "describe",
     "examine",
     "load",

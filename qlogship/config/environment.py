@@ -7,11 +7,11 @@ matched as they are, in capitals. What a value may be is not known here.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, get_origin
 
 from qlogship.config.model import ENVIRONMENT_PREFIX, PATH_VARIABLE, fields, is_secret, variable
+from qlogship.config.wording import limits
 from qlogship.errors import Fault
 
 if TYPE_CHECKING:
@@ -20,20 +20,12 @@ if TYPE_CHECKING:
 PLACE = "environment: "
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """What the environment says: section -> key -> value; secrets are left out."""
+def read(environ: Mapping[str, str]) -> tuple[dict[str, dict[str, object]], list[Fault]]:
+    """Read every variable that is ours: section -> key -> value, without the secrets.
 
-    values: dict[str, dict[str, object]]
-    faults: tuple[Fault, ...]
-
-
-def read(environ: Mapping[str, str]) -> Environment:
-    """Read every variable that is ours; a fault for each one that means nothing."""
-    known = {
-        variable(section, key): (section, key, _is_text(field.annotation))
-        for section, key, field in fields()
-    }
+    There is a fault for each one that means nothing.
+    """
+    known = {variable(section, key): (section, key, field) for section, key, field in fields()}
     values: dict[str, dict[str, object]] = {}
     faults = []
     for name, text in sorted(environ.items()):
@@ -42,20 +34,16 @@ def read(environ: Mapping[str, str]) -> Environment:
         if name not in known:
             faults.append(_stray(name, [*known, PATH_VARIABLE]))
             continue
-        section, key, is_text = known[name]
+        section, key, field = known[name]
         if not is_secret(section, key):
+            is_text = limits(field) is None and get_origin(field.annotation) is not tuple
             values.setdefault(section, {})[key] = text if is_text else _value(text)
-    return Environment(values, tuple(faults))
+    return values, faults
 
 
 def place(section: str, key: str) -> str:
     """Return where a value of the environment comes from."""
     return f"{PLACE}{variable(section, key)}"
-
-
-def _is_text(annotation: object) -> bool:
-    """Return whether a setting is taken as it is; numbers and lists are not."""
-    return annotation not in {int, float} and get_origin(annotation) is not tuple
 
 
 def _value(text: str) -> object:

@@ -16,13 +16,12 @@ opened.
 
 from __future__ import annotations
 
-import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from qlogship.config import environment, rules, secret, settings_file
 from qlogship.config.model import (
@@ -39,8 +38,8 @@ from qlogship.installation.places import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
-    from qlogship.config.environment import Environment
     from qlogship.config.secret import Found
     from qlogship.config.settings_file import SettingsFile
 
@@ -51,6 +50,9 @@ STATE_VARIABLE = "STATE_DIRECTORY"
 
 NO_ADDRESS = "https://dashboard.invalid"
 """Stands in for an address that is missing or wrong."""
+
+# What pydantic calls a key that it does not know, and a secret that is plain text.
+_NO_KEY = frozenset({"extra_forbidden", "is_instance_of"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +96,33 @@ def load(path: Path | None, *, environ: Mapping[str, str], secrets: bool = True)
 
 def examine(path: Path | None, *, environ: Mapping[str, str], secrets: bool = True) -> Examination:
     """Do what `load` does, but hand faults and warnings back instead of raising."""
-    layers = _read(path, environ)
-    settings, refused = _validate(layers)
-    faults = [*layers.file.faults, *layers.environment.faults]
-    faults += [fault for _, fault in refused]
-    names = frozenset(name for name, _ in refused)
+    chosen = path or environ.get(PATH_VARIABLE)
+    file = settings_file.read(Path(chosen or DEFAULT_PATH))
+    values, strays = environment.read(environ)
+    if file.missing and not chosen and "url" in values.get("dashboard", {}):
+        # A container: everything comes from the environment, nobody wrote a file.
+        file = settings_file.SettingsFile(file.path)
+    layers = _Layers(file, values)
+    settings, refused, unfit = _validate(layers)
+    faults = [*file.faults, *strays, *unfit]
     found = _find_secrets(settings, layers, environ)
-    situation = rules.Situation(settings, names, layers.place, _given(settings, names, found))
-    faults += rules.values(situation)
+    faults += rules.values(settings, refused, layers.place)
     if layers.origin("state", "directory") == DEFAULT:
-        faults += rules.state_of_unit(situation, environ.get(STATE_VARIABLE, ""))
+        faults += rules.state_of_unit(settings, environ.get(STATE_VARIABLE, ""), layers.place)
     if secrets:
-        if layers.file.usable:
-            faults += rules.credentials(situation)
+        if file.usable:
+            faults += rules.credentials(_given(settings, refused, found), layers.place)
         faults += _certificates(settings, layers)
         settings, unfit = _with_secrets(settings, found)
         faults += unfit
-    warnings = tuple(rules.doubts(situation))
+    warnings = tuple(rules.doubts(settings, refused, layers.place))
     loaded = None
     if not faults:
-        loaded = Loaded(settings, _origins(layers, found), warnings, layers.file.path)
-    in_order = sorted(faults, key=lambda fault: layers.file.line_of(fault.place))
-    return Examination(layers.file.path, loaded, tuple(in_order), warnings)
+        origins = {f"{section}.{key}": layers.origin(section, key) for section, key, _ in fields()}
+        origins |= {f"dashboard.{key}": one.origin for key, one in found.items()}
+        loaded = Loaded(settings, origins, warnings, file.path)
+    in_order = sorted(faults, key=lambda fault: file.line_of(fault.place))
+    return Examination(file.path, loaded, tuple(in_order), warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,61 +130,52 @@ class _Layers:
     """The places that values come from; the environment lies on top."""
 
     file: SettingsFile
-    environment: Environment
+    environment: Mapping[str, Mapping[str, object]]
 
     def values(self) -> dict[str, dict[str, object]]:
         return {
-            section: {
-                **self.file.values.get(section, {}),
-                **self.environment.values.get(section, {}),
-            }
+            section: {**self.file.values.get(section, {}), **self.environment.get(section, {})}
             for section in SECTIONS
         }
 
-    def in_environment(self, section: str, key: str) -> bool:
-        return key in self.environment.values.get(section, {})
-
     def place(self, section: str, key: str) -> str:
         """Return where somebody must look to change a setting, or to add it."""
-        if self.in_environment(section, key):
+        if key in self.environment.get(section, {}):
             return environment.place(section, key)
         return self.file.place(section, key)
 
     def origin(self, section: str, key: str) -> str:
-        if self.in_environment(section, key):
+        if key in self.environment.get(section, {}):
             return f"environment {variable(section, key)}"
         if key in self.file.values.get(section, {}):
             return f"{self.file.path}: [{section}]"
         return DEFAULT
 
 
-def _read(path: Path | None, environ: Mapping[str, str]) -> _Layers:
-    chosen = path or environ.get(PATH_VARIABLE)
-    file = settings_file.read(Path(chosen or DEFAULT_PATH))
-    env = environment.read(environ)
-    if file.missing and not chosen and "url" in env.values.get("dashboard", {}):
-        # A container: everything comes from the environment, nobody wrote a file.
-        file = settings_file.SettingsFile(file.path)
-    return _Layers(file, env)
+def _validate(layers: _Layers) -> tuple[Settings, set[str], list[Fault]]:
+    """Return settings in which each refused value is put back, the names of those, and why.
 
-
-def _validate(layers: _Layers) -> tuple[Settings, list[tuple[str, Fault]]]:
-    """Return settings in which each refused value is put back, and those refused."""
+    Where nothing could be read at all, nobody says that the address is missing.
+    """
     values = layers.values()
+    refused: set[str] = set()
+    faults: list[Fault] = []
     try:
-        return Settings.model_validate(values), []
+        return Settings.model_validate(values), refused, faults
     except ValidationError as error:
         details = error.errors(include_url=False)
-    refused = []
     for detail in details:
         section, key = (str(part) for part in detail["loc"][:2])
-        if detail["type"] != "missing" or layers.file.usable:
+        place = layers.place(section, key)
+        if detail["type"] in _NO_KEY:
+            faults.append(settings_file.stray_key(place, section, key))
+        elif detail["type"] != "missing" or layers.file.usable:
             field = SECTIONS[section].model_fields[key]
-            fault = Fault(layers.place(section, key), *explain(field, detail))
-            refused.append((f"{section}.{key}", fault))
+            faults.append(Fault(place, *explain(field, detail)))
+        refused.add(f"{section}.{key}")
         values[section].pop(key, None)
     values["dashboard"].setdefault("url", NO_ADDRESS)
-    return Settings.model_validate(values), refused
+    return Settings.model_validate(values), refused, faults
 
 
 def _find_secrets(
@@ -196,25 +194,21 @@ def _find_secrets(
     return found
 
 
-def _given(settings: Settings, refused: frozenset[str], found: dict[str, Found]) -> frozenset[str]:
-    given = set(found)
+def _given(settings: Settings, refused: AbstractSet[str], found: Mapping[str, Found]) -> set[str]:
+    said_by = {"email": "email", **SECRETS}
+    given = {key for key, name in said_by.items() if f"dashboard.{name}" in refused}
     if settings.dashboard.email is not None:
         given.add("email")
-    for key, said_by in {"email": "email", **SECRETS}.items():
-        if f"dashboard.{said_by}" in refused:
-            given.add(key)
-    return frozenset(given)
+    return given.union(found)
 
 
 def _with_secrets(settings: Settings, found: dict[str, Found]) -> tuple[Settings, list[Fault]]:
-    secrets: dict[str, SecretStr] = {}
-    faults = []
+    secrets, faults = {}, []
     for key, one in found.items():
-        value, fault = secret.read(one)
-        if value is not None:
-            secrets[key] = value
-        if fault is not None:
-            faults.append(fault)
+        try:
+            secrets[key] = secret.read(one)
+        except secret.Unfit as error:
+            faults.append(Fault(one.place, error.problem, error.remedy))
     dashboard = settings.dashboard.model_copy(update=secrets)
     return settings.model_copy(update={"dashboard": dashboard}), faults
 
@@ -225,22 +219,11 @@ def _certificates(settings: Settings, layers: _Layers) -> list[Fault]:
     if path is None:
         return []
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            is_regular = stat.S_ISREG(os.fstat(handle).st_mode)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        problem = f"{path} cannot be read: {error.strerror}"
-    else:
-        if is_regular:
+        if stat.S_ISREG(path.stat().st_mode):  # a pipe would hang us
+            path.open("rb").close()
             return []
         problem = f"{path} is no regular file"
+    except OSError as error:
+        problem = f"{path} cannot be read: {error.strerror}"
     place = layers.place("dashboard", "ca_file")
     return [Fault(place, problem, "Name a file of PEM certificates that the service can read.")]
-
-
-def _origins(layers: _Layers, found: dict[str, Found]) -> dict[str, str]:
-    origins = {f"{section}.{key}": layers.origin(section, key) for section, key, _ in fields()}
-    origins |= {f"dashboard.{key}": one.origin for key, one in found.items()}
-    return origins

@@ -17,10 +17,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, SecretStr
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -133,11 +133,11 @@ _SecretFile = Annotated[Path, Field(strict=False), AfterValidator(_secret_path)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, validate_default=False
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
     )
 
 
-class Dashboard(_Section):
+class DashboardSettings(_Section):
     """The far end, and how to log in there."""
 
     url: Annotated[str, AfterValidator(_address)] = Field(
@@ -167,34 +167,26 @@ class Dashboard(_Section):
         examples=["/etc/qlogship/ca.pem"],
     )
     timeout: float = Field(
-        default=60.0,
-        ge=0.1,
-        le=3600.0,
-        allow_inf_nan=False,
-        description="seconds for one whole request",
-        examples=[60.0],
+        default=60.0, ge=0.1, le=3600.0, description="seconds for one whole request"
     )
-    password: SecretStr | None = Field(
+    password: InstanceOf[SecretStr] | None = Field(
         default=None, description="the password of the Team administrator"
     )
-    token: SecretStr | None = Field(
+    token: InstanceOf[SecretStr] | None = Field(
         default=None, description="a token, instead of e-mail and password"
     )
 
 
-class Source(_Section):
+class SourceSettings(_Section):
     """The queue_log."""
 
     path: _File = Field(
-        default=Path("/var/log/asterisk/queue_log"),
-        description="the file that Asterisk writes",
-        examples=["/var/log/asterisk/queue_log"],
+        default=Path("/var/log/asterisk/queue_log"), description="the file that Asterisk writes"
     )
     history: Literal["all", "current", "none"] = Field(
         default="all",
         description="what the first start takes: the file and its rotated ones, the file alone, "
         "or only what comes from then on",
-        examples=["all"],
     )
     archives: Annotated[
         tuple[Annotated[str, AfterValidator(_absolute_glob)], ...], Field(strict=False)
@@ -205,58 +197,45 @@ class Source(_Section):
     )
 
 
-class Batch(_Section):
+class BatchSettings(_Section):
     """What goes into one upload, and when."""
 
     linger: float = Field(
         default=15.0,
         ge=0.0,
         le=86_400.0,
-        allow_inf_nan=False,
         description="seconds a finished call waits at most for company",
-        examples=[15.0],
     )
     max_bytes: int = Field(
-        default=900_000,
-        ge=1_000,
-        le=100_000_000,
-        description="bytes in the body of one upload",
-        examples=[900_000],
+        default=900_000, ge=1_000, le=100_000_000, description="bytes in the body of one upload"
     )
     settle: float = Field(
         default=5.0,
         ge=0.0,
         le=3600.0,
-        allow_inf_nan=False,
         description="seconds without a new line before a finished call counts as settled",
-        examples=[5.0],
     )
     hold: float = Field(
         default=43_200.0,
         ge=0.0,
         le=2_592_000.0,
-        allow_inf_nan=False,
         description="seconds an unfinished call is held back at most",
-        examples=[43_200.0],
     )
 
 
-class Delivery(_Section):
+class DeliverySettings(_Section):
     """What happens when the answer to an upload was lost."""
 
     on_unknown: Literal["resend", "hold", "resync"] = Field(
         default="resend",
         description="send the upload again, which may count calls twice; wait for a person; or "
         "clear the dashboard and ship everything again",
-        examples=["resend"],
     )
     resync_every: float = Field(
         default=86_400.0,
         ge=600.0,
         le=31_536_000.0,
-        allow_inf_nan=False,
         description="with resync: seconds between two that qlogship begins by itself, at least",
-        examples=[86_400.0],
     )
     resync_hours: Annotated[str, AfterValidator(_hours)] | None = Field(
         default=None,
@@ -275,31 +254,28 @@ class Delivery(_Section):
         return begin, end
 
 
-class State(_Section):
+class StateSettings(_Section):
     """Where qlogship keeps its archive and its ledger."""
 
     directory: _File = Field(
-        default=STATE,
-        description="the directory of the archive and the ledger",
-        examples=["/var/lib/qlogship"],
+        default=STATE, description="the directory of the archive and the ledger"
     )
 
 
-class Log(_Section):
+class LogSettings(_Section):
     """What qlogship says about its work, on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="the least important lines to show", examples=["info"]
+        default="info", description="the least important lines to show"
     )
     format: Literal["auto", "console", "json"] = Field(
         default="auto",
         description="the form of a line; auto: for people on a terminal and in the journal, "
         "JSON elsewhere",
-        examples=["auto"],
     )
 
 
-class Metrics(_Section):
+class MetricsSettings(_Section):
     """Figures for Prometheus."""
 
     textfile: Annotated[Path, Field(strict=False), AfterValidator(_textfile)] | None = Field(
@@ -315,22 +291,21 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    dashboard: Dashboard
-    source: Source = Source()
-    batch: Batch = Batch()
-    delivery: Delivery = Delivery()
-    state: State = State()
-    log: Log = Log()
-    metrics: Metrics = Metrics()
+    dashboard: DashboardSettings
+    source: SourceSettings = SourceSettings()
+    batch: BatchSettings = BatchSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    state: StateSettings = StateSettings()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the names are the library's
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the name is the library's
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        *_: PydanticBaseSettingsSource,
+        **_others: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take what the caller hands in and nothing ambient.
 
@@ -341,14 +316,8 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
-SECTIONS: dict[str, type[BaseModel]] = {
-    "dashboard": Dashboard,
-    "source": Source,
-    "batch": Batch,
-    "delivery": Delivery,
-    "state": State,
-    "log": Log,
-    "metrics": Metrics,
+SECTIONS = {
+    name: cast("type[BaseModel]", field.annotation) for name, field in Settings.model_fields.items()
 }
 
 # Keys that the settings file must not hold, and what goes there instead.

@@ -44,7 +44,9 @@ def example_file() -> str:
             if is_secret(section, key):
                 continue
             mark = "" if (section, key) in _TO_FILL_IN else "# "
-            value = example(field) if field.default is None or mark == "" else default(field)
+            value = (
+                example(field) if field.default is None or mark == "" else as_toml(field.default)
+            )
             lines += [_comment(f"{key}: {meaning(field)}."), f"{mark}{key} = {value}"]
         lines.append("")
     return "\n".join(lines)
@@ -56,16 +58,11 @@ def table() -> str:
     for section, key, field in fields():
         if is_secret(section, key):
             continue
-        shown = f"`{default(field)}`" if field.default is not None else "not set"
+        shown = f"`{as_toml(field.default)}`" if field.default is not None else "not set"
         if field.is_required():
             shown = "required"
         rows.append(f"| `{section}.{key}` | {shown} | {meaning(field)} |")
     return "\n".join(rows) + "\n"
-
-
-def default(field: FieldInfo) -> str:
-    """Return the default of a setting, as one writes it in the settings file."""
-    return as_toml(field.default)
 
 
 def meaning(field: FieldInfo) -> str:

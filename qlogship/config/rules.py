@@ -1,110 +1,88 @@
 """What settings must satisfy together, though each value alone is fine.
 
 Here live the rules between settings, as functions over settings that exist. A
-rule says nothing about a value that is at fault by itself (`refused`): one
-cause, one fault.
+rule says nothing about a value that is at fault by itself (`refused`, as
+"section.key") and was put back to its default: one cause, one fault.
 """
 
 from __future__ import annotations
 
 import os.path
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qlogship.config.model import is_loopback
 from qlogship.config.wording import as_toml
 from qlogship.errors import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from qlogship.config.model import Settings
 
+    # From a section and a key to where the setting comes from.
+    Place = Callable[[str, str], str]
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Settings under examination.
+# What was given of "email" and "password", to the key where the rest is missed.
+_INCOMPLETE: Final = {
+    frozenset[str](): (
+        "",
+        "there is neither an e-mail with a password nor a token",
+        "Set email and password_file, or token_file.",
+    ),
+    frozenset({"email"}): (
+        "email",
+        "there is an e-mail without a password",
+        (
+            "Name a file that holds the password in password_file, or give the unit the "
+            "systemd credential qlogship-password (which only the service itself can see)."
+        ),
+    ),
+    frozenset({"password"}): (
+        "password_file",
+        "there is a password without an e-mail",
+        "Set email to the address of the Team administrator.",
+    ),
+}
 
-    `refused` names the settings ("section.key") that were put back to their
-    defaults because of a fault of their own; `place` says where a setting comes
-    from; `given` holds those of "email", "password" and "token" that somebody
-    set, rightly or wrongly.
+
+def credentials(given: AbstractSet[str], place: Place) -> Iterator[Fault]:
+    """Ask for e-mail and password, or for a token, and not for both.
+
+    `given` holds those of "email", "password" and "token" that somebody set, rightly
+    or wrongly.
     """
-
-    settings: Settings
-    refused: frozenset[str]
-    place: Callable[[str, str], str]
-    given: frozenset[str] = frozenset()
-
-
-def credentials(situation: Situation) -> list[Fault]:
-    """Ask for e-mail and password, or for a token, and not for both."""
-    given, place = situation.given, situation.place
-    if not given:
-        return [
-            Fault(
-                place("dashboard", ""),
-                "there is neither an e-mail with a password nor a token",
-                "Set email and password_file, or token_file.",
-            )
-        ]
-    if "token" in given:
-        if given == {"token"}:
-            return []
-        return [
-            Fault(
-                place("dashboard", "token_file"),
-                f"there is a token besides the {' and the '.join(sorted(given - {'token'}))}",
-                "Keep one of them: email and password_file, or token_file.",
-            )
-        ]
-    if "password" not in given:
-        return [
-            Fault(
-                place("dashboard", "email"),
-                "there is an e-mail without a password",
-                "Name a file that holds the password in password_file, or give the unit the "
-                "systemd credential qlogship-password (which only the service itself can see).",
-            )
-        ]
-    if "email" not in given:
-        return [
-            Fault(
-                place("dashboard", "password_file"),
-                "there is a password without an e-mail",
-                "Set email to the address of the Team administrator.",
-            )
-        ]
-    return []
+    if "token" in given and (others := sorted(given - {"token"})):
+        yield Fault(
+            place("dashboard", "token_file"),
+            f"there is a token besides the {' and the '.join(others)}",
+            "Keep one of them: email and password_file, or token_file.",
+        )
+    elif missed := _INCOMPLETE.get(frozenset(given)):
+        key, problem, remedy = missed
+        yield Fault(place("dashboard", key), problem, remedy)
 
 
-def values(situation: Situation) -> list[Fault]:
-    """Return a fault for each pair of settings that contradict each other."""
-    settings, refused = situation.settings, situation.refused
-    faults = []
+def values(settings: Settings, refused: AbstractSet[str], place: Place) -> Iterator[Fault]:
+    """Yield a fault for each pair of settings that contradict each other."""
     path, directory = settings.source.path, settings.state.directory
     if refused.isdisjoint({"source.path", "state.directory"}) and _is_inside(path, directory):
-        faults.append(
-            Fault(
-                situation.place("source", "path"),
-                f"{path} is in the state directory {directory}",
-                "Name the file that Asterisk writes, or another [state] directory.",
-            )
+        yield Fault(
+            place("source", "path"),
+            f"{path} is in the state directory {directory}",
+            "Name the file that Asterisk writes, or another [state] directory.",
         )
     settle, hold = settings.batch.settle, settings.batch.hold
     if refused.isdisjoint({"batch.settle", "batch.hold"}) and hold < settle:
-        faults.append(
-            Fault(
-                situation.place("batch", "hold"),
-                f"hold ({as_toml(hold)}) is less than settle ({as_toml(settle)})",
-                "Give hold some hours, such as 43_200.0.",
-            )
+        yield Fault(
+            place("batch", "hold"),
+            f"hold ({as_toml(hold)}) is less than settle ({as_toml(settle)})",
+            "Give hold some hours, such as 43_200.0.",
         )
-    return faults
 
 
-def state_of_unit(situation: Situation, directories: str) -> list[Fault]:
+def state_of_unit(settings: Settings, directories: str, place: Place) -> Iterator[Fault]:
     """Refuse a state directory that nobody chose, in a unit that has another one.
 
     `directories` is what systemd says in STATE_DIRECTORY, separated by colons. A
@@ -112,30 +90,24 @@ def state_of_unit(situation: Situation, directories: str) -> list[Fault]:
     would look there, too, so the settings must name it.
     """
     first = directories.partition(":")[0]
-    default = str(situation.settings.state.directory)
-    if not first or default in directories.split(":"):
-        return []
-    return [
-        Fault(
-            situation.place("state", "directory"),
+    default = str(settings.state.directory)
+    if first and default not in directories.split(":"):
+        yield Fault(
+            place("state", "directory"),
             f"this unit keeps its state in {first}, and the settings leave it at {default}",
             f"Write `directory = {as_toml(first)}` into [state].",
         )
-    ]
 
 
-def doubts(situation: Situation) -> list[Fault]:
-    """Return warnings: what works, and should be looked at."""
-    url = situation.settings.dashboard.url
-    if "dashboard.url" in situation.refused or url.startswith("https:") or is_loopback(url):
-        return []
-    return [
-        Fault(
-            situation.place("dashboard", "url"),
+def doubts(settings: Settings, refused: AbstractSet[str], place: Place) -> Iterator[Fault]:
+    """Yield warnings: what works, and should be looked at."""
+    url = settings.dashboard.url
+    if not ("dashboard.url" in refused or url.startswith("https:") or is_loopback(url)):
+        yield Fault(
+            place("dashboard", "url"),
             "http:// sends the password and the calls in clear text",
             "Use https:// unless the whole way to the dashboard is your own.",
         )
-    ]
 
 
 def _is_inside(path: Path, directory: Path) -> bool:

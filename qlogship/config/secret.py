@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from pydantic import SecretStr
 
 from qlogship.config import environment
 from qlogship.config.model import variable
-from qlogship.errors import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +37,7 @@ class Found:
     key: str
     origin: str
     place: str
-    text: SecretStr | None = None
+    text: str = field(default="", repr=False)
     path: Path | None = None
     trusted: bool = False
 
@@ -62,7 +61,7 @@ def find(
             key,
             f"environment {name}",
             environment.place("dashboard", key),
-            text=SecretStr(environ[name]),
+            text=environ[name],
         )
     directory = environ.get(CREDENTIALS_VARIABLE, "")
     if directory and not _is_empty(path := Path(directory, credential(key))):
@@ -73,16 +72,19 @@ def find(
     return None
 
 
-def read(found: Found) -> tuple[SecretStr | None, Fault | None]:
-    """Read a secret and take one newline off its end; or say what is wrong with it."""
-    try:
-        if found.path is not None:
-            text = _read_file(found.path, trusted=found.trusted)
-        else:
-            text = found.text.get_secret_value() if found.text is not None else ""
-        return SecretStr(_content(found.key, str(found.path or "the variable"), text)), None
-    except Unfit as error:
-        return None, Fault(found.place, error.problem, error.remedy)
+def read(found: Found) -> SecretStr:
+    """Read a secret and take one newline off its end. Raises Unfit."""
+    if found.path is not None:
+        return read_file(found.key, found.path, trusted=found.trusted)
+    return _content(found.key, "the variable", found.text)
+
+
+def read_file(key: str, path: Path, *, trusted: bool = False) -> SecretStr:
+    """Read `password` or `token` from a file, which may be open to others if `trusted`.
+
+    Raises Unfit.
+    """
+    return _content(key, str(path), _read_text(path, trusted=trusted))
 
 
 class Unfit(Exception):
@@ -94,7 +96,7 @@ class Unfit(Exception):
         self.remedy = remedy
 
 
-def _content(key: str, where: str, text: str) -> str:
+def _content(key: str, where: str, text: str) -> SecretStr:
     """Return what is the secret in a text, which is all but one newline at its end."""
     text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
     try:
@@ -108,7 +110,7 @@ def _content(key: str, where: str, text: str) -> str:
     # A token travels in a header, which takes no blanks and nothing beyond ASCII.
     if key == "token" and not (text.isascii() and text.isprintable() and " " not in text):
         raise Unfit(f"{where} holds characters that no token has", "Leave only the token in it.")
-    return text
+    return SecretStr(text)
 
 
 def _is_empty(path: Path) -> bool:
@@ -116,12 +118,12 @@ def _is_empty(path: Path) -> bool:
     if not os.path.lexists(path):
         return True
     try:
-        return not _read_file(path, trusted=True).strip()
+        return not _read_text(path, trusted=True).strip()
     except Unfit:
         return False
 
 
-def _read_file(path: Path, *, trusted: bool) -> str:
+def _read_text(path: Path, *, trusted: bool) -> str:
     """Return the text of a secret file that is fit to hold one."""
     try:
         # A FIFO must not hang us: it is opened without waiting, then refused.
@@ -132,7 +134,10 @@ def _read_file(path: Path, *, trusted: bool) -> str:
         finally:
             os.close(handle)
     except (FileNotFoundError, NotADirectoryError):
-        raise Unfit(f"{path} is missing", _make(path)) from None
+        raise Unfit(
+            f"{path} is missing",
+            f"Create it: `install -m 0640 -g qlogship /dev/null {path}`, then write the secret.",
+        ) from None
     except PermissionError:
         raise Unfit(
             f"you may not read {path}",
@@ -159,7 +164,3 @@ def _check_mode(path: Path, mode: int, *, trusted: bool) -> None:
             f"others can read or change {path} (mode {stat.S_IMODE(mode):04o})",
             f"Run `chmod 0640 {path}`.",
         )
-
-
-def _make(path: Path) -> str:
-    return f"Create it: `install -m 0640 -g qlogship /dev/null {path}`, then write the secret."

@@ -38,7 +38,7 @@ _SLIP = 0.85
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What a settings file says: section -> key -> value, known keys only.
+    """What a settings file says: known section -> key -> value.
 
     `usable` is false when nothing could be read from it, so that nobody
     complains about what it lacks; `missing` says that this is why.
@@ -108,24 +108,20 @@ def _unreadable(path: Path, error: OSError | ValueError) -> SettingsFile:
     """Return what there is to say of a file that could not be opened or read."""
     match error:
         case FileNotFoundError() | NotADirectoryError():
-            way = "Name another with -c, or write one with"
-            end = ""
+            write = f"`qlogship config example > {path}`"
+            remedy = f"Name another with -c, or write one with {write}."
             if path == DEFAULT_PATH:
-                way, end = "Run `qlogship setup`, or write one with", " and edit it"
-            remedy = f"{way} `qlogship config example > {path}`{end}."
+                remedy = f"Run `qlogship setup`, or write one with {write} and edit it."
             return replace(_unusable(path, "the file is missing", remedy), missing=True)
         case PermissionError():
-            problem = "you may not read the file"
-            remedy = (
-                f"Run the command as root or as the user qlogship, or allow it: `ls -l {path}`."
-            )
+            remedy = "Run the command as root or as the user qlogship, or allow it:"
+            return _unusable(path, "you may not read the file", f"{remedy} `ls -l {path}`.")
         case IsADirectoryError():
-            problem, remedy = "this is a directory", "Name the settings file in it."
+            return _unusable(path, "this is a directory", "Name the settings file in it.")
         case OSError():
-            problem, remedy = f"the file cannot be read: {error.strerror}", f"Try `cat {path}`."
-        case _:
-            problem, remedy = "this is no file name", "Name another with -c."
-    return _unusable(path, problem, remedy)
+            problem = f"the file cannot be read: {error.strerror}"
+            return _unusable(path, problem, f"Try `cat {path}`.")
+    return _unusable(path, "this is no file name", "Name another with -c.")
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
@@ -148,7 +144,7 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
 def _sections(
     path: Path, document: dict[str, object], lines: dict[tuple[str, str], int]
 ) -> SettingsFile:
-    """Keep the known keys; a fault for each of the others."""
+    """Keep the known sections; a fault for whatever else stands at the top."""
     file = SettingsFile(path, lines=lines)
     values: dict[str, dict[str, object]] = {}
     faults: list[Fault] = []
@@ -166,12 +162,7 @@ def _sections(
                 )
             )
         else:
-            known = values[name] = {}
-            for key, value in content.items():
-                if key in SECTIONS[name].model_fields and not is_secret(name, key):
-                    known[key] = value
-                else:
-                    faults.append(_stray_key(file.place(name, key), name, key))
+            values[name] = content
     return SettingsFile(path, values, lines, tuple(faults))
 
 
@@ -187,10 +178,11 @@ def _stray_section(place: str, name: str, content: object) -> Fault:
     homes = [section for section in SECTIONS if name in SECTIONS[section].model_fields]
     if homes and not is_secret(homes[0], name):
         return Fault(place, f"{name} stands in no section", f"Move it below [{homes[0]}].")
-    return _stray_key(place, "", name)
+    return stray_key(place, "", name)
 
 
-def _stray_key(place: str, section: str, key: str) -> Fault:
+def stray_key(place: str, section: str, key: str) -> Fault:
+    """Return the fault for a key that this section, or any when it is "", does not take."""
     models = [SECTIONS[section]] if section else SECTIONS.values()
     known = [name for model in models for name in model.model_fields if name not in SECRETS]
     slip = get_close_matches(key, known, n=1, cutoff=_SLIP)

@@ -7,8 +7,7 @@ have. They are made from the field's own limits, choices and examples.
 from __future__ import annotations
 
 import math
-import re
-from typing import TYPE_CHECKING, get_args, get_origin
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 from qlogship.config.model import OWN_FAULT
 
@@ -33,8 +32,7 @@ def as_toml(value: object) -> str:
 
 def choices(field: FieldInfo) -> tuple[str, ...]:
     """Return the texts a setting may be, or none when it is no choice."""
-    annotation = field.annotation
-    return tuple(get_args(annotation)) if str(get_origin(annotation)) == "typing.Literal" else ()
+    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
 
 
 def limits(field: FieldInfo) -> tuple[float, float] | None:
@@ -74,8 +72,8 @@ def explain(field: FieldInfo, error: Mapping[str, object]) -> tuple[str, str]:
 
 
 def example(field: FieldInfo) -> str:
-    """Return the first example of a setting, as one writes it in the settings file."""
-    return as_toml((field.examples or [""])[0])
+    """Return the first example of a setting, else its default, as one writes it in the file."""
+    return as_toml(field.examples[0] if field.examples else field.default)
 
 
 def _one_of(known: tuple[str, ...]) -> str:
@@ -85,12 +83,10 @@ def _one_of(known: tuple[str, ...]) -> str:
 
 def _quoted(text: str) -> str:
     """Return a TOML basic string."""
-    escaped = re.sub(r'["\\]', r"\\\g<0>", text)
-    return f'"{"".join(map(_printable, escaped))}"'
+    return f'"{"".join(map(_escaped, text))}"'
 
 
-def _printable(character: str) -> str:
+def _escaped(character: str) -> str:
     if character.isprintable():
-        return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+        return f"\\{character}" if character in '"\\' else character
+    return f"\\u{ord(character):04x}" if character <= "\uffff" else f"\\U{ord(character):08x}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import pwd
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,11 @@ class Barrier:
     path: Path
     problem: str
     commands: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def typed(self) -> str:
+        """What a person types to change it; empty where no command does."""
+        return " && ".join(map(shlex.join, self.commands))
 
 
 def become_owner(directory: Path) -> None:

@@ -11,7 +11,7 @@ from qlogship.source.follower import QueueLog
 if TYPE_CHECKING:
     from qlogship.clocks import Clocks
     from qlogship.config import Settings
-    from qlogship.config.model import Dashboard
+    from qlogship.config.model import DashboardSettings
     from qlogship.dashboard.auth import Credentials
     from qlogship.state.store import Store
 
@@ -27,7 +27,7 @@ def dashboard(settings: Settings) -> TeamDashboard:
     )
 
 
-def _credentials(wanted: Dashboard) -> Credentials:
+def _credentials(wanted: DashboardSettings) -> Credentials:
     """Pick the credentials; that there is one kind of them the settings have seen to."""
     if wanted.token is not None and wanted.token_file is None:
         return GivenToken(wanted.token.get_secret_value())

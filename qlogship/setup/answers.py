@@ -60,6 +60,19 @@ class Answers:
         return [option for name, option in _NEEDED.items() if name not in self.said]
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; what is open is asked, or taken from settings."""
+
+    config: Path | None
+    instance: str | None
+    said: Answers
+    grant: bool
+    enable: bool | None
+    offline: bool
+    yes: bool
+
+
 def address(text: str) -> str:
     """Return the dashboard's address for what a person typed: an address, a host, a tenant.
 
@@ -114,19 +127,12 @@ def changes(answers: Answers, places: Places, present: Settings | None) -> Chang
     }
     if answers.ca_file is not None:
         wanted["dashboard", "ca_file"] = str(answers.ca_file)
-    if present is None:
-        if places.state is not None:
-            wanted["state", "directory"] = str(places.state)
-        return wanted
-    if present.dashboard.token_file is not None:
-        wanted["dashboard", "token_file"] = None
-    if places.state is not None and present.state.directory == STATE:
+    if places.state is not None and (present is None or present.state.directory == STATE):
         wanted["state", "directory"] = str(places.state)
-    return {
-        (section, key): value
-        for (section, key), value in wanted.items()
-        if value != said(present, section, key)
-    }
+    if present is None:
+        return wanted
+    wanted["dashboard", "token_file"] = None
+    return {place: value for place, value in wanted.items() if value != said(present, *place)}
 
 
 def differences(wanted: Changes, present: Settings | None) -> list[tuple[str, str, str]]:

@@ -33,7 +33,6 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
         typer.Option(
             metavar="NAME",
             help="Set up qlogship@NAME: /etc/qlogship/NAME.toml, with a state of its own.",
-            show_default=False,
         ),
     ] = None,
     url: Annotated[
@@ -43,50 +42,37 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
             "--tenant",
             metavar="ADDRESS",
             help="The dashboard's address, or the tenant's name.",
-            show_default=False,
         ),
     ] = None,
     email: Annotated[
         str | None,
-        typer.Option(
-            metavar="ADDRESS", help="The e-mail of the Team administrator.", show_default=False
-        ),
+        typer.Option(metavar="ADDRESS", help="The e-mail of the Team administrator."),
     ] = None,
     password_file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
-            help="A file with the password, or - for stdin. It is read, not kept.",
-            show_default=False,
+            metavar="FILE", help="A file with the password, or - for stdin. It is read, not kept."
         ),
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="The queue_log; else where Asterisk says.", show_default=False
-        ),
+        typer.Option(metavar="FILE", help="The queue_log; else where Asterisk says."),
     ] = None,
     history: Annotated[
         History | None,
         typer.Option(
-            help="What the first start ships: rotated files too, the file alone, or what is new.",
-            show_default=False,
+            help="What the first start ships: rotated files too, the file alone, or what is new."
         ),
     ] = None,
     ca_file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Certificates (PEM) to trust besides the system's.",
-            show_default=False,
-        ),
+        typer.Option(metavar="FILE", help="Certificates (PEM) to trust besides the system's."),
     ] = None,
     grant: Annotated[
         bool,
         typer.Option(
             "--grant",
             help="Let the service's user read the queue_log if it cannot: join its group.",
-            show_default=False,
         ),
     ] = False,
     enable: Annotated[
@@ -94,18 +80,15 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
         typer.Option(
             "--enable/--no-enable",
             help="Start the service and let it take new settings, or leave it alone.",
-            show_default=False,
         ),
     ] = None,
     offline: Annotated[
         bool,
-        typer.Option("--offline", help="Do not prove address and login.", show_default=False),
+        typer.Option("--offline", help="Do not prove address and login."),
     ] = False,
     yes: Annotated[
         bool,
-        typer.Option(
-            "--yes", help="Ask nothing; overwrite settings that differ.", show_default=False
-        ),
+        typer.Option("--yes", help="Ask nothing; overwrite settings that differ."),
     ] = False,
 ) -> ExitCode:
     """Ask for what is needed, prove each answer, write the settings, start the service.
@@ -122,8 +105,8 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
     that differ are overwritten only with --yes. The same answers again change nothing.
     """
     from qlogship.config import PATH_VARIABLE
-    from qlogship.setup.answers import Answers
-    from qlogship.setup.run import Options, SetupRun
+    from qlogship.setup.answers import Answers, Options
+    from qlogship.setup.run import SetupRun
 
     if config is None and instance is None and (named := os.environ.get(PATH_VARIABLE)):
         config = Path(named)

@@ -51,8 +51,9 @@ def says(text: str, section: str, key: str) -> bool:
 def edited(text: str, changes: Mapping[tuple[str, str], str | None]) -> str:
     """Return the text of a settings file with these changes, and nothing else changed.
 
-    Raises tomllib.TOMLDecodeError when the text is no TOML, Uneditable when the
-    changes cannot be made.
+    The sections that change must be tables, as those of settings that load are. Raises
+    tomllib.TOMLDecodeError when the text is no TOML, Uneditable when the changes cannot
+    be made.
     """
     before = _document(text)
     wanted = _changed(before, changes)
@@ -65,8 +66,8 @@ def edited(text: str, changes: Mapping[tuple[str, str], str | None]) -> str:
     sections = [section for section, _ in changes]
     backwards = [*changes][::-1]
     for section, key in sorted(backwards, key=lambda place: sections.index(place[0])):
-        value, present = changes[section, key], before.get(section, {})
-        if isinstance(present, dict) and present.get(key) != value:
+        value = changes[section, key]
+        if before.get(section, {}).get(key) != value:
             lines = _change(lines, section, key, value, end)
     for candidate in ("\n".join(lines), _anew(wanted)):
         if _means(candidate, wanted):
@@ -87,10 +88,9 @@ def _changed(
     wanted = deepcopy(document)
     for (section, key), value in changes.items():
         keys = wanted.setdefault(section, {})
-        if isinstance(keys, dict):  # else it is a fault, which the loading of the settings names
-            keys[key] = value
-            if value is None:
-                del keys[key]
+        keys[key] = value
+        if value is None:
+            del keys[key]
     return wanted
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qlogship.config.load import NO_ADDRESS, examine
+from qlogship.config.load import NO_ADDRESS, load
 from qlogship.config.model import variable
-from qlogship.config.secret import Found, read
-from qlogship.errors import QlogshipError, SettingsError
+from qlogship.config.secret import Unfit, read_file
+from qlogship.errors import QlogshipError
 from qlogship.installation.files import user_name
 from qlogship.installation.identity import SERVICE_USER
 from qlogship.installation.places import Owner, owner
@@ -43,22 +43,19 @@ class Present:
 def look(places: Places) -> Present:
     """Look at the files of an installation. Raises SettingsError when they are at fault."""
     text: str | None = None
-    wrong = False
+    settings, now = None, Answers()
     try:
         text = places.config.read_bytes().decode()
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, UnicodeDecodeError):
-        wrong = True  # how, is said by those who load it
-    settings, now = None, Answers()
-    if wrong or (text is not None and not is_blank(text)):
+        load(places.config, environ={}, secrets=False)  # says what is wrong
+        raise
+    if text is not None and not is_blank(text):
         # What somebody has set before there was a dashboard is kept, and looked at as the rest.
-        without = text is not None and not says(text, "dashboard", "url")
+        without = not says(text, "dashboard", "url")
         environ = {variable("dashboard", "url"): NO_ADDRESS} if without else {}
-        found = examine(places.config, environ=environ, secrets=False)
-        if found.loaded is None:
-            raise SettingsError(found.faults)
-        settings = found.loaded.settings
+        settings = load(places.config, environ=environ, secrets=False).settings
         now = Answers(
             url=said(settings, "dashboard", "url"),
             email=settings.dashboard.email,
@@ -92,7 +89,7 @@ def find_owner() -> Owner:
 def _secret(path: Path | None) -> str | None:
     if path is None:
         return None
-    place = str(path)
-    # How open it is does not matter here: it is written anew, or its mode is mended.
-    value, _ = read(Found("password", place, place, path=path, trusted=True))
-    return value.get_secret_value() if value is not None else None
+    with suppress(Unfit):
+        # How open it is does not matter here: it is written anew, or its mode is mended.
+        return read_file("password", path, trusted=True).get_secret_value()
+    return None

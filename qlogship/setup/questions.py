@@ -6,8 +6,8 @@ in `verifying`. Where nobody can be asked, the first failure is raised.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,10 +28,10 @@ from qlogship.setup.verifying import UNTRUSTED, AddressFails, SourceBarred
 from qlogship.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from qlogship.installation.places import Owner
-    from qlogship.setup.answers import Answers
+    from qlogship.setup.answers import Answers, Options
     from qlogship.setup.dialogue import Dialogue
 
 # An account may be locked after some refused logins; nobody knows after how many.
@@ -42,18 +42,15 @@ _LOGINS: Final = 3
 class Questions:
     """What is asked in one run of setup, and what was proved so far.
 
-    `known` comes from options and from settings that exist; `given` names what came by
-    an option, which is not asked for. `grant` lets the service's user read the queue_log
-    without asking.
+    `known` comes from options and from settings that exist; what came by an option is
+    not asked for.
     """
 
     known: Answers
-    given: frozenset[str]
+    options: Options
     owner: Owner
     dialogue: Dialogue
     proofs: list[Proof]
-    offline: bool = False
-    grant: bool = False
     _refused: int = field(default=0, init=False)
 
     # --- the dashboard ---
@@ -67,20 +64,22 @@ class Questions:
         )
         url = self.known.url or ""
         while True:
-            text = self.dialogue.ask("Address", url) if asked else url
+            url = self._fit(
+                "--url",
+                answers.address,
+                partial(self.dialogue.ask, "Address", url),
+                None if asked else url,
+            )
             asked = True
             try:
-                url = answers.address(text)
                 if self._goes_on_with(url):
                     return url
-            except Unfit as error:
-                self._unfit("--url", error)
             except AddressFails as error:
                 self._failed("address", error)
                 asked = error.refusal not in UNTRUSTED or not self._trusts_more()
 
     def _goes_on_with(self, url: str) -> bool:
-        if self.offline:
+        if self.options.offline:
             self._proved(Proof("address", None, f"{url} was not proved (--offline)"))
             return True
         self.dialogue.say(f"  looking at {url} ...")
@@ -126,7 +125,7 @@ class Questions:
 
     def _is_let_in(self, url: str, email: str, password: str) -> bool:
         """Return whether the dashboard lets this account in; ask until it gives an answer."""
-        if self.offline:
+        if self.options.offline:
             self._proved(Proof("login", None, "the login was not proved (--offline)"))
             return True
         while True:
@@ -148,28 +147,20 @@ class Questions:
             "email", "2 of 5: the e-mail of the Team administrator."
         )
         known = self.known.email or ""
-        while True:
-            text = self.dialogue.ask("E-mail", known) if asked else known
-            try:
-                return answers.checked("dashboard", "email", text)
-            except Unfit as error:
-                self._unfit("--email", error)
-                asked = True
+        check = partial(answers.checked, "dashboard", "email")
+        ask = partial(self.dialogue.ask, "E-mail", known)
+        return self._fit("--email", check, ask, None if asked else known)
 
     def _take_password(self) -> str:
         asked = self._refused or self._head("password", "3 of 5: the password. It is not shown.")
         known = None if self._refused else self.known.password
-        while True:
-            text = known or ""
-            if asked:
-                keep = " (Enter keeps the present one)" if known else ""
-                text = self.dialogue.ask_hidden(f"Password{keep}", optional=known is not None)
-                text = text or known or ""
-            try:
-                return answers.password(text)
-            except Unfit as error:
-                self._unfit("--password-file", error)
-                asked = True
+        keep = " (Enter keeps the present one)" if known else ""
+
+        def ask() -> str:
+            optional = known is not None
+            return self.dialogue.ask_hidden(f"Password{keep}", optional=optional) or known or ""
+
+        return self._fit("--password-file", answers.password, ask, None if asked else known or "")
 
     # --- the queue_log ---
 
@@ -177,14 +168,13 @@ class Questions:
         """Return a queue_log that the service's user can read; `found` is where it should be."""
         asked = self._head("source", "4 of 5: the queue_log that Asterisk writes.")
         source = str(self.known.source or found)
+        check = partial(answers.checked, "source", "path")
         while True:
-            text = self.dialogue.ask("File", source) if asked else source
+            ask = partial(self.dialogue.ask, "File", source)
+            source = self._fit("--source", check, ask, None if asked else source)
             asked = True
             try:
-                source = answers.checked("source", "path", text)
                 self._prove_source(Path(source))
-            except Unfit as error:
-                self._unfit("--source", error)
             except SourceUnreadable as error:
                 self._failed("queue_log", error)
                 if self.dialogue.agrees("Use it all the same?", default=False):
@@ -202,7 +192,7 @@ class Questions:
             commands = [" ".join(command) for command in error.barrier.commands]
             for line in (f"  {error.message}. This changes it:", *(f"    {c}" for c in commands)):
                 self.dialogue.say(line)
-            if not self.grant and not self.dialogue.agrees("Do that now?"):
+            if not self.options.grant and not self.dialogue.agrees("Do that now?"):
                 raise
             verifying.let_in(error)
             proof = verifying.prove_source(path, self.owner)
@@ -232,12 +222,13 @@ class Questions:
             self.dialogue.mark(None, f"{path} cannot be read to its end")
         barred = [found for path in census.files if (found := can_read_as(self.owner.user, path))]
         if barred:
-            typed = verifying.typed(barred[0])
             self.dialogue.mark(
                 None,
                 f"{count(len(barred), 'rotated file')} of these cannot be read by the service:"
                 f" {barred[0].problem}",
-                f"Type `{typed}`, and the like for the others." if typed else "",
+                f"Type `{typed}`, and the like for the others."
+                if (typed := barred[0].typed)
+                else "",
             )
         return self.dialogue.choose("Ship", tuple(rows), known)
 
@@ -245,7 +236,7 @@ class Questions:
 
     def _head(self, name: str, text: str) -> bool:
         """Say what comes next, if it is asked for; return whether it is."""
-        asked = self.dialogue.asks and name not in self.given
+        asked = self.dialogue.asks and name not in self.options.said.said
         if asked:
             self.dialogue.head(text)
         return asked
@@ -266,10 +257,22 @@ class Questions:
     def _record(self, proof: Proof) -> None:
         self.proofs[:] = [one for one in self.proofs if one.what != proof.what] + [proof]
 
-    def _unfit(self, option: str, error: Unfit) -> None:
-        if not self.dialogue.asks:
-            raise UsageError(f"{option}: {error.problem}", hint=error.remedy) from None
-        self.dialogue.mark(False, error.problem, error.remedy)
+    def _fit(
+        self, option: str, check: Callable[[str], str], ask: Callable[[], str], known: str | None
+    ) -> str:
+        """Return an answer that passes a check: what is known, unless that is None, or asked for.
+
+        Raises UsageError when it does not pass and nobody can be asked.
+        """
+        text = ask() if known is None else known
+        while True:
+            try:
+                return check(text)
+            except Unfit as error:
+                if not self.dialogue.asks:
+                    raise UsageError(f"{option}: {error.problem}", hint=error.remedy) from None
+                self.dialogue.mark(False, error.problem, error.remedy)
+            text = ask()
 
 
 def _described(share: Share) -> str:
@@ -277,13 +280,6 @@ def _described(share: Share) -> str:
     if share.first is None or share.last is None:
         return "no records yet"
     return (
-        f"{_day(share.first)} to {_day(share.last)}:"
+        f"{verifying.day(share.first)} to {verifying.day(share.last)}:"
         f" {count(share.records, 'record')}, {count(share.calls, 'call')}"
     )
-
-
-def _day(seconds: int) -> str:
-    try:
-        return time.strftime("%Y-%m-%d", time.localtime(seconds))
-    except (OverflowError, OSError):
-        return str(seconds)

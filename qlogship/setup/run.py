@@ -14,12 +14,12 @@ from qlogship.installation import asterisk_files
 from qlogship.installation.identity import can_read_as
 from qlogship.installation.places import STATE, Owner, Places, places
 from qlogship.setup import answers, editing, writing
-from qlogship.setup.answers import Answers
+from qlogship.setup.answers import Answers, Options
 from qlogship.setup.dialogue import Dialogue, Proof, can_ask
 from qlogship.setup.present import Present, find_owner, has_begun, look
 from qlogship.setup.questions import Questions
 from qlogship.setup.service import start_service
-from qlogship.setup.verifying import is_within_reach, typed
+from qlogship.setup.verifying import is_within_reach
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
@@ -34,19 +34,6 @@ _FIRST: Final = """\
 
 class NothingWritten(QlogshipError):
     """The person at the terminal did not want it written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says; what is open is asked, or taken from settings."""
-
-    config: Path | None
-    instance: str | None
-    said: Answers
-    grant: bool
-    enable: bool | None
-    offline: bool
-    yes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +133,7 @@ class SetupRun:
         if not owner.service:
             reason = "there is no user qlogship" if owner.uid == 0 else "you are not root"
             self._dialogue.mark(None, f"{reason}: {where.config} will be for {owner.user} alone")
-        questions = Questions(
-            known,
-            frozenset(said.said),
-            owner,
-            self._dialogue,
-            self.proofs,
-            self._options.offline,
-            self._options.grant,
-        )
+        questions = Questions(known, self._options, owner, self._dialogue, self.proofs)
         url = questions.take_address()
         email, password = questions.take_account(url)
         source = questions.take_source(asterisk_files.queue_log())
@@ -256,7 +235,7 @@ def _prove_files(where: Places, owner: Owner, ca_file: Path | None) -> list[Proo
         if barrier is None:
             proofs.append(Proof(what, True, f"{owner.user} can read {path}"))
         else:
-            hint = f"Type `{typed(barrier)}`." if barrier.commands else ""
+            hint = f"Type `{barrier.typed}`." if barrier.commands else ""
             proofs.append(Proof(what, False, barrier.problem, hint))
     return proofs
 

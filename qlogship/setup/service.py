@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,10 +57,16 @@ def start_service(
     needs: Action | None = None
     unit = Unit(where.unit) if where.unit is not None and Unit.is_here() else None
     if unit is None or not unit.is_known:
-        found = _without_unit(where, wanted=bool(wanted))
+        words = _why_not_here(where)
+        hint = f"Start it with `qlogship run --config {where.config}`."
+        if wanted:
+            raise NotStarted(f"the settings are in place, but {words}", hint=hint)
+        found = Proof("service", None, words, hint)
     else:
         settings = load(where.config, environ={}, secrets=False).settings
-        before = _accepted(settings)
+        before = 0
+        with suppress(QlogshipError):
+            before = int(report(settings)["uploads"]["accepted"])
         actions = needed(
             state=unit.state, enabled=unit.is_enabled, changed=changed, credentials=credentials
         )
@@ -90,23 +97,10 @@ def start_service(
     }
 
 
-def _without_unit(where: Places, *, wanted: bool) -> Proof:
-    """Say how to start what no unit can start here. Raises NotStarted when that was wanted."""
+def _why_not_here(where: Places) -> str:
     if where.unit is None:
-        words = f"no unit of systemd reads {where.config}"
-    else:
-        words = f"systemd does not run here for you, or has no unit {where.unit}"
-    hint = f"Start it with `qlogship run --config {where.config}`."
-    if wanted:
-        raise NotStarted(f"the settings are in place, but {words}", hint=hint)
-    return Proof("service", None, words, hint)
-
-
-def _accepted(settings: Settings) -> int:
-    try:
-        return int(report(settings)["uploads"]["accepted"])
-    except QlogshipError:
-        return 0
+        return f"no unit of systemd reads {where.config}"
+    return f"systemd does not run here for you, or has no unit {where.unit}"
 
 
 def needed(*, state: str, enabled: bool, changed: bool, credentials: bool) -> list[Action]:

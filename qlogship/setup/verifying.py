@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
-from qlogship.config.model import Dashboard, Settings, is_loopback
+from qlogship.config.model import DashboardSettings, Settings, is_loopback
 from qlogship.dashboard.probe import Likeness, likeness, probe
 from qlogship.dashboard.reach import Reach, Refusal, Stage, certificate_problem, examine
 from qlogship.errors import CredentialsRefused, DashboardUnreachable, SourceUnreadable
@@ -61,7 +61,7 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
     if found.addresses and found.addresses[0] != found.host:
         place += f" ({found.addresses[0]})"
     if found.certificate is not None:
-        until = f"; its certificate is good until {_day(found.certificate.not_after)}"
+        until = f"; its certificate is good until {day(found.certificate.not_after)}"
     answer = probe(url, ca_file, timeout=TIMEOUT)
     like = likeness(answer, url)
     if like is Likeness.UNLIKE:
@@ -102,7 +102,9 @@ def is_within_reach(path: Path, owner: Owner) -> bool:
 def prove_account(url: str, email: str, password: str, ca_file: Path | None) -> Proof:
     """Log in. Raises CredentialsRefused, DashboardUnreachable."""
     account = SecretStr(password)
-    dashboard = Dashboard(url=url, email=email, password=account, ca_file=ca_file, timeout=TIMEOUT)
+    dashboard = DashboardSettings(
+        url=url, email=email, password=account, ca_file=ca_file, timeout=TIMEOUT
+    )
     try:
         prove_login(Settings(dashboard=dashboard))
     except CredentialsRefused as error:
@@ -116,7 +118,7 @@ def prove_source(path: Path, owner: Owner) -> Proof:
     """See whether the service's user can read the queue_log. Raises SourceUnreadable."""
     barrier = can_read_as(owner.user, path)
     if barrier is not None and barrier.commands:
-        raise SourceBarred(barrier.problem, hint=f"Type `{typed(barrier)}`.", barrier=barrier)
+        raise SourceBarred(barrier.problem, hint=f"Type `{barrier.typed}`.", barrier=barrier)
     if barrier is not None:
         raise SourceUnreadable(
             barrier.problem,
@@ -150,11 +152,6 @@ def let_in(error: SourceBarred) -> None:
         raise SourceUnreadable(f"`{' '.join(command)}` failed: {problem}", hint=error.hint)
 
 
-def typed(barrier: Barrier) -> str:
-    """Return what a person types to take a barrier away; empty when no command does."""
-    return " && ".join(" ".join(command) for command in barrier.commands)
-
-
 def _failure(url: str, found: Reach) -> AddressFails:
     match found.failed:
         case Stage.LOOK_UP:
@@ -185,5 +182,9 @@ def _certificate_hint(refusal: Refusal) -> str:
             return "Name a file with the certificate of whoever signed it, in PEM form: --ca-file."
 
 
-def _day(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d", time.localtime(seconds))
+def day(seconds: float) -> str:
+    """Return the date of a time; the number where no calendar has it."""
+    try:
+        return time.strftime("%Y-%m-%d", time.localtime(seconds))
+    except (OverflowError, OSError):
+        return str(seconds)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from qlogship.atomic_file import NewFile
 from qlogship.config.load import examine
 from qlogship.config.model import variable
-from qlogship.config.secret import Found, read
+from qlogship.config.secret import Unfit, read_file
 from qlogship.errors import Fault, QlogshipError, SettingsError
 
 if TYPE_CHECKING:
@@ -111,25 +111,21 @@ def mend_mode(path: Path, owner: Owner) -> bool:
 def _put(content: Content, places: Places, owner: Owner, password: str) -> list[Path]:
     """Make, prove and rename the files, and clear away what a run that was killed has left."""
     files = {
-        path: data if isinstance(data, bytes) else data.encode()
-        for path, data in (
-            (places.password, None if content.password is None else f"{content.password}\n"),
-            (places.authority, content.authority),
-            (places.config, content.settings),
-        )
-        if data is not None
+        places.password: None if content.password is None else f"{content.password}\n".encode(),
+        places.authority: content.authority,
+        places.config: None if content.settings is None else content.settings.encode(),
     }
     made: dict[Path, NewFile] = {}
     with ExitStack() as stack:
-        for path in (places.config, places.password, places.authority):
-            with _said(path):
-                _beside(Path(os.path.realpath(path))).unlink(missing_ok=True)
         for path, data in files.items():
             with _said(path):
                 # A link stays one: what it leads to is replaced.
-                made[path] = stack.enter_context(_new(Path(os.path.realpath(path)), owner))
-                made[path].file.write(data)
-                made[path].file.flush()
+                target = Path(os.path.realpath(path))
+                _beside(target).unlink(missing_ok=True)
+                if data is not None:
+                    made[path] = stack.enter_context(_new(target, owner))
+                    made[path].file.write(data)
+                    made[path].file.flush()
         _prove(made, password, places)
         with _said(places.config), _undisturbed():
             if content.keep_old and places.config.exists():
@@ -163,10 +159,11 @@ def _prove(made: Mapping[Path, NewFile], password: str, places: Places) -> None:
             for fault in examine(new.path, environ=environ).faults
         ]
     if new := made.get(places.password):
-        place = str(places.password)
-        _, fault = read(Found("password", place, place, path=new.path))
-        if fault is not None:
-            faults.append(replace(fault, problem="the password cannot be read back"))
+        try:
+            read_file("password", new.path)
+        except Unfit as error:
+            problem = "the password cannot be read back"
+            faults.append(Fault(str(places.password), problem, error.remedy))
     if faults:
         raise SettingsError(faults)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from qlogship.archive.archive import Archive
     from qlogship.archive.chunks import Block
-    from qlogship.config.model import Batch as BatchSettings
+    from qlogship.config.model import BatchSettings
     from qlogship.shipping.batching import Batch
     from qlogship.shipping.position import ShippingPosition
     from qlogship.shipping.record_time import RunningTime

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from qlogship.config import Delivery
+from qlogship.config.model import DeliverySettings
 from qlogship.dashboard.verdicts import Verdict
 from qlogship.shipping.resync.rules import BEFORE_CLEARED
 from tests.property.test_shipping import HOLD, LINGER, SETTLE, STILL, FarEnd, Shipping, _lines
@@ -38,9 +38,9 @@ class Resyncing(Shipping):
         self.far_end = FarEnd(self.place / "state", self.arrivals, self.time)
         self.start()
 
-    def delivery(self) -> Delivery:
+    def delivery(self) -> DeliverySettings:
         """Let qlogship begin a resync at once, whenever it wants one."""
-        return Delivery.model_construct(
+        return DeliverySettings.model_construct(
             on_unknown=self.on_unknown, resync_every=0.0, resync_hours=None
         )
 

@@ -40,7 +40,13 @@ from pydantic import SecretStr
 
 from qlogship.clocks import Clocks
 from qlogship.config import Settings
-from qlogship.config.model import Batch, Dashboard, Delivery, Source, State
+from qlogship.config.model import (
+    BatchSettings,
+    DashboardSettings,
+    DeliverySettings,
+    SourceSettings,
+    StateSettings,
+)
 from qlogship.dashboard.outcome import Outcome
 from qlogship.dashboard.verdicts import Verdict
 from qlogship.errors import StateError
@@ -568,16 +574,16 @@ class Shipping(RuleBasedStateMachine):
         """Put a shipper together from what was committed."""
         logs = self.pbx.path
         settings = Settings(
-            dashboard=Dashboard(
+            dashboard=DashboardSettings(
                 url="http://127.0.0.1:1", email="a@b.example", password=SecretStr("secret")
             ),
-            source=Source(path=logs),
+            source=SourceSettings(path=logs),
             # Smaller than anybody may set them, so that little is enough to fill a batch.
-            batch=Batch.model_construct(
+            batch=BatchSettings.model_construct(
                 linger=LINGER, max_bytes=MAX_BYTES, settle=SETTLE, hold=HOLD
             ),
             delivery=self.delivery(),
-            state=State(directory=self.place / "state"),
+            state=StateSettings(directory=self.place / "state"),
         )
         clocks = Clocks(monotonic=self.time.monotonic, wall=self.time.wall, chance=self.time.chance)
         self.store = Store(settings.state.directory)
@@ -593,9 +599,9 @@ class Shipping(RuleBasedStateMachine):
             log=Quiet(),
         )
 
-    def delivery(self) -> Delivery:
+    def delivery(self) -> DeliverySettings:
         """Return what is to become of a lost answer."""
-        return Delivery(on_unknown=self.on_unknown)
+        return DeliverySettings(on_unknown=self.on_unknown)
 
     def stop(self) -> None:
         """Drop everything that is in memory."""

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from qlogship.config import Dashboard, Loaded, Settings, describe, examine, load
-from qlogship.config.model import SECTIONS, fields, is_secret, variable
+from qlogship.config import Loaded, Settings, describe, examine, load
+from qlogship.config.model import SECTIONS, DashboardSettings, fields, is_secret, variable
 from qlogship.config.reference import example_file, table
-from qlogship.config.wording import as_toml
+from qlogship.config.wording import as_toml, example
 from qlogship.errors import ExitCode, Fault, SettingsError
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def test_ambient_environment_is_not_read(place: Place, monkeypatch: pytest.Monke
     monkeypatch.setenv("BATCH", '{"linger": 2.0}')
 
     assert place.load(place.good).settings.batch.linger == 15.0
-    assert Settings(dashboard=Dashboard(url="https://x")).batch.linger == 15.0
+    assert Settings(dashboard=DashboardSettings(url="https://x")).batch.linger == 15.0
 
 
 # Secrets
@@ -960,6 +960,14 @@ def test_all_faults_at_once(place: Place) -> None:
     ]
 
 
+def test_two_faults_in_one_list(place: Place) -> None:
+    """Each item of a list that is at fault is named, at the same place."""
+    faults = place.faults(place.good + '[source]\narchives = ["old/*", "/x", 3]\n')
+
+    assert {fault.place for fault in faults} == {f"{place.path}:6: [source] archives"}
+    assert [fault.problem for fault in faults] == ['"old/*" is a relative path', "3 is no text"]
+
+
 def test_broken_file_does_not_hide_the_environment(place: Place) -> None:
     """Faults of the environment are shown even when the file is no TOML."""
     faults = place.faults("nonsense\n", {"QLOGSHIP_BATCH__HOLD": "no"})
@@ -1124,14 +1132,15 @@ def test_values_round_trip(value: object) -> None:
 
 
 def test_every_field_is_described() -> None:
-    """Every setting has a description and, unless it is a secret, an example that is valid."""
+    """Every setting has a description and, unless a secret, a valid example or default."""
     for section, key, field in fields():
         assert field.description, (section, key)
         assert field.description[0].islower()
         assert not field.description.endswith(".")
         if not is_secret(section, key):
             examples = {"url": "https://x"} if section == "dashboard" else {}
-            SECTIONS[section].model_validate(examples | {key: (field.examples or [])[0]})
+            shown = tomllib.loads(f"value = {example(field)}")["value"]
+            SECTIONS[section].model_validate(examples | {key: shown})
 
 
 def test_table_has_every_key() -> None:

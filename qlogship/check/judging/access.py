@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
@@ -97,6 +96,5 @@ def _commands(barrier: Barrier) -> str:
     """Return the hint that removes what keeps the service from reading a file."""
     if not barrier.commands:
         return f"Look at {barrier.path}."
-    joined = " && ".join(map(shlex.join, barrier.commands))
     restart = any(command[0] == "usermod" for command in barrier.commands)
-    return f"Run `{joined}`{', then restart the service' if restart else ''}."
+    return f"Run `{barrier.typed}`{', then restart the service' if restart else ''}."

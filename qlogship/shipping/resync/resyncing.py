@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from qlogship.archive.archive import Archive
     from qlogship.clocks import Clocks
-    from qlogship.config.model import Delivery
+    from qlogship.config.model import DeliverySettings
     from qlogship.dashboard.outcome import Outcome
     from qlogship.shipping.delivery import OnUnknown
     from qlogship.shipping.ledger import Ledger, Upload
@@ -46,7 +46,7 @@ class Resyncing:
 
     def __init__(
         self,
-        settings: Delivery,
+        settings: DeliverySettings,
         *,
         rows: Resyncs,
         ledger: Ledger,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qlogship.config import Dashboard, Settings, Source, State
+from qlogship.config import Settings
+from qlogship.config.model import DashboardSettings, SourceSettings, StateSettings
 from qlogship.config.secret import Unfit
 from qlogship.installation.places import places
 from qlogship.setup.answers import (
@@ -28,7 +29,7 @@ ANSWERS = Answers(CLOUD, "admin@company.ru", LOG, "all")
 def settings(**dashboard: str) -> Settings:
     """Return settings that say what was answered, and what else is named."""
     said = {"url": CLOUD, "email": "admin@company.ru", "password_file": "/etc/qlogship/password"}
-    return Settings(dashboard=Dashboard.model_validate(said | dashboard))
+    return Settings(dashboard=DashboardSettings.model_validate(said | dashboard))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,9 @@ def test_only_what_differs_is_changed() -> None:
 
 def test_a_token_gives_way_to_a_password() -> None:
     """The settings take one kind of credentials, so the other is taken out."""
-    present = Settings(dashboard=Dashboard.model_validate({"url": CLOUD, "token_file": "/t"}))
+    present = Settings(
+        dashboard=DashboardSettings.model_validate({"url": CLOUD, "token_file": "/t"})
+    )
     wanted = changes(ANSWERS, HERE, present)
     assert wanted["dashboard", "token_file"] is None
     assert ("dashboard.token_file", '"/t"', "not set") in differences(wanted, present)
@@ -137,6 +140,8 @@ def test_an_instance_gets_a_state_of_its_own() -> None:
     assert changes(ANSWERS, north, None)["state", "directory"] == "/var/lib/qlogship/north"
     assert changes(ANSWERS, north, settings())["state", "directory"] == "/var/lib/qlogship/north"
     elsewhere = Settings(
-        dashboard=settings().dashboard, source=Source(), state=State(directory=Path("/srv/state"))
+        dashboard=settings().dashboard,
+        source=SourceSettings(),
+        state=StateSettings(directory=Path("/srv/state")),
     )
     assert ("state", "directory") not in changes(ANSWERS, north, elsewhere)
