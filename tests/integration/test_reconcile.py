@@ -307,7 +307,7 @@ def test_many_uploads_in_order(tmp_path: Path) -> None:
         counted = take_snapshot(reader, Days(ZONE)).counted
 
     assert counted.uploads == []
-    assert counted.repeats.each == [301]
+    assert counted.repeats_counted == [301]
     assert sum(tally.calls[RecordPlace.SHIPPED] for tally in counted.days.values()) == 3_000
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from qlogship.reconcile.census import (
     Carried,
     Counted,
-    CountedRepeats,
     DayTally,
     RecordPlace,
     Shipment,
@@ -57,11 +56,11 @@ def judge(
     *uploads: Carried,
     first: date | None = None,
     last: date | None = None,
-    repeats: CountedRepeats | None = None,
+    repeats: tuple[list[int], list[int]] = ([], []),
     **facts: object,
 ) -> Report:
     """Reconcile these figures."""
-    counted = Counted(days=days, uploads=list(uploads), repeats=repeats or CountedRepeats())
+    counted = Counted(days, 0, list(uploads), *repeats)
     snapshot = replace(ReconcileSnapshot(counted), **facts)  # type: ignore[arg-type]  # fields by name
     return reconcile(snapshot, Days(UTC), now=NOON + 2.0 * DAY, first=first, last=last)
 
@@ -255,7 +254,7 @@ def test_dropped_and_waiting_uploads() -> None:
     assert report.level is Severity.NOTE
 
 
-# CountedRepeats
+# Repeats
 
 
 @pytest.mark.parametrize(
@@ -311,7 +310,7 @@ def test_what_was_learnt_of_repeats() -> None:
 
 def test_what_was_learnt_of_calls_in_two_uploads() -> None:
     """It is said which uploads counted such a call anew, and which did not."""
-    learnt = judge({}, repeats=CountedRepeats(each=[1, 2, 3, 4, 5], once=[9])).learnt
+    learnt = judge({}, repeats=([1, 2, 3, 4, 5], [9])).learnt
 
     assert [one.uploads for one in learnt] == [(1, 2, 3, 4, 5), (9,)]
     assert "uploads 1, 2, 3 and 2 more" in learnt[0].text
