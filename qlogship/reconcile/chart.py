@@ -51,12 +51,12 @@ class Period:
     def add(self, day: Day) -> None:
         """Take in a day."""
         sums = day.sums
-        self.archived += sums.archived
-        self.reported += sums.reported
-        known = {part: getattr(sums, part) for part in PARTS if part != "lost"}
+        self.archived += sums["archived"]
+        self.reported += sums["reported"]
+        known = {part: sums[part] for part in PARTS if part != "lost"}
         self.parts.update(known)
-        self.parts["lost"] += max(0, sums.archived - sums.reported - sum(known.values()))
-        self.over += max(0, sums.reported - sums.archived)
+        self.parts["lost"] += max(0, sums["archived"] - sums["reported"] - sum(known.values()))
+        self.over += max(0, sums["reported"] - sums["archived"])
         self.outage += day.outage
         self.level = worst((self.level, day.level))
 

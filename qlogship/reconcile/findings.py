@@ -32,16 +32,18 @@ def finding_of(carried: Carried, *, zero_tells: bool) -> UploadFinding | None:
     if shipment.place is RecordPlace.PREPARED and not shipment.attempts and not carried.missing:
         return None
     reported = shipment.reported_calls if shipment.place is RecordPlace.SHIPPED else None
-    days = carried.days or sorted(carried.by_day)
+    days = carried.days or carried.by_day
+    by_day = carried.by_day or dict.fromkeys(days, 0)
     kind, text, hint = _said(carried, reported, zero_tells=zero_tells)
     return UploadFinding(
         upload=shipment.id,
         kind=kind,
         first_day=min(days, default=None),
         last_day=max(days, default=None),
+        by_day=by_day,
         calls=carried.calls,
         reported=reported,
-        pinned=reported in {None, carried.calls, 0} or len(carried.by_day or days) == 1,
+        pinned=reported in {None, carried.calls, 0} or len(by_day) == 1,
         text=text,
         hint=hint,
     )

@@ -16,9 +16,10 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from qlogship import __version__
+from qlogship.dashboard.verdicts import MEANINGS, Verdict
 from qlogship.reconcile import chart
 from qlogship.reconcile.document import text_of
-from qlogship.reconcile.states import BY_NAME, STATES, Severity, columns, heading, worst
+from qlogship.reconcile.states import BY_NAME, HEADINGS, STATES, Severity, columns, worst
 from qlogship.wording import count
 
 if TYPE_CHECKING:
@@ -34,14 +35,6 @@ FLAT: Final = 62
 """So many days are listed as they are; more are folded by month."""
 
 _WIDE, _NARROW = 1060, 340
-_OUTAGES: Final = {
-    "unreachable": "the dashboard could not be reached",
-    "later": "the dashboard asked for patience",
-    "unauthorized": "the dashboard refused the credentials",
-    "redirected": "the dashboard's address led elsewhere",
-    "not_accepted": "somebody answered, but not the dashboard",
-    "unknown": "no answer came back whole",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,53 +104,47 @@ def _verdict(report: Report) -> str:
 
 def _tiles(report: Report) -> str:
     total = report.total
-    tiles = [
-        ("Archived", total.archived, f"{total.records:,} records"),
-        ("Shipped", total.shipped, "in accepted uploads"),
-        ("Reported", total.reported, "by the dashboard"),
-    ]
-    shown = [
-        f'<div class="tile"><h2>{name}</h2><b>{value:,}</b><p>{escape(text)}</p></div>'
-        for name, value, text in tiles
-    ]
-    text = "not every count can be compared" if total.difference is None else "reported − archived"
-    shown.append(
-        f'<div class="tile {report.level}"><h2>Difference</h2><b>{_signed(total.difference)}</b>'
-        f"<p>{text}</p></div>"
+    off = total.get("difference")
+    compared = "not every count can be compared" if off is None else "reported − archived"
+    tiles = "".join(
+        f'<div class="tile{look}"><h2>{name}</h2><b>{value}</b><p>{text}</p></div>'
+        for name, value, text, look in (
+            ("Archived", f"{total['archived']:,}", f"{total['records']:,} records", ""),
+            ("Shipped", f"{total['shipped']:,}", "in accepted uploads", ""),
+            ("Reported", f"{total['reported']:,}", "by the dashboard", ""),
+            ("Difference", _signed(off), compared, f" {report.level}"),
+        )
     )
-    chips = [
+    chips = "".join(
         f'<li class="pill {state.pill}">{value:,} {escape(state.chip)}</li>'
         for state in STATES
-        if state.chip and (value := getattr(total, state.name))
-    ]
-    row = f'<ul class="chips" aria-label="Calls by state">{"".join(chips)}</ul>' if chips else ""
-    return f'<section class="tiles" aria-label="Calls in all">{"".join(shown)}</section>{row}'
+        if state.chip and (value := total[state.name])
+    )
+    row = f'<ul class="chips" aria-label="Calls by state">{chips}</ul>' if chips else ""
+    return f'<section class="tiles" aria-label="Calls in all">{tiles}</section>{row}'
 
 
 def _chart(report: Report) -> str:
     if not report.days:
         return ""
-    present = [part for part in chart.PARTS if any(_part(day, part) for day in report.days)]
-    keys = ['<span class="key reported">reported</span>']
-    keys += [f'<span class="key {part}">{chart.PARTS[part]}</span>' for part in present]
-    if any(day.sums.reported > day.sums.archived for day in report.days):
-        keys.append('<span class="key over">more than archived</span>')
-    if any(day.outage for day in report.days):
-        keys.append('<span class="key outage">outage</span>')
-    if any(day.level is Severity.FAULT for day in report.days):
-        keys.append('<span class="key mark">does not add up</span>')
+    whole = chart.Period(report.days[0].day, report.days[-1].day)
+    for day in report.days:
+        whole.add(day)
+    keys = [("reported", "reported")]
+    keys += [(part, text) for part, text in chart.PARTS.items() if whole.parts[part]]
+    if whole.over:
+        keys.append(("over", "more than archived"))
+    if whole.outage:
+        keys.append(("outage", "outage"))
+    if whole.level is Severity.FAULT:
+        keys.append(("mark", "does not add up"))
+    legend = "".join(f'<span class="key {kind}">{text}</span>' for kind, text in keys)
     return (
         '<section class="card"><div class="head"><h2>Calls archived, and what was reported</h2>'
-        f'<div class="legend">{"".join(keys)}</div></div>'
+        f'<div class="legend">{legend}</div></div>'
         f'<div class="wide">{chart.draw(report, width=_WIDE, name="wide")}</div>'
         f'<div class="narrow">{chart.draw(report, width=_NARROW, name="narrow")}</div></section>'
     )
-
-
-def _part(day: Day, part: str) -> int:
-    period = chart.Period(day.day, day.day)
-    period.add(day)
-    return period.parts[part]
 
 
 # Lists
@@ -207,7 +194,7 @@ def _outages(report: Report, frame: Frame) -> str:
     items = []
     for outage in report.outages[::-1][:MOST]:
         end = "now" if outage.end is None else _moment(outage.end, frame)
-        why = _OUTAGES.get(outage.verdict, _OUTAGES["unknown"])
+        why = MEANINGS[Verdict(outage.verdict)].outage
         items.append(
             f'<li class="note"><div class="line"><b>{escape(_moment(outage.begin, frame))} –'
             f' {escape(end)}</b><span class="pill warn">outage</span></div>'
@@ -280,7 +267,7 @@ def _table(content: str, label: str) -> str:
 def _month(days: Sequence[Day], head: str, shown: Iterable[str], *, is_open: bool) -> str:
     label = f"{days[0].day:%Y-%m}"
     rows = "".join(_day_row(day, shown) for day in days)
-    archived = sum(day.sums.archived for day in days)
+    archived = sum(day.sums["archived"] for day in days)
     level = worst(day.level for day in days)
     faults = sum(day.level is Severity.FAULT for day in days)
     table = _table(f'{head}<tbody role="rowgroup">{rows}</tbody>', label)
@@ -306,9 +293,9 @@ def _day_row(day: Day, shown: Iterable[str]) -> str:
 
 
 def _cell(name: str, sums: Sums) -> str:
-    value, state = getattr(sums, name), BY_NAME.get(name)
+    value, state = sums.get(name), BY_NAME.get(name)
     text = _signed(value) if name == "difference" else f"{value:,}"
-    if name == "reported" and sums.unpinned + sums.unread:
+    if name == "reported" and sums["unpinned"] + sums["unread"]:
         text += " + ?"
     look = ""
     if state is not None:
@@ -317,7 +304,7 @@ def _cell(name: str, sums: Sums) -> str:
 
 
 def _number(name: str, text: str, look: str) -> str:
-    label = heading(name).lower()
+    label = HEADINGS[name].lower()
     kind = " ".join(filter(None, ["number", "difference" if name == "difference" else "", look]))
     return f'<td role="cell" class="{kind}" data-label="{label}">{text}</td>'
 

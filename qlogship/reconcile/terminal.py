@@ -92,7 +92,7 @@ def _shown(report: Report) -> list[Day]:
 
 
 def _cells(sums: Sums, names: list[str]) -> list[str]:
-    return [_number(name, getattr(sums, name)) for name in names]
+    return [_number(name, sums.get(name)) for name in names]
 
 
 def _number(name: str, value: int | None) -> str:
