@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from html import escape
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from qlogship.reconcile.states import STATES, Severity, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from qlogship.reconcile.report import Day, Report
 
@@ -32,7 +34,8 @@ _LABEL: Final = 62
 
 # In the order in which they are stacked on what was reported: the worst on top.
 PARTS: Final = {state.name: state.legend for state in reversed(STATES) if state.legend}
-_UNITS: Final = ("day", "week", "month", "year")
+_UNITS: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
+"""What a period can be, and how many days one has at most."""
 
 
 @dataclass(slots=True)
@@ -69,24 +72,19 @@ def periods(days: Sequence[Day], *, most: int) -> tuple[str, list[Period]]:
     """
     if not days:
         return "day", []
-    first, last = days[0].day, days[-1].day
-    unit = next(
-        (unit for unit in _UNITS if _number(unit, last) - _number(unit, first) < most), _UNITS[-1]
-    )
-
-    def empty(number: int) -> Period:
-        return Period(_begin(unit, number), _begin(unit, number + 1) - timedelta(days=1))
-
-    found: dict[int, Period] = {}
+    for unit in _UNITS:
+        begins = [_begin(unit, days[0].day)]
+        while (behind := _next(unit, begins[-1])) <= days[-1].day and len(begins) <= most:
+            begins.append(behind)
+        if len(begins) <= most:
+            break
+    else:
+        begins = sorted({_begin(unit, day.day) for day in days})[-most:]
+    shown = {begin: Period(begin, _next(unit, begin) - timedelta(days=1)) for begin in begins}
     for day in days:
-        number = _number(unit, day.day)
-        if number not in found:
-            found[number] = empty(number)
-        found[number].add(day)
-    numbers: Sequence[int] = range(_number(unit, first), _number(unit, last) + 1)
-    if len(numbers) > most:
-        numbers = sorted(found)[-most:]
-    return unit, [found.get(number) or empty(number) for number in numbers]
+        if (period := shown.get(_begin(unit, day.day))) is not None:
+            period.add(day)
+    return unit, list(shown.values())
 
 
 def draw(report: Report, *, width: int, name: str) -> str:
@@ -148,17 +146,16 @@ def _bar(
     whole = max(period.archived * scale, sum(heights.values()))
     reported = min(period.reported - period.over, period.archived) * scale
     reported = max(0.0, min(reported, whole - sum(heights.values())))
-    y = base - reported
-    if reported:
-        parts.append(_rect("reported", left, y, width=width, height=reported))
-    for part, height in heights.items():
-        y -= height
-        fill = f' fill="url(#{name}-unknown)"' if part == "unknown" else ""
-        parts.append(_rect(part, left, y, width=width, height=height, fill=fill))
-    if period.over:
-        height = max(_THINNEST, period.over * scale)
-        y -= height
-        parts.append(_rect("over", left, y, width=width, height=height))
+    over = max(_THINNEST, period.over * scale) if period.over else 0.0
+    y: float = base
+    for part, height in ({"reported": reported} | heights | {"over": over}).items():
+        if height:
+            y -= height
+            fill = f' fill="url(#{name}-unknown)"' if part == "unknown" else ""
+            parts.append(
+                f'<rect class="{part}"{fill} x="{left:.1f}" y="{y:.1f}" width="{width:.1f}"'
+                f' height="{height:.1f}"/>'
+            )
     if period.level is Severity.FAULT:
         size = max(4.5, min(7.0, width / 2 + 1))
         tip = y - 4
@@ -168,13 +165,6 @@ def _bar(
         )
     parts.append("</g>")
     return "".join(parts)
-
-
-def _rect(kind: str, x: float, y: float, *, width: float, height: float, fill: str = "") -> str:
-    return (
-        f'<rect class="{kind}"{fill} x="{x:.1f}" y="{y:.1f}" width="{width:.1f}"'
-        f' height="{height:.1f}"/>'
-    )
 
 
 def _patterns(name: str) -> str:
@@ -211,18 +201,12 @@ def _dates(unit: str, shown: Sequence[Period], *, step: float) -> list[str]:
 
 
 def _label(unit: str, day: date, *, with_year: bool) -> str:
+    # Nothing sets a locale, so these are the English names.
     if unit == "year":
-        return str(day.year)
+        return f"{day:%Y}"
     if unit == "month":
-        return f"{_MONTHS[day.month - 1]} {day.year}"
-    text = f"{day.day} {_MONTHS[day.month - 1]}"
-    return f"{text} {day.year % 100:02}" if with_year else text
-
-
-_MONTHS: Final = (
-    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
-    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-)
+        return f"{day:%b %Y}"
+    return f"{day.day} {day:%b %y}" if with_year else f"{day.day} {day:%b}"
 
 
 def _told(unit: str, period: Period) -> str:
@@ -255,29 +239,19 @@ def _ticks(top: int) -> list[int]:
     """Return round numbers from 0 to at least `top`, about four steps."""
     if top <= 4:
         return list(range(max(1, top) + 1))
-    step = 1
-    while step * 5 < top:
-        step = next(
-            bigger
-            for factor in (1, 2, 5, 10)
-            if (bigger := factor * 10 ** (len(str(step)) - 1)) > step
-        )
+    steps = (factor * 10**power for power in count() for factor in (1, 2, 5))
+    step = next(step for step in steps if step * 5 >= top)
     return list(range(0, -(-top // step) * step + 1, step))
 
 
-def _number(unit: str, day: date) -> int:
-    """Return the number of the day, week, month or year that a day is in."""
+def _begin(unit: str, day: date) -> date:
+    """Return the first day of the day, week, month or year that a day is in."""
     if unit == "year":
-        return day.year
+        return day.replace(month=1, day=1)
     if unit == "month":
-        return day.year * 12 + day.month - 1
-    return (day.toordinal() - 1) // (7 if unit == "week" else 1)
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday() if unit == "week" else 0)
 
 
-def _begin(unit: str, number: int) -> date:
-    """Return the first day of the day, week, month or year of this number."""
-    if unit == "year":
-        return date(number, 1, 1)
-    if unit == "month":
-        return date(number // 12, number % 12 + 1, 1)
-    return date.fromordinal(number * (7 if unit == "week" else 1) + 1)
+def _next(unit: str, begin: date) -> date:
+    return _begin(unit, begin + timedelta(days=_UNITS[unit]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from html import escape
 from itertools import groupby
 from string import Template
@@ -23,10 +23,11 @@ from qlogship.reconcile.states import BY_NAME, HEADINGS, STATES, Severity, colum
 from qlogship.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, Report, Sums, UploadFinding
+    from qlogship.reconcile.report import Day, Outage, Report, Sums, UploadFinding
 
 MOST: Final = 500
 """So many uploads, and so many held calls, are listed; more are counted."""
@@ -55,9 +56,16 @@ def render(report: Report, frame: Frame) -> str:
         _tiles(report),
         _chart(report),
         _findings(report),
-        _outages(report, frame),
+        _list(
+            "When nothing could be delivered",
+            (_outage(outage, frame) for outage in report.outages[::-1][:MOST]),
+        ),
         _held(report, frame),
-        _learnt(report),
+        _list(
+            "What was learnt about the dashboard",
+            (f"<li>{escape(learnt.text)}</li>" for learnt in report.learnt),
+            kind="learnt",
+        ),
         _days(report),
     ]
     return Template(frame.template).substitute(
@@ -159,16 +167,17 @@ def _more(number: int, noun: str) -> str:
     return f'<p class="more">And {count(number - MOST, noun)} more.</p>' if number > MOST else ""
 
 
+def _list(title: str, items: Iterable[str], kind: str = "findings", more: str = "") -> str:
+    """Return a card with a list; nothing where there is nothing to list."""
+    shown = "".join(items)
+    return _card(title, f'<ul class="{kind}">{shown}</ul>{more}') if shown else ""
+
+
 def _findings(report: Report) -> str:
-    if not report.findings:
-        return ""
     order = list(Severity)[::-1]
     chosen = sorted(report.findings, key=lambda finding: order.index(finding.level))[:MOST]
-    items = "".join(map(_finding, chosen))
-    return _card(
-        "Uploads to look at",
-        f'<ul class="findings">{items}</ul>{_more(len(report.findings), "upload")}',
-    )
+    more = _more(len(report.findings), "upload")
+    return _list("Uploads to look at", map(_finding, chosen), more=more)
 
 
 def _finding(finding: UploadFinding) -> str:
@@ -188,19 +197,13 @@ def _finding(finding: UploadFinding) -> str:
     )
 
 
-def _outages(report: Report, frame: Frame) -> str:
-    if not report.outages:
-        return ""
-    items = []
-    for outage in report.outages[::-1][:MOST]:
-        end = "now" if outage.end is None else _moment(outage.end, frame)
-        why = MEANINGS[Verdict(outage.verdict)].outage
-        items.append(
-            f'<li class="note"><div class="line"><b>{escape(_moment(outage.begin, frame))} –'
-            f' {escape(end)}</b><span class="pill warn">outage</span></div>'
-            f"<p>{escape(_sentence(why))}</p></li>"
-        )
-    return _card("When nothing could be delivered", f'<ul class="findings">{"".join(items)}</ul>')
+def _outage(outage: Outage, frame: Frame) -> str:
+    end = "now" if outage.end is None else _moment(outage.end, frame)
+    why = MEANINGS[Verdict(outage.verdict)].outage
+    return (
+        f'<li class="note"><div class="line"><b>{_moment(outage.begin, frame)} – {end}</b>'
+        f'<span class="pill warn">outage</span></div><p>{escape(_sentence(why))}</p></li>'
+    )
 
 
 def _held(report: Report, frame: Frame) -> str:
@@ -209,24 +212,15 @@ def _held(report: Report, frame: Frame) -> str:
     rows = "".join(
         f'<tr role="row"><td role="cell" class="callid">{escape(text_of(call.callid))}</td>'
         f'<td role="cell">{escape(text_of(call.queue)) or "–"}</td>'
-        f'<td role="cell">{escape(_moment(call.since, frame))}</td></tr>'
+        f'<td role="cell">{_moment(call.since, frame)}</td></tr>'
         for call in report.held[:MOST]
     )
     return (
         '<section class="card"><h2 id="held">Calls held back: not over yet</h2>'
-        '<table class="held" role="table" aria-labelledby="held"><thead role="rowgroup">'
-        '<tr role="row"><th role="columnheader" scope="col">Call</th>'
-        '<th role="columnheader" scope="col">Queue</th>'
-        '<th role="columnheader" scope="col">Since</th></tr></thead>'
-        f'<tbody role="rowgroup">{rows}</tbody></table>{_more(len(report.held), "call")}</section>'
+        '<table class="held" role="table" aria-labelledby="held">'
+        f'{_head({"Call": "", "Queue": "", "Since": ""})}<tbody role="rowgroup">{rows}</tbody>'
+        f"</table>{_more(len(report.held), 'call')}</section>"
     )
-
-
-def _learnt(report: Report) -> str:
-    if not report.learnt:
-        return ""
-    items = "".join(f"<li>{escape(learnt.text)}</li>" for learnt in report.learnt)
-    return _card("What was learnt about the dashboard", f'<ul class="learnt">{items}</ul>')
 
 
 # The table of days
@@ -236,22 +230,14 @@ def _days(report: Report) -> str:
     if not report.days and not report.apart:
         return ""
     shown = columns(report.total)
-    heads = "".join(
-        f'<th role="columnheader" scope="col" class="number">{heading}</th>'
-        for heading in shown.values()
-    )
-    head = (
-        '<thead role="rowgroup"><tr role="row">'
-        f'<th role="columnheader" scope="col">Day</th>{heads}'
-        '<th role="columnheader" scope="col">Cause</th></tr></thead>'
-    )
+    head = _head({"Day": "", **dict.fromkeys(shown.values(), ' class="number"'), "Cause": ""})
     apart = "".join(_apart_row(finding, shown) for finding in report.apart)
     newest = report.days[::-1]
     if len(newest) <= FLAT:
         rows = "".join(_day_row(day, shown) for day in newest)
-        body = _table(head + f'<tbody role="rowgroup">{rows}{apart}</tbody>', "Days")
+        body = _table(head, rows + apart, "Days")
     else:
-        body = _table(head + f'<tbody role="rowgroup">{apart}</tbody>', "Uploads") if apart else ""
+        body = _table(head, apart, "Uploads") if apart else ""
         months = groupby(newest, key=lambda day: (day.day.year, day.day.month))
         body += "".join(
             _month(list(days), head, shown, is_open=index == 0)
@@ -260,8 +246,28 @@ def _days(report: Report) -> str:
     return _card("Day by day", body)
 
 
-def _table(content: str, label: str) -> str:
-    return f'<table class="days" role="table" aria-label="{escape(label)}">{content}</table>'
+def _head(columns: Mapping[str, str]) -> str:
+    """Return the head of a table: what stands above each column, and its attributes."""
+    cells = "".join(
+        f'<th role="columnheader" scope="col"{attributes}>{heading}</th>'
+        for heading, attributes in columns.items()
+    )
+    return f'<thead role="rowgroup"><tr role="row">{cells}</tr></thead>'
+
+
+def _row(name: str, level: Severity, cells: Iterable[str], cause: str, kind: str = "") -> str:
+    return (
+        f'<tr role="row" class="{level}{kind}"><th role="rowheader" scope="row">{name}'
+        f' <span class="state">{level.label}</span></th>{"".join(cells)}'
+        f'<td role="cell" class="cause">{cause}</td></tr>'
+    )
+
+
+def _table(head: str, rows: str, label: str) -> str:
+    return (
+        f'<table class="days" role="table" aria-label="{label}">{head}'
+        f'<tbody role="rowgroup">{rows}</tbody></table>'
+    )
 
 
 def _month(days: Sequence[Day], head: str, shown: Iterable[str], *, is_open: bool) -> str:
@@ -270,7 +276,7 @@ def _month(days: Sequence[Day], head: str, shown: Iterable[str], *, is_open: boo
     archived = sum(day.sums["archived"] for day in days)
     level = worst(day.level for day in days)
     faults = sum(day.level is Severity.FAULT for day in days)
-    table = _table(f'{head}<tbody role="rowgroup">{rows}</tbody>', label)
+    table = _table(head, rows, label)
     said = f'<span class="pill bad">{count(faults, "day")} with a fault</span>' if faults else ""
     return (
         f'<details class="{level}"{" open" if is_open or faults else ""}><summary><b>{label}</b>'
@@ -283,13 +289,8 @@ def _day_row(day: Day, shown: Iterable[str]) -> str:
     causes = "".join(
         f'<li class="{cause.level}">{escape(_sentence(cause.text))}</li>' for cause in day.causes
     )
-    state = f'<span class="state">{day.level.label}</span>'
-    return (
-        f'<tr role="row" class="{day.level}">'
-        f'<th role="rowheader" scope="row">{_day(day.day)} {state}</th>'
-        f"{''.join(_cell(name, day.sums) for name in shown)}"
-        f'<td role="cell" class="cause">{f"<ul>{causes}</ul>" if causes else ""}</td></tr>'
-    )
+    cells = (_cell(name, day.sums) for name in shown)
+    return _row(_day(day.day), day.level, cells, f"<ul>{causes}</ul>" if causes else "")
 
 
 def _cell(name: str, sums: Sums) -> str:
@@ -311,26 +312,18 @@ def _number(name: str, text: str, look: str) -> str:
 
 def _apart_row(finding: UploadFinding, shown: Iterable[str]) -> str:
     values = {"reported": f"{finding.reported:,}", "difference": _signed(finding.off)}
-    cells = "".join(
+    cells = (
         _number(name, values.get(name, ""), "" if name in values else "zero") for name in shown
     )
-    days = f"{finding.first_day} to {finding.last_day}"
-    return (
-        f'<tr role="row" class="{finding.level} apart">'
-        f'<th role="rowheader" scope="row">Upload {finding.upload}'
-        f' <span class="state">{finding.level.label}</span></th>{cells}'
-        f'<td role="cell" class="cause">Of {days}: {escape(finding.text)}</td></tr>'
-    )
+    cause = f"Of {finding.first_day} to {finding.last_day}: {escape(finding.text)}"
+    return _row(f"Upload {finding.upload}", finding.level, cells, cause, " apart")
 
 
 # Words
 
 
 def _day(day: date) -> str:
-    return f"{_WEEKDAYS[day.weekday()]} {day.isoformat()}"
-
-
-_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    return f"{day:%a} {day}"  # nothing sets a locale, so the names are English
 
 
 def _moment(seconds: float, frame: Frame) -> str:
