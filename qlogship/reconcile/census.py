@@ -26,7 +26,6 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from qlogship.queue_log.counting import MEMORY
@@ -268,12 +267,12 @@ class ArchiveCensus:
             for rank, place in enumerate(_PLACES):
                 if records := places.count(rank, start, stop):
                     tally.records[place] += records
-        stops = [stop for _, stop, _ in parts]
         for begin, end, slot in loads:
-            for start, _, day in islice(parts, bisect_right(stops, begin - first_seq), None):
-                if start > end - first_seq:
-                    break
-                self._passing[slot].days.add(day)
+            self._passing[slot].days.update(
+                day
+                for start, stop, day in parts
+                if start <= end - first_seq and stop > begin - first_seq
+            )
 
     def _count_calls(
         self, first_seq: int, text: bytes, places: bytearray, loads: Sequence[_Row]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _HEIGHT: Final = 260
 _TOP: Final = 30
-_BOTTOM: Final = 28
+_BASE: Final = _HEIGHT - 28
 _AXIS: Final = 46
 _NARROWEST: Final = 7
 _WIDEST: Final = 64
@@ -67,11 +67,9 @@ class Period:
 def periods(days: Sequence[Day], *, most: int) -> tuple[str, list[Period]]:
     """Put days into at most `most` periods without a gap; return what a period is, and them.
 
-    Where even years are too many (a line with a wild time), only the newest
-    periods that hold something are shown.
+    There is at least one day. Where even years are too many (a line with a wild
+    time), only the newest periods that hold something are shown.
     """
-    if not days:
-        return "day", []
     for unit in _UNITS:
         begins = [_begin(unit, days[0].day)]
         while (behind := _next(unit, begins[-1])) <= days[-1].day and len(begins) <= most:
@@ -91,11 +89,9 @@ def draw(report: Report, *, width: int, name: str) -> str:
     """Return the chart as SVG of this width; `name` tells it from others on the page."""
     room = width - _AXIS - 4
     unit, shown = periods(report.days, most=room // _NARROWEST)
-    top = max((max(period.archived, period.reported) for period in shown), default=0)
-    ticks = _ticks(top)
-    scale = (_HEIGHT - _TOP - _BOTTOM) / ticks[-1]
-    step = room / max(1, len(shown))
-    bar = min(step * 0.78, _WIDEST)
+    ticks = _ticks(max(max(period.archived, period.reported) for period in shown))
+    scale = (_BASE - _TOP) / ticks[-1]
+    step = room / len(shown)
     labels = f'role="img" aria-labelledby="{name}-title {name}-desc"'
     parts = [
         f'<svg class="chart" viewBox="0 0 {width} {_HEIGHT}" {labels}>',
@@ -103,41 +99,30 @@ def draw(report: Report, *, width: int, name: str) -> str:
         f'<desc id="{name}-desc">{escape(_described(unit, shown))}</desc>',
         _patterns(name),
     ]
-    base = _HEIGHT - _BOTTOM
     for tick in ticks:
-        y = base - tick * scale
+        y = _BASE - tick * scale
         parts.append(
             f'<path class="grid" d="M{_AXIS} {y:.1f}H{width}"/>'
             f'<text class="tick" x="{_AXIS - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:,}</text>'
         )
-    for index, period in enumerate(shown):
-        centre = _AXIS + step * (index + 0.5)
-        parts.append(
-            _bar(period, name, centre=centre, width=bar, step=step, scale=scale, unit=unit)
-        )
+    parts += [
+        _bar(period, name, centre=_AXIS + step * (index + 0.5), step=step, scale=scale)
+        for index, period in enumerate(shown)
+    ]
     parts += _dates(unit, shown, step=step)
     parts.append("</svg>")
     return "".join(parts)
 
 
-def _bar(
-    period: Period,
-    name: str,
-    *,
-    centre: float,
-    width: float,
-    step: float,
-    scale: float,
-    unit: str,
-) -> str:
-    base = _HEIGHT - _BOTTOM
+def _bar(period: Period, name: str, *, centre: float, step: float, scale: float) -> str:
+    width = min(step * 0.78, _WIDEST)
     left = centre - width / 2
-    parts = [f"<g><title>{escape(_told(unit, period))}</title>"]
+    parts = [f"<g><title>{escape(_told(period))}</title>"]
     ground = "outage" if period.outage else "hover"
     fill = f' fill="url(#{name}-outage)"' if period.outage else ""
     parts.append(
         f'<rect class="{ground}"{fill} x="{centre - step / 2:.1f}" y="{_TOP - 22}"'
-        f' width="{step:.1f}" height="{base - _TOP + 22}"/>'
+        f' width="{step:.1f}" height="{_BASE - _TOP + 22}"/>'
     )
     # What must be seen gets its share first, what was reported fills the rest.
     heights = {
@@ -147,7 +132,7 @@ def _bar(
     reported = min(period.reported - period.over, period.archived) * scale
     reported = max(0.0, min(reported, whole - sum(heights.values())))
     over = max(_THINNEST, period.over * scale) if period.over else 0.0
-    y: float = base
+    y: float = _BASE
     for part, height in ({"reported": reported} | heights | {"over": over}).items():
         if height:
             y -= height
@@ -181,16 +166,13 @@ def _patterns(name: str) -> str:
 
 def _dates(unit: str, shown: Sequence[Period], *, step: float) -> list[str]:
     """Return the labels below, as many as have room."""
-    if not shown:
-        return []
     every = max(1, -(-_LABEL // max(1, int(step))))
     labels = []
+    room = _AXIS + step * len(shown)
     years = {period.first.year for period in shown}
     for index in range(0, len(shown), every):
         text = _label(unit, shown[index].first, with_year=len(years) > 1 and unit != "day")
-        x = _AXIS + step * (index + 0.5)
-        anchor = "middle"
-        room = _AXIS + step * len(shown)
+        x, anchor = _AXIS + step * (index + 0.5), "middle"
         if x > room - _LABEL / 2 and len(shown) > 1:
             x, anchor = min(x + step / 2, room), "end"
         labels.append(
@@ -209,11 +191,11 @@ def _label(unit: str, day: date, *, with_year: bool) -> str:
     return f"{day.day} {day:%b %y}" if with_year else f"{day.day} {day:%b}"
 
 
-def _told(unit: str, period: Period) -> str:
+def _told(period: Period) -> str:
     """Return what a bar says when it is pointed at."""
     when = period.first.isoformat()
-    if unit != "day":
-        when = f"{when} to {period.last.isoformat()}"
+    if period.last != period.first:
+        when += f" to {period.last.isoformat()}"
     said = [f"{period.archived:,} archived", f"{period.reported:,} reported"]
     said += [f"{calls:,} {text}" for part, text in PARTS.items() if (calls := period.parts[part])]
     if period.over:
@@ -225,9 +207,7 @@ def _told(unit: str, period: Period) -> str:
 
 def _described(unit: str, shown: Sequence[Period]) -> str:
     """Return the chart in words."""
-    if not shown:
-        return "There are no calls."
-    odd = [_told(unit, period) for period in shown if period.level is not Severity.GOOD]
+    odd = [_told(period) for period in shown if period.level is not Severity.GOOD]
     text = f"{len(shown)} {unit}s from {shown[0].first} to {shown[-1].last}."
     if not odd:
         return f"{text} Reported and archived calls agree."

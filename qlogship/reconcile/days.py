@@ -17,7 +17,7 @@ _MINUTE = 60
 
 
 class Days:
-    """Tell the day of a time. `zone` None is the machine's own time zone."""
+    """The day of a time. `zone` None is the machine's own time zone."""
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         self.zone = zone
@@ -51,7 +51,7 @@ class Days:
         return self._midnight(day), self._midnight(day + timedelta(days=1))
 
     def _move_to(self, seconds: int) -> None:
-        day = self._date(seconds)
+        day = datetime.fromtimestamp(seconds, self.zone).date()
         first, end = (int(border) for border in self.seconds_of(day))
         if self._offset(first) != self._offset(end):
             # The clocks change on this day, perhaps at midnight, back over it: a
@@ -59,9 +59,6 @@ class Days:
             first = seconds - seconds % _MINUTE
             end = first + _MINUTE
         self._first, self._end, self._day = first, end, day
-
-    def _date(self, seconds: int) -> date:
-        return datetime.fromtimestamp(seconds, self.zone).date()
 
     def _offset(self, seconds: int) -> timedelta | None:
         return datetime.fromtimestamp(seconds, self.zone).astimezone(self.zone).utcoffset()

@@ -96,8 +96,7 @@ def _colours() -> dict[str, str]:
 def _span(report: Report) -> str:
     if not report.days:
         return "no days"
-    first, last = report.days[0].day, report.days[-1].day
-    return _day(first) if first == last else f"{_day(first)} – {_day(last)}"
+    return _from_to(report.days[0].day, report.days[-1].day)
 
 
 def _verdict(report: Report) -> str:
@@ -183,9 +182,7 @@ def _findings(report: Report) -> str:
 def _finding(finding: UploadFinding) -> str:
     when = ""
     if finding.first_day is not None and finding.last_day is not None:
-        when = _day(finding.first_day)
-        if finding.last_day != finding.first_day:
-            when += f" – {_day(finding.last_day)}"
+        when = _from_to(finding.first_day, finding.last_day)
     reported = "" if finding.reported is None else f", {finding.reported:,} reported"
     facts = ", ".join(filter(None, [when, f"{count(finding.calls, 'call')}{reported}"]))
     return (
@@ -324,6 +321,10 @@ def _apart_row(finding: UploadFinding, shown: Iterable[str]) -> str:
 
 def _day(day: date) -> str:
     return f"{day:%a} {day}"  # nothing sets a locale, so the names are English
+
+
+def _from_to(first: date, last: date) -> str:
+    return _day(first) if first == last else f"{_day(first)} – {_day(last)}"
 
 
 def _moment(seconds: float, frame: Frame) -> str:

@@ -26,9 +26,10 @@ Row = tuple[Severity, list[str]]
 
 def show(report: Report, days: Days) -> None:
     """Print the report: what was found, then the verdict."""
+    in_colour = sys.stdout.isatty()
     headings, rows = table(report)
     if report.days or report.apart:
-        if sys.stdout.isatty():
+        if in_colour:
             _print_in_colour(headings, rows)
         else:
             output.print_table(headings, [cells for _, cells in rows], right=headings[1:-1])
@@ -40,7 +41,12 @@ def show(report: Report, days: Days) -> None:
         output.print_text("")
     for line in lines(report, days):
         output.print_text(output.printable(line))
-    _print_verdict(report)
+    if in_colour:
+        from rich.console import Console
+
+        Console(highlight=False).print(report.verdict, style=report.level.style, markup=False)
+    else:
+        output.print_text(report.verdict)
 
 
 def table(report: Report) -> tuple[list[str], list[Row]]:
@@ -135,13 +141,3 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
             style="bold" if number == len(rows) - 1 else "",
         )
     console.print(shown)
-
-
-def _print_verdict(report: Report) -> None:
-    if not sys.stdout.isatty():
-        output.print_text(report.verdict)
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    Console(highlight=False).print(Text(report.verdict, style=report.level.style))
