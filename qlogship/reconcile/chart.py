@@ -34,8 +34,16 @@ _LABEL: Final = 62
 
 # In the order in which they are stacked on what was reported: the worst on top.
 PARTS: Final = {state.name: state.legend for state in reversed(STATES) if state.legend}
-_UNITS: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
-"""What a period can be, and how many days one has at most."""
+_UNITS: Final = {
+    "day": (1, "%-d %b"),
+    "week": (7, "%-d %b"),
+    "month": (31, "%b %Y"),
+    "year": (366, "%Y"),
+}
+"""What a period can be: how many days it has at most, and its label.
+
+Nothing sets a locale, so the names of months are English.
+"""
 
 
 @dataclass(slots=True)
@@ -169,26 +177,18 @@ def _dates(unit: str, shown: Sequence[Period], *, step: float) -> list[str]:
     every = max(1, -(-_LABEL // max(1, int(step))))
     labels = []
     room = _AXIS + step * len(shown)
-    years = {period.first.year for period in shown}
+    form = _UNITS[unit][1]
+    if unit == "week" and shown[0].first.year != shown[-1].first.year:
+        form += " %y"
     for index in range(0, len(shown), every):
-        text = _label(unit, shown[index].first, with_year=len(years) > 1 and unit != "day")
         x, anchor = _AXIS + step * (index + 0.5), "middle"
         if x > room - _LABEL / 2 and len(shown) > 1:
             x, anchor = min(x + step / 2, room), "end"
         labels.append(
             f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="{anchor}">'
-            f"{escape(text)}</text>"
+            f"{shown[index].first:{form}}</text>"
         )
     return labels
-
-
-def _label(unit: str, day: date, *, with_year: bool) -> str:
-    # Nothing sets a locale, so these are the English names.
-    if unit == "year":
-        return f"{day:%Y}"
-    if unit == "month":
-        return f"{day:%b %Y}"
-    return f"{day.day} {day:%b %y}" if with_year else f"{day.day} {day:%b}"
 
 
 def _told(period: Period) -> str:
@@ -234,4 +234,4 @@ def _begin(unit: str, day: date) -> date:
 
 
 def _next(unit: str, begin: date) -> date:
-    return _begin(unit, begin + timedelta(days=_UNITS[unit]))
+    return _begin(unit, begin + timedelta(days=_UNITS[unit][0]))

@@ -8,6 +8,7 @@ one day, so the borders of the last day are remembered.
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,18 +33,11 @@ class Days:
 
     def parts(self, times: Sequence[int]) -> list[tuple[int, int, date]]:
         """Cut a sequence of times where the day changes: `(first index, last index, day)`."""
-        parts: list[tuple[int, int, date]] = []
-        begin, first, end = 0, self._first, self._end
-        for index, seconds in enumerate(times):
-            if first <= seconds < end:
-                continue
-            if index > begin:
-                parts.append((begin, index - 1, self._day))
-                begin = index
-            self._move_to(seconds)
-            first, end = self._first, self._end
-        if times:
-            parts.append((begin, len(times) - 1, self._day))
+        parts, begin = [], 0
+        for day, group in groupby(times, key=self.of):
+            end = begin + sum(1 for _ in group)
+            parts.append((begin, end - 1, day))
+            begin = end
         return parts
 
     def seconds_of(self, day: date) -> tuple[float, float]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, Outage, Report, Sums, UploadFinding
+    from qlogship.reconcile.report import Day, Outage, Report, UploadFinding
 
 MOST: Final = 500
 """So many uploads, and so many held calls, are listed; more are counted."""
@@ -290,30 +290,27 @@ def _day_row(day: Day, shown: Iterable[str]) -> str:
     return _row(_day(day.day), day.level, cells, f"<ul>{causes}</ul>" if causes else "")
 
 
-def _cell(name: str, sums: Sums) -> str:
-    value, state = sums.get(name), BY_NAME.get(name)
-    text = _signed(value) if name == "difference" else f"{value:,}"
-    if name == "reported" and sums["unpinned"] + sums["unread"]:
-        text += " + ?"
-    look = ""
-    if state is not None:
-        look = "zero" if not value else "alarm" if state.severity is Severity.FAULT else ""
-    return _number(name, text, look)
-
-
-def _number(name: str, text: str, look: str) -> str:
-    label = HEADINGS[name].lower()
-    kind = " ".join(filter(None, ["number", "difference" if name == "difference" else "", look]))
-    return f'<td role="cell" class="{kind}" data-label="{label}">{text}</td>'
-
-
 def _apart_row(finding: UploadFinding, shown: Iterable[str]) -> str:
-    values = {"reported": f"{finding.reported:,}", "difference": _signed(finding.off)}
-    cells = (
-        _number(name, values.get(name, ""), "" if name in values else "zero") for name in shown
-    )
+    values = {"reported": finding.reported or 0, "difference": finding.off}
+    cells = (_cell(name, values) for name in shown)
     cause = f"Of {finding.first_day} to {finding.last_day}: {escape(finding.text)}"
     return _row(f"Upload {finding.upload}", finding.level, cells, cause, " apart")
+
+
+def _cell(name: str, values: Mapping[str, int]) -> str:
+    """Return a cell; it is empty when there is no value, but a difference cannot be said then."""
+    value, state, look = values.get(name), BY_NAME.get(name), ""
+    text = "" if value is None else f"{value:,}"
+    if name == "difference":
+        text, look = _signed(value), " difference"
+    elif value is None or (state is not None and not value):
+        look = " zero"
+    elif state is not None and state.severity is Severity.FAULT:
+        look = " alarm"
+    if name == "reported" and values.get("unpinned", 0) + values.get("unread", 0):
+        text += " + ?"
+    label = HEADINGS[name].lower()
+    return f'<td role="cell" class="number{look}" data-label="{label}">{text}</td>'
 
 
 # Words

@@ -41,48 +41,42 @@ def take_snapshot(
 
     `progress` is told how many of how many records are done. Raises `StateError`.
     """
-    with reader.moment() as database:
-        return (
-            ReconcileSnapshot(Counted()) if database is None else _taken(database, days, progress)
+    with reader.moment() as connection:
+        if connection is None:
+            return ReconcileSnapshot(Counted())
+        archive = Archive(connection)
+        position = ShippingPosition(connection).get()
+        census = ArchiveCensus(days)
+        end = archive.next_seq - 1
+        census.note(RecordPlace.HELD, position.held)
+        ahead = [*position.ahead, (position.frontier, end)]
+        waiting = [(first, min(last, end)) for first, last in ahead if first <= end]
+        census.note(RecordPlace.WAITING, waiting)
+        census.note(RecordPlace.LATER, _imported(connection, end))
+        uploads = _note_uploads(connection, census, position.generation)
+        gone: list[Run] = []
+        seq = 1
+        while (found := archive.chunks.check(seq)) is not None:
+            behind, chunk = found
+            if chunk is not None:
+                census.count(seq, chunk.data)
+            else:
+                gone.append((seq, behind - 1))
+            seq = behind
+            if progress is not None:
+                progress(seq - 1, end)
+        resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
+        return ReconcileSnapshot(
+            counted=census.result(),
+            gone=records_in(gone),
+            given_up=records_in(overlap(gone, Resyncs(connection).given_up())),
+            generation=position.generation,
+            resync=resync[0] if resync else None,
+            uploads=uploads,
+            held=held_calls(line for _, line in archive.records(without(position.held, gone))),
+            outages=_outages(connection, position.generation),
+            repeated=_repeated(connection),
         )
-
-
-def _taken(
-    connection: sqlite3.Connection, days: Days, progress: Callable[[int, int], None] | None
-) -> ReconcileSnapshot:
-    archive = Archive(connection)
-    position = ShippingPosition(connection).get()
-    census = ArchiveCensus(days)
-    end = archive.next_seq - 1
-    census.note(RecordPlace.HELD, position.held)
-    census.note(RecordPlace.WAITING, [(first, min(last, end)) for first, last in position.ahead])
-    if position.frontier <= end:
-        census.note(RecordPlace.WAITING, [(position.frontier, end)])
-    census.note(RecordPlace.LATER, _imported(connection, end))
-    uploads = _note_uploads(connection, census, position.generation)
-    gone: list[Run] = []
-    seq = 1
-    while (found := archive.chunks.check(seq)) is not None:
-        behind, chunk = found
-        if chunk is not None:
-            census.count(seq, chunk.data)
-        else:
-            gone.append((seq, behind - 1))
-        seq = behind
-        if progress is not None:
-            progress(seq - 1, end)
-    resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
-    return ReconcileSnapshot(
-        counted=census.result(),
-        gone=records_in(gone),
-        given_up=records_in(overlap(gone, Resyncs(connection).given_up())),
-        generation=position.generation,
-        resync=resync[0] if resync else None,
-        uploads=uploads,
-        held=held_calls(line for _, line in archive.records(without(position.held, gone))),
-        outages=_outages(connection, position.generation),
-        repeated=_repeated(connection),
-    )
 
 
 def _imported(connection: sqlite3.Connection, end: int) -> list[Run]:

@@ -11,8 +11,10 @@ from qlogship.reconcile.states import STATES, Severity, columns
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, Report, Sums, UploadFinding
+    from qlogship.reconcile.report import Day, Report, UploadFinding
 
 LATEST: Final = 31
 """So many of the last days are shown in any case; of those before, what is not in order."""
@@ -72,8 +74,8 @@ def lines(report: Report, days: Days) -> list[str]:
     """Return what else is to be said, as lines."""
     said = []
     for finding in report.findings[:_MOST]:
-        said += [f"{finding.level.sign:<6}upload {finding.upload}: {finding.text}"]
-        said += [f"      {finding.hint}"] if finding.hint else []
+        said.append(f"{finding.level.sign:<6}upload {finding.upload}: {finding.text}")
+        said.append(f"      {finding.hint}")
     if len(report.findings) > _MOST:
         said.append(f"      and {len(report.findings) - _MOST:,} uploads more; --json lists all")
     said += [
@@ -97,21 +99,18 @@ def _shown(report: Report) -> list[Day]:
     ]
 
 
-def _cells(sums: Sums, names: list[str]) -> list[str]:
-    return [_number(name, sums.get(name)) for name in names]
-
-
-def _number(name: str, value: int | None) -> str:
-    if value is None:
-        return "?"
-    return f"{value:+,}" if name == "difference" and value else f"{value:,}"
+def _cells(values: Mapping[str, int], names: list[str]) -> list[str]:
+    """Return what stands in these columns; a difference that is missing cannot be said."""
+    shown = {"difference": "?"} | {name: f"{value:,}" for name, value in values.items()}
+    if off := values.get("difference"):
+        shown["difference"] = f"{off:+,}"
+    return [shown.get(name, "") for name in names]
 
 
 def _between(finding: UploadFinding, names: list[str]) -> list[str]:
-    values = {"reported": finding.reported, "difference": finding.off}
-    cells = [_number(name, values[name]) if name in values else "" for name in names]
+    values = {"reported": finding.reported or 0, "difference": finding.off}
     text = f"of {finding.first_day} to {finding.last_day}: {finding.text}"
-    return [f"upload {finding.upload}", *cells, text]
+    return [f"upload {finding.upload}", *_cells(values, names), text]
 
 
 def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
@@ -126,11 +125,9 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
     kept = [index for index, heading in enumerate(headings) if heading not in left_out]
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for index in kept:
-        text = headings[index] in {"day", "cause"}
+        name = headings[index]
         shown.add_column(
-            headings[index],
-            justify="left" if text else "right",
-            no_wrap=headings[index] != "cause",
+            name, justify="left" if name in {"day", "cause"} else "right", no_wrap=name != "cause"
         )
     for number, (level, cells) in enumerate(rows):
         style = level.style if level is not Severity.GOOD else ""
