@@ -42,20 +42,17 @@ class Days:
 
     def seconds_of(self, day: date) -> tuple[float, float]:
         """Return when a day begins and when it ends, in epoch seconds."""
-        return self._midnight(day), self._midnight(day + timedelta(days=1))
+        begin = datetime.combine(day, time(), tzinfo=self.zone)
+        end = datetime.combine(day + timedelta(days=1), time(), tzinfo=self.zone)
+        return begin.timestamp(), end.timestamp()
 
     def _move_to(self, seconds: int) -> None:
         day = datetime.fromtimestamp(seconds, self.zone).date()
         first, end = (int(border) for border in self.seconds_of(day))
-        if self._offset(first) != self._offset(end):
+        moments = (datetime.fromtimestamp(at, self.zone) for at in (first, end))
+        if len({moment.astimezone(self.zone).utcoffset() for moment in moments}) > 1:
             # The clocks change on this day, perhaps at midnight, back over it: a
             # minute is the longest piece that is surely of one day.
             first = seconds - seconds % _MINUTE
             end = first + _MINUTE
         self._first, self._end, self._day = first, end, day
-
-    def _offset(self, seconds: int) -> timedelta | None:
-        return datetime.fromtimestamp(seconds, self.zone).astimezone(self.zone).utcoffset()
-
-    def _midnight(self, day: date) -> float:
-        return datetime.combine(day, time(), tzinfo=self.zone).timestamp()
