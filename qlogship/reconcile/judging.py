@@ -62,10 +62,7 @@ def reconcile(
     outages = merged_outages(snapshot.outages)
     judged = tuple(
         day_of(
-            day,
-            tally,
-            causes.get(day, ()),
-            seconds_out(outages, *days.seconds_of(day), now=now),
+            day, tally, causes.get(day, ()), seconds_out(outages, *days.seconds_of(day), now=now)
         )
         for day, tally in sorted(snapshot.counted.days.items())
         if wanted(day)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, Report, UploadFinding
+    from qlogship.reconcile.report import Day, Report
 
 LATEST: Final = 31
 """So many of the last days are shown in any case; of those before, what is not in order."""
@@ -54,18 +54,14 @@ def show(report: Report, days: Days) -> None:
 def table(report: Report) -> tuple[list[str], list[Row]]:
     """Return headings and rows: the days, the uploads between days, the sum."""
     numbers = list(columns(report.total))
-    rows: list[Row] = [
-        (
-            day.level,
-            [
-                day.day.isoformat(),
-                *_cells(day.sums, numbers),
-                "; ".join(cause.text for cause in day.causes),
-            ],
-        )
-        for day in _shown(report)
-    ]
-    rows += [(finding.level, _between(finding, numbers)) for finding in report.apart]
+    rows: list[Row] = []
+    for day in _shown(report):
+        causes = "; ".join(cause.text for cause in day.causes)
+        rows.append((day.level, [day.day.isoformat(), *_cells(day.sums, numbers), causes]))
+    for finding in report.apart:
+        values = {"reported": finding.reported or 0, "difference": finding.off}
+        text = f"of {finding.first_day} to {finding.last_day}: {finding.text}"
+        rows.append((finding.level, [f"upload {finding.upload}", *_cells(values, numbers), text]))
     rows.append((report.level, ["all", *_cells(report.total, numbers), ""]))
     return ["day", *numbers, "cause"], rows
 
@@ -105,12 +101,6 @@ def _cells(values: Mapping[str, int], names: list[str]) -> list[str]:
     if off := values.get("difference"):
         shown["difference"] = f"{off:+,}"
     return [shown.get(name, "") for name in names]
-
-
-def _between(finding: UploadFinding, names: list[str]) -> list[str]:
-    values = {"reported": finding.reported or 0, "difference": finding.off}
-    text = f"of {finding.first_day} to {finding.last_day}: {finding.text}"
-    return [f"upload {finding.upload}", *_cells(values, names), text]
 
 
 def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
