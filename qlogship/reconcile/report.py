@@ -117,7 +117,7 @@ class HeldCall:
 class Outage:
     """Deliveries failed all the time from `begin` to `end` (None: until now), epoch seconds.
 
-    `verdict` is what most attempts came to (dashboard/outcome.py, Verdict).
+    `verdict` is what most attempts came to (dashboard/verdicts.py).
     """
 
     begin: float
