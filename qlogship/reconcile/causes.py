@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from qlogship.reconcile.census import DayTally, RecordPlace
-from qlogship.reconcile.report import Cause, Day, Sums
+from qlogship.reconcile.census import RecordPlace
+from qlogship.reconcile.report import Cause, Day
 from qlogship.reconcile.states import BY_NAME, STATES, Severity
 from qlogship.wording import count, duration, named
 
@@ -14,20 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from qlogship.reconcile.census import Carried
-    from qlogship.reconcile.report import UploadFinding
+    from qlogship.reconcile.census import DayTally
+    from qlogship.reconcile.report import Sums, UploadFinding
 
 
-def causes_by_day(
-    findings: Iterable[UploadFinding], carried_by: Mapping[int, Carried]
-) -> Mapping[date, Sequence[Cause]]:
+def causes_by_day(findings: Iterable[UploadFinding]) -> Mapping[date, Sequence[Cause]]:
     """Return what the uploads add to the causes of each day."""
     causes: defaultdict[date, list[Cause]] = defaultdict(list)
     in_doubt: defaultdict[tuple[date, str], list[int]] = defaultdict(list)
     for finding in findings:
-        carried, kind = carried_by[finding.upload], finding.kind
-        text = f"upload {finding.upload}: {finding.text}"
-        for day, sent in (carried.by_day or dict.fromkeys(carried.days, 0)).items():
+        kind, text = finding.kind, f"upload {finding.upload}: {finding.text}"
+        for day, sent in finding.by_day.items():
             if BY_NAME[kind].naming:
                 in_doubt[day, kind].append(finding.upload)
             elif finding.reported is None or not finding.off:
@@ -47,24 +44,25 @@ def day_of(day: date, tally: DayTally, by_uploads: Sequence[Cause], outage: floa
     """Return a day's balance; `outage` is how many seconds of it nothing could be delivered."""
     sums = _sums(tally)
     causes: list[Cause] = []
+
+    def add(name: str, number: int, words: str, *, noun: str = "call", calls: int) -> None:
+        if number:
+            causes.append(Cause(name, calls, f"{count(number, noun)} {words}"))
+
     for state in filter(lambda state: state.naming, STATES):
-        calls = getattr(sums, state.name)
+        calls = sums[state.name]
         said = [f"{count(calls, 'call')} {state.cause}"] if calls else []
         said += [cause.text for cause in by_uploads if cause.kind == state.name]
         if said:
             causes.append(Cause(state.name, -calls, "; ".join(said)))
     causes += [cause for cause in by_uploads if not BY_NAME[cause.kind].naming]
-    if sums.lost_records:
-        text = f"{count(sums.lost_records, 'record')} {BY_NAME['lost'].cause}"
-        causes.append(Cause("lost", -sums.lost, text))
+    lost = sums["lost_records"]
+    add("lost", lost, BY_NAME["lost"].cause, noun="record", calls=-sums["lost"])
     for state in STATES:
-        if state.cause and state.severity is Severity.NOTE and (calls := getattr(sums, state.name)):
+        if state.cause and state.severity is Severity.NOTE:
             why = " since the dashboard takes none" if outage and state.name == "waiting" else ""
-            text = f"{count(calls, 'call')} {state.cause}{why}"
-            causes.append(Cause(state.name, -calls, text))
-    if sums.again:
-        text = f"{count(sums.again, 'call')} {BY_NAME['again'].remark}"
-        causes.append(Cause("again", sums.again, text))
+            add(state.name, sums[state.name], state.cause + why, calls=-sums[state.name])
+    add("again", sums["again"], BY_NAME["again"].remark, calls=sums["again"])
     if outage:
         causes.append(Cause("outage", 0, f"nothing could be delivered for {duration(outage)}"))
     return Day(day, sums, tuple(causes), outage)
@@ -72,23 +70,18 @@ def day_of(day: date, tally: DayTally, by_uploads: Sequence[Cause], outage: floa
 
 def _sums(tally: DayTally) -> Sums:
     calls, archived = tally.calls, tally.calls.total()
-    comparable = not tally.unread and not tally.unpinned
-    return Sums(
-        archived=archived,
-        records=tally.records.total(),
-        shipped=calls[RecordPlace.SHIPPED],
-        sent=tally.sent,
-        reported=tally.reported,
-        difference=tally.reported - archived if comparable else None,
-        held=calls[RecordPlace.HELD],
-        waiting=calls[RecordPlace.WAITING] + calls[RecordPlace.PREPARED],
-        quarantined=calls[RecordPlace.QUARANTINED],
-        unknown=calls[RecordPlace.UNKNOWN],
-        dropped=calls[RecordPlace.DROPPED],
-        later=calls[RecordPlace.LATER],
-        lost=calls[RecordPlace.LOST],
-        lost_records=tally.records[RecordPlace.LOST],
-        unread=tally.unread,
-        unpinned=tally.unpinned,
-        superseded=tally.superseded,
-    )
+    sums = {str(place): calls[place] for place in RecordPlace} | {
+        "archived": archived,
+        "records": tally.records.total(),
+        "sent": tally.sent,
+        "reported": tally.reported,
+        "waiting": calls[RecordPlace.WAITING] + calls[RecordPlace.PREPARED],
+        "lost_records": tally.records[RecordPlace.LOST],
+        "unread": tally.unread,
+        "unpinned": tally.unpinned,
+        "superseded": tally.superseded,
+        "again": tally.sent - calls[RecordPlace.SHIPPED],
+    }
+    if not tally.unread and not tally.unpinned:
+        sums["difference"] = tally.reported - archived
+    return sums

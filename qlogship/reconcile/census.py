@@ -6,10 +6,9 @@ The archive is passed through once, block after block, in the order of `seq`.
 Beforehand every run of records is noted with its owner: the upload it is in, or
 the reason why it is in none (`RecordPlace`). Runs are kept in drawers of `_DRAWER`
 records, as plain numbers, so that a ledger of many small uploads costs some
-twenty bytes a run; a drawer is sorted when the pass comes to it and then thrown
-away. Where the records of a block are is painted into one byte for each, the
-weightiest place last; what is left bare is lost. An upload's calls are kept only
-from its first record to its last.
+twenty bytes a run. Where the records of a block are is painted into one byte for each,
+the weightiest place last; what is left bare is lost. An upload's calls are kept
+only from its first record to its last.
 
 A call is a callid that enters a queue, recognised among the last `MEMORY` to
 twice `MEMORY` (as in `counting`); its day is that of its first entrance, its
@@ -24,10 +23,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from qlogship.queue_log.counting import MEMORY
@@ -126,59 +124,22 @@ class DayTally:
 
 
 @dataclass(slots=True)
-class CountedRepeats:
-    """How accepted uploads counted calls that another upload had carried before.
+class Counted:
+    """The result of a census. `uploads` are those that something must be said about.
 
-    `each`: uploads that counted them anew; `once`: those that left them out.
+    Of the accepted uploads with calls that another one had carried before, those in
+    `repeats_counted` counted them anew, those in `repeats_left_out` did not.
     """
 
-    each: list[int] = field(default_factory=list)
-    once: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Counted:
-    """The result of a census. `uploads` are those that something must be said about."""
-
-    days: dict[date, DayTally] = field(default_factory=dict)
+    days: dict[date, DayTally] = field(default_factory=lambda: defaultdict(DayTally))
     undated: int = 0
     uploads: list[Carried] = field(default_factory=list)
-    repeats: CountedRepeats = field(default_factory=CountedRepeats)
+    repeats_counted: list[int] = field(default_factory=list)
+    repeats_left_out: list[int] = field(default_factory=list)
 
 
 _Row = tuple[int, int, int]
-"""A run and its owner."""
-
-
-class _Owners:
-    """Which run of records belongs to whom; owners are numbers."""
-
-    def __init__(self) -> None:
-        self._drawers: dict[int, array[int]] = {}
-        self._open: list[_Row] = []
-        self._next = 0
-
-    def note(self, runs: Iterable[Run], owner: int) -> None:
-        for first, last in runs:
-            begin = first
-            for drawer in range(first // _DRAWER, last // _DRAWER + 1):
-                end = min(last, (drawer + 1) * _DRAWER - 1)
-                self._drawers.setdefault(drawer, array("q")).extend((begin, end, owner))
-                begin = end + 1
-
-    def among(self, first: int, last: int) -> list[_Row]:
-        """Return the runs within these records, cut to them; to be asked in ascending order."""
-        for drawer in range(max(self._next, first // _DRAWER), last // _DRAWER + 1):
-            kept = iter(self._drawers.pop(drawer, ()))
-            self._open += sorted(zip(kept, kept, kept, strict=True))
-            self._next = drawer + 1
-        found = [
-            (max(begin, first), min(end, last), owner)
-            for begin, end, owner in self._open
-            if begin <= last and end >= first
-        ]
-        self._open = [row for row in self._open if row[1] > last]
-        return found
+"""A run and its owner: the slot of an upload, or below 0 one of the other places."""
 
 
 @dataclass(slots=True)
@@ -191,30 +152,12 @@ class _Load:
     again: int = 0
 
 
-class _Known:
-    """The day of each call that entered a queue lately, and whether it has been sent."""
+@dataclass(slots=True)
+class _Call:
+    """A call that entered a queue lately, first on this day."""
 
-    def __init__(self) -> None:
-        self._recent: dict[bytes, date] = {}
-        self._before: dict[bytes, date] = {}
-        self._sent: set[bytes] = set()
-        self._sent_before: set[bytes] = set()
-
-    def day_of(self, callid: bytes) -> date | None:
-        """Return the day of a call's first entrance, None for a new one."""
-        return self._recent.get(callid) or self._before.get(callid)
-
-    def keep(self, callid: bytes, day: date) -> None:
-        self._recent[callid] = day
-        if len(self._recent) >= MEMORY:
-            self._before, self._recent = self._recent, {}
-            self._sent_before, self._sent = self._sent, set()
-
-    def send(self, callid: bytes) -> bool:
-        """Note that an accepted upload carries it; return whether another one did."""
-        before = callid in self._sent or callid in self._sent_before
-        self._sent.add(callid)
-        return before
+    day: date
+    sent: bool = False
 
 
 class ArchiveCensus:
@@ -222,20 +165,21 @@ class ArchiveCensus:
 
     def __init__(self, days: Days) -> None:
         self._days = days
-        self._owners = _Owners()
+        self._drawers: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
         self._ids = array("q")
         self._places = array("b")
         self._left = array("q")
         self._reported = array("q")
         self._notable: dict[int, Shipment] = {}
-        self._passing: dict[int, _Load] = {}
-        self._known = _Known()
+        self._passing: defaultdict[int, _Load] = defaultdict(_Load)
+        self._recent: dict[bytes, _Call] = {}
+        self._before: dict[bytes, _Call] = {}
         self._time: int | None = None
         self._result = Counted()
 
     def note(self, place: RecordPlace, runs: Iterable[Run]) -> None:
         """Note records that are in no upload; in two places at once, the weightier counts."""
-        self._owners.note(runs, -1 - _RANK[place])
+        self._note(runs, -1 - _RANK[place])
 
     def note_upload(self, shipment: Shipment, runs: Sequence[Run]) -> None:
         """Note an upload and its records."""
@@ -248,12 +192,12 @@ class ArchiveCensus:
         plain = shipment.place in {RecordPlace.SHIPPED, RecordPlace.SUPERSEDED}
         if not plain or (shipment.possible_duplicate and shipment.place is RecordPlace.SHIPPED):
             self._notable[slot] = shipment
-        self._owners.note(runs, slot)
+        self._note(runs, slot)
 
     def count(self, first_seq: int, text: bytes) -> None:
         """Count a block of records, each with its newline; blocks come in ascending order."""
         times = line_times(text, self._time)
-        rows = self._owners.among(first_seq, first_seq + len(times) - 1)
+        rows = self._among(first_seq, first_seq + len(times) - 1)
         places = self._painted(rows, first_seq, len(times))
         loads = [row for row in rows if row[2] >= 0]
         self._count_records(first_seq, times, places, loads)
@@ -271,20 +215,28 @@ class ArchiveCensus:
         self._result.uploads.sort(key=lambda carried: carried.shipment.id)
         return self._result
 
-    def _tally(self, day: date) -> DayTally:
-        tally = self._result.days.get(day)
-        if tally is None:
-            tally = self._result.days[day] = DayTally()
-        return tally
+    def _note(self, runs: Iterable[Run], owner: int) -> None:
+        for first, last in runs:
+            begin = first
+            for drawer in range(first // _DRAWER, last // _DRAWER + 1):
+                end = min(last, (drawer + 1) * _DRAWER - 1)
+                self._drawers[drawer].extend((begin, end, owner))
+                begin = end + 1
+
+    def _among(self, first: int, last: int) -> list[_Row]:
+        """Return the runs within these records, cut to them and in their order."""
+        found = []
+        for drawer in range(first // _DRAWER, last // _DRAWER + 1):
+            kept = iter(self._drawers.get(drawer, ()))
+            found += [
+                (max(begin, first), min(end, last), owner)
+                for begin, end, owner in zip(kept, kept, kept, strict=True)
+                if begin <= last and end >= first
+            ]
+        return sorted(found)
 
     def _place(self, owner: int) -> RecordPlace:
         return _PLACES[self._places[owner] if owner >= 0 else -1 - owner]
-
-    def _load(self, slot: int) -> _Load:
-        load = self._passing.get(slot)
-        if load is None:
-            load = self._passing[slot] = _Load()
-        return load
 
     def _painted(self, rows: Iterable[_Row], first: int, number: int) -> bytearray:
         """Return the rank of the place of each record of a block."""
@@ -311,43 +263,41 @@ class ArchiveCensus:
         # Only those before the very first time have none.
         parts = [(undated + a, undated + z + 1, day) for a, z, day in self._days.parts(dated)]
         for start, stop, day in parts:
-            tally = self._tally(day)
+            tally = self._result.days[day]
             for rank, place in enumerate(_PLACES):
                 if records := places.count(rank, start, stop):
                     tally.records[place] += records
-        stops = [stop for _, stop, _ in parts]
         for begin, end, slot in loads:
-            for start, _, day in islice(parts, bisect_right(stops, begin - first_seq), None):
-                if start > end - first_seq:
-                    break
-                self._load(slot).days.add(day)
+            self._passing[slot].days.update(
+                day
+                for start, stop, day in parts
+                if start <= end - first_seq and stop > begin - first_seq
+            )
 
     def _count_calls(
         self, first_seq: int, text: bytes, places: bytearray, loads: Sequence[_Row]
     ) -> None:
         seqs: list[int] = []
-        calls: list[tuple[bytes, date]] = []
-        known = self._known
+        calls: list[tuple[bytes, _Call]] = []
         for line, time, callid, _ in entrances(text):
-            seq = first_seq + line
-            day = known.day_of(callid)
-            if day is None:
-                day = self._days.of(time)
-                known.keep(callid, day)
-                self._tally(day).calls[_PLACES[places[line]]] += 1
-            seqs.append(seq)
-            calls.append((callid, day))
+            call = self._recent.get(callid) or self._before.get(callid)
+            if call is None:
+                call = self._recent[callid] = _Call(self._days.of(time))
+                self._result.days[call.day].calls[_PLACES[places[line]]] += 1
+                if len(self._recent) >= MEMORY:
+                    self._before, self._recent = self._recent, {}
+            seqs.append(first_seq + line)
+            calls.append((callid, call))
         for begin, end, slot in loads:
-            for callid, day in calls[bisect_left(seqs, begin) : bisect_right(seqs, end)]:
-                self._carry(slot, callid, day)
-
-    def _carry(self, slot: int, callid: bytes, day: date) -> None:
-        load = self._load(slot)
-        if callid not in load.callids:
-            load.callids.add(callid)
-            load.by_day[day] += 1
-            if self._place(slot) is RecordPlace.SHIPPED and self._known.send(callid):
-                load.again += 1
+            load, shipped = self._passing[slot], self._place(slot) is RecordPlace.SHIPPED
+            for callid, call in calls[bisect_left(seqs, begin) : bisect_right(seqs, end)]:
+                if callid in load.callids:
+                    continue
+                load.callids.add(callid)
+                load.by_day[call.day] += 1
+                if shipped:
+                    load.again += call.sent
+                    call.sent = True
 
     def _pass_by(self, slot: int) -> None:
         """Take down what an upload carried; none of its records is still to come."""
@@ -356,7 +306,7 @@ class ArchiveCensus:
         place = self._place(slot)
         if place is RecordPlace.SUPERSEDED:
             for day, calls in load.by_day.items():
-                self._tally(day).superseded += calls
+                self._result.days[day].superseded += calls
             return
         reported = self._reported[slot] if self._reported[slot] >= 0 else None
         notable = slot in self._notable or missing > 0
@@ -372,9 +322,9 @@ class ArchiveCensus:
         """Spread what was reported for an accepted upload; return whether it is another number."""
         calls = load.by_day.total()
         if reported and not calls and len(load.days) == 1:
-            self._tally(*load.days).reported += reported
+            self._result.days[min(load.days)].reported += reported
         for day, sent in load.by_day.items():
-            tally = self._tally(day)
+            tally = self._result.days[day]
             tally.sent += sent
             if reported is None:
                 tally.unread += sent
@@ -386,7 +336,7 @@ class ArchiveCensus:
                 tally.unpinned += sent
         if reported is not None and load.again:
             if reported == calls:
-                self._result.repeats.each.append(self._ids[slot])
+                self._result.repeats_counted.append(self._ids[slot])
             elif reported == calls - load.again:
-                self._result.repeats.once.append(self._ids[slot])
+                self._result.repeats_left_out.append(self._ids[slot])
         return reported is not None and reported != calls

@@ -10,20 +10,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from html import escape
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from qlogship.reconcile.states import STATES, Severity, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from qlogship.reconcile.report import Day, Report
 
 _HEIGHT: Final = 260
 _TOP: Final = 30
-_BOTTOM: Final = 28
+_BASE: Final = _HEIGHT - 28
 _AXIS: Final = 46
 _NARROWEST: Final = 7
 _WIDEST: Final = 64
@@ -32,7 +34,16 @@ _LABEL: Final = 62
 
 # In the order in which they are stacked on what was reported: the worst on top.
 PARTS: Final = {state.name: state.legend for state in reversed(STATES) if state.legend}
-_UNITS: Final = ("day", "week", "month", "year")
+_UNITS: Final = {
+    "day": (1, "%-d %b"),
+    "week": (7, "%-d %b"),
+    "month": (31, "%b %Y"),
+    "year": (366, "%Y"),
+}
+"""What a period can be: how many days it has at most, and its label.
+
+Nothing sets a locale, so the names of months are English.
+"""
 
 
 @dataclass(slots=True)
@@ -51,12 +62,12 @@ class Period:
     def add(self, day: Day) -> None:
         """Take in a day."""
         sums = day.sums
-        self.archived += sums.archived
-        self.reported += sums.reported
-        known = {part: getattr(sums, part) for part in PARTS if part != "lost"}
+        self.archived += sums["archived"]
+        self.reported += sums["reported"]
+        known = {part: sums[part] for part in PARTS if part != "lost"}
         self.parts.update(known)
-        self.parts["lost"] += max(0, sums.archived - sums.reported - sum(known.values()))
-        self.over += max(0, sums.reported - sums.archived)
+        self.parts["lost"] += max(0, sums["archived"] - sums["reported"] - sum(known.values()))
+        self.over += max(0, sums["reported"] - sums["archived"])
         self.outage += day.outage
         self.level = worst((self.level, day.level))
 
@@ -64,40 +75,31 @@ class Period:
 def periods(days: Sequence[Day], *, most: int) -> tuple[str, list[Period]]:
     """Put days into at most `most` periods without a gap; return what a period is, and them.
 
-    Where even years are too many (a line with a wild time), only the newest
-    periods that hold something are shown.
+    There is at least one day. Where even years are too many (a line with a wild
+    time), only the newest periods that hold something are shown.
     """
-    if not days:
-        return "day", []
-    first, last = days[0].day, days[-1].day
-    unit = next(
-        (unit for unit in _UNITS if _number(unit, last) - _number(unit, first) < most), _UNITS[-1]
-    )
-
-    def empty(number: int) -> Period:
-        return Period(_begin(unit, number), _begin(unit, number + 1) - timedelta(days=1))
-
-    found: dict[int, Period] = {}
+    for unit in _UNITS:
+        begins = [_begin(unit, days[0].day)]
+        while (behind := _next(unit, begins[-1])) <= days[-1].day and len(begins) <= most:
+            begins.append(behind)
+        if len(begins) <= most:
+            break
+    else:
+        begins = sorted({_begin(unit, day.day) for day in days})[-most:]
+    shown = {begin: Period(begin, _next(unit, begin) - timedelta(days=1)) for begin in begins}
     for day in days:
-        number = _number(unit, day.day)
-        if number not in found:
-            found[number] = empty(number)
-        found[number].add(day)
-    numbers: Sequence[int] = range(_number(unit, first), _number(unit, last) + 1)
-    if len(numbers) > most:
-        numbers = sorted(found)[-most:]
-    return unit, [found.get(number) or empty(number) for number in numbers]
+        if (period := shown.get(_begin(unit, day.day))) is not None:
+            period.add(day)
+    return unit, list(shown.values())
 
 
 def draw(report: Report, *, width: int, name: str) -> str:
     """Return the chart as SVG of this width; `name` tells it from others on the page."""
     room = width - _AXIS - 4
     unit, shown = periods(report.days, most=room // _NARROWEST)
-    top = max((max(period.archived, period.reported) for period in shown), default=0)
-    ticks = _ticks(top)
-    scale = (_HEIGHT - _TOP - _BOTTOM) / ticks[-1]
-    step = room / max(1, len(shown))
-    bar = min(step * 0.78, _WIDEST)
+    ticks = _ticks(max(max(period.archived, period.reported) for period in shown))
+    scale = (_BASE - _TOP) / ticks[-1]
+    step = room / len(shown)
     labels = f'role="img" aria-labelledby="{name}-title {name}-desc"'
     parts = [
         f'<svg class="chart" viewBox="0 0 {width} {_HEIGHT}" {labels}>',
@@ -105,41 +107,30 @@ def draw(report: Report, *, width: int, name: str) -> str:
         f'<desc id="{name}-desc">{escape(_described(unit, shown))}</desc>',
         _patterns(name),
     ]
-    base = _HEIGHT - _BOTTOM
     for tick in ticks:
-        y = base - tick * scale
+        y = _BASE - tick * scale
         parts.append(
             f'<path class="grid" d="M{_AXIS} {y:.1f}H{width}"/>'
             f'<text class="tick" x="{_AXIS - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:,}</text>'
         )
-    for index, period in enumerate(shown):
-        centre = _AXIS + step * (index + 0.5)
-        parts.append(
-            _bar(period, name, centre=centre, width=bar, step=step, scale=scale, unit=unit)
-        )
+    parts += [
+        _bar(period, name, centre=_AXIS + step * (index + 0.5), step=step, scale=scale)
+        for index, period in enumerate(shown)
+    ]
     parts += _dates(unit, shown, step=step)
     parts.append("</svg>")
     return "".join(parts)
 
 
-def _bar(
-    period: Period,
-    name: str,
-    *,
-    centre: float,
-    width: float,
-    step: float,
-    scale: float,
-    unit: str,
-) -> str:
-    base = _HEIGHT - _BOTTOM
+def _bar(period: Period, name: str, *, centre: float, step: float, scale: float) -> str:
+    width = min(step * 0.78, _WIDEST)
     left = centre - width / 2
-    parts = [f"<g><title>{escape(_told(unit, period))}</title>"]
+    parts = [f"<g><title>{escape(_told(period))}</title>"]
     ground = "outage" if period.outage else "hover"
     fill = f' fill="url(#{name}-outage)"' if period.outage else ""
     parts.append(
         f'<rect class="{ground}"{fill} x="{centre - step / 2:.1f}" y="{_TOP - 22}"'
-        f' width="{step:.1f}" height="{base - _TOP + 22}"/>'
+        f' width="{step:.1f}" height="{_BASE - _TOP + 22}"/>'
     )
     # What must be seen gets its share first, what was reported fills the rest.
     heights = {
@@ -148,17 +139,16 @@ def _bar(
     whole = max(period.archived * scale, sum(heights.values()))
     reported = min(period.reported - period.over, period.archived) * scale
     reported = max(0.0, min(reported, whole - sum(heights.values())))
-    y = base - reported
-    if reported:
-        parts.append(_rect("reported", left, y, width=width, height=reported))
-    for part, height in heights.items():
-        y -= height
-        fill = f' fill="url(#{name}-unknown)"' if part == "unknown" else ""
-        parts.append(_rect(part, left, y, width=width, height=height, fill=fill))
-    if period.over:
-        height = max(_THINNEST, period.over * scale)
-        y -= height
-        parts.append(_rect("over", left, y, width=width, height=height))
+    over = max(_THINNEST, period.over * scale) if period.over else 0.0
+    y: float = _BASE
+    for part, height in ({"reported": reported} | heights | {"over": over}).items():
+        if height:
+            y -= height
+            fill = f' fill="url(#{name}-unknown)"' if part == "unknown" else ""
+            parts.append(
+                f'<rect class="{part}"{fill} x="{left:.1f}" y="{y:.1f}" width="{width:.1f}"'
+                f' height="{height:.1f}"/>'
+            )
     if period.level is Severity.FAULT:
         size = max(4.5, min(7.0, width / 2 + 1))
         tip = y - 4
@@ -168,13 +158,6 @@ def _bar(
         )
     parts.append("</g>")
     return "".join(parts)
-
-
-def _rect(kind: str, x: float, y: float, *, width: float, height: float, fill: str = "") -> str:
-    return (
-        f'<rect class="{kind}"{fill} x="{x:.1f}" y="{y:.1f}" width="{width:.1f}"'
-        f' height="{height:.1f}"/>'
-    )
 
 
 def _patterns(name: str) -> str:
@@ -191,45 +174,28 @@ def _patterns(name: str) -> str:
 
 def _dates(unit: str, shown: Sequence[Period], *, step: float) -> list[str]:
     """Return the labels below, as many as have room."""
-    if not shown:
-        return []
     every = max(1, -(-_LABEL // max(1, int(step))))
     labels = []
-    years = {period.first.year for period in shown}
+    room = _AXIS + step * len(shown)
+    form = _UNITS[unit][1]
+    if unit == "week" and shown[0].first.year != shown[-1].first.year:
+        form += " %y"
     for index in range(0, len(shown), every):
-        text = _label(unit, shown[index].first, with_year=len(years) > 1 and unit != "day")
-        x = _AXIS + step * (index + 0.5)
-        anchor = "middle"
-        room = _AXIS + step * len(shown)
+        x, anchor = _AXIS + step * (index + 0.5), "middle"
         if x > room - _LABEL / 2 and len(shown) > 1:
             x, anchor = min(x + step / 2, room), "end"
         labels.append(
             f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="{anchor}">'
-            f"{escape(text)}</text>"
+            f"{shown[index].first:{form}}</text>"
         )
     return labels
 
 
-def _label(unit: str, day: date, *, with_year: bool) -> str:
-    if unit == "year":
-        return str(day.year)
-    if unit == "month":
-        return f"{_MONTHS[day.month - 1]} {day.year}"
-    text = f"{day.day} {_MONTHS[day.month - 1]}"
-    return f"{text} {day.year % 100:02}" if with_year else text
-
-
-_MONTHS: Final = (
-    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
-    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-)
-
-
-def _told(unit: str, period: Period) -> str:
+def _told(period: Period) -> str:
     """Return what a bar says when it is pointed at."""
     when = period.first.isoformat()
-    if unit != "day":
-        when = f"{when} to {period.last.isoformat()}"
+    if period.last != period.first:
+        when += f" to {period.last.isoformat()}"
     said = [f"{period.archived:,} archived", f"{period.reported:,} reported"]
     said += [f"{calls:,} {text}" for part, text in PARTS.items() if (calls := period.parts[part])]
     if period.over:
@@ -241,9 +207,7 @@ def _told(unit: str, period: Period) -> str:
 
 def _described(unit: str, shown: Sequence[Period]) -> str:
     """Return the chart in words."""
-    if not shown:
-        return "There are no calls."
-    odd = [_told(unit, period) for period in shown if period.level is not Severity.GOOD]
+    odd = [_told(period) for period in shown if period.level is not Severity.GOOD]
     text = f"{len(shown)} {unit}s from {shown[0].first} to {shown[-1].last}."
     if not odd:
         return f"{text} Reported and archived calls agree."
@@ -255,29 +219,19 @@ def _ticks(top: int) -> list[int]:
     """Return round numbers from 0 to at least `top`, about four steps."""
     if top <= 4:
         return list(range(max(1, top) + 1))
-    step = 1
-    while step * 5 < top:
-        step = next(
-            bigger
-            for factor in (1, 2, 5, 10)
-            if (bigger := factor * 10 ** (len(str(step)) - 1)) > step
-        )
+    steps = (factor * 10**power for power in count() for factor in (1, 2, 5))
+    step = next(step for step in steps if step * 5 >= top)
     return list(range(0, -(-top // step) * step + 1, step))
 
 
-def _number(unit: str, day: date) -> int:
-    """Return the number of the day, week, month or year that a day is in."""
+def _begin(unit: str, day: date) -> date:
+    """Return the first day of the day, week, month or year that a day is in."""
     if unit == "year":
-        return day.year
+        return day.replace(month=1, day=1)
     if unit == "month":
-        return day.year * 12 + day.month - 1
-    return (day.toordinal() - 1) // (7 if unit == "week" else 1)
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday() if unit == "week" else 0)
 
 
-def _begin(unit: str, number: int) -> date:
-    """Return the first day of the day, week, month or year of this number."""
-    if unit == "year":
-        return date(number, 1, 1)
-    if unit == "month":
-        return date(number // 12, number % 12 + 1, 1)
-    return date.fromordinal(number * (7 if unit == "week" else 1) + 1)
+def _next(unit: str, begin: date) -> date:
+    return _begin(unit, begin + timedelta(days=_UNITS[unit][0]))

@@ -30,27 +30,22 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
     as_json: JsonOption = False,
     html: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Write the report as one HTML page, too.", show_default=False
-        ),
+        typer.Option(metavar="FILE", help="Write the report as one HTML page, too."),
     ] = None,
     tz: Annotated[
         str | None,
         typer.Option(
             metavar="ZONE",
             help="The time zone of the days, such as Europe/Berlin; else this machine's.",
-            show_default=False,
         ),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--from", metavar="DAY", help="Only from 2026-11-01 on.", show_default=False),
+        typer.Option("--from", metavar="DAY", help="Only from 2026-11-01 on."),
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(
-            "--to", metavar="DAY", help="Only up to 2026-11-30, included.", show_default=False
-        ),
+        typer.Option("--to", metavar="DAY", help="Only up to 2026-11-30, included."),
     ] = None,
 ) -> ExitCode:
     """Compare, per day, the calls in the archive with those shipped and those reported.
@@ -73,19 +68,19 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
     with Reader(settings.state.directory) as reader, meter:
         found = take_snapshot(reader, days, progress=meter.show)
     now = time.time()
+    zone = tz or time.strftime("%Z", time.localtime(now)) or "local time"
     report = judge(found, days, now=now, first=first, last=last)
     if html is not None:
         from qlogship.reconcile.page import Frame, render
         from qlogship.reconcile.writing import template, write
 
         tenant = urlsplit(str(settings.dashboard.url)).hostname or ""
-        zone = _name(tz, now)
         frame = Frame(tenant=tenant, now=now, days=days, zone=zone, template=template())
         write(html, render(report, frame))
     if as_json:
         from qlogship.reconcile.document import document
 
-        output.print_json(document(report, zone=_name(tz, now)))
+        output.print_json(document(report, zone=zone))
     else:
         from qlogship.reconcile.terminal import show
 
@@ -102,10 +97,3 @@ def _day(option: str, text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option} {text!r} is no day", hint="Write it as 2026-11-23.") from None
-
-
-def _name(tz: str | None, now: float) -> str:
-    """Return what the time zone is called."""
-    if tz is not None:
-        return tz
-    return time.strftime("%Z", time.localtime(now)) or "local time"

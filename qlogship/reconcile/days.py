@@ -8,6 +8,7 @@ one day, so the borders of the last day are remembered.
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _MINUTE = 60
 
 
 class Days:
-    """Tell the day of a time. `zone` None is the machine's own time zone."""
+    """The day of a time. `zone` None is the machine's own time zone."""
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         self.zone = zone
@@ -32,39 +33,26 @@ class Days:
 
     def parts(self, times: Sequence[int]) -> list[tuple[int, int, date]]:
         """Cut a sequence of times where the day changes: `(first index, last index, day)`."""
-        parts: list[tuple[int, int, date]] = []
-        begin, first, end = 0, self._first, self._end
-        for index, seconds in enumerate(times):
-            if first <= seconds < end:
-                continue
-            if index > begin:
-                parts.append((begin, index - 1, self._day))
-                begin = index
-            self._move_to(seconds)
-            first, end = self._first, self._end
-        if times:
-            parts.append((begin, len(times) - 1, self._day))
+        parts, begin = [], 0
+        for day, group in groupby(times, key=self.of):
+            end = begin + sum(1 for _ in group)
+            parts.append((begin, end - 1, day))
+            begin = end
         return parts
 
     def seconds_of(self, day: date) -> tuple[float, float]:
         """Return when a day begins and when it ends, in epoch seconds."""
-        return self._midnight(day), self._midnight(day + timedelta(days=1))
+        begin = datetime.combine(day, time(), tzinfo=self.zone)
+        end = datetime.combine(day + timedelta(days=1), time(), tzinfo=self.zone)
+        return begin.timestamp(), end.timestamp()
 
     def _move_to(self, seconds: int) -> None:
-        day = self._date(seconds)
+        day = datetime.fromtimestamp(seconds, self.zone).date()
         first, end = (int(border) for border in self.seconds_of(day))
-        if self._offset(first) != self._offset(end):
+        moments = (datetime.fromtimestamp(at, self.zone) for at in (first, end))
+        if len({moment.astimezone(self.zone).utcoffset() for moment in moments}) > 1:
             # The clocks change on this day, perhaps at midnight, back over it: a
             # minute is the longest piece that is surely of one day.
             first = seconds - seconds % _MINUTE
             end = first + _MINUTE
         self._first, self._end, self._day = first, end, day
-
-    def _date(self, seconds: int) -> date:
-        return datetime.fromtimestamp(seconds, self.zone).date()
-
-    def _offset(self, seconds: int) -> timedelta | None:
-        return datetime.fromtimestamp(seconds, self.zone).astimezone(self.zone).utcoffset()
-
-    def _midnight(self, day: date) -> float:
-        return datetime.combine(day, time(), tzinfo=self.zone).timestamp()

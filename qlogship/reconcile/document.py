@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from qlogship.reconcile.census import RecordPlace
+from qlogship.reconcile.report import SUMS
 from qlogship.reconcile.states import Severity
 
 if TYPE_CHECKING:
-    from qlogship.reconcile.report import Report, UploadFinding
+    from qlogship.reconcile.report import Report, Sums, UploadFinding
 
 
 def document(report: Report, *, zone: str) -> dict[str, Any]:
@@ -22,16 +24,19 @@ def document(report: Report, *, zone: str) -> dict[str, Any]:
         "zone": zone,
         "generation": snapshot.generation,
         "resync": {"state": snapshot.resync or "idle"},
-        "uploads": {"accepted": snapshot.accepted, "superseded": snapshot.superseded},
+        "uploads": {
+            "accepted": snapshot.uploads[RecordPlace.SHIPPED],
+            "superseded": snapshot.uploads[RecordPlace.SUPERSEDED],
+        },
         "undated_records": snapshot.counted.undated,
         "gone_records": snapshot.gone,
         "given_up_records": snapshot.given_up,
-        "total": asdict(report.total),
+        "total": _sums(report.total),
         "days": [
             {
                 "day": day.day.isoformat(),
                 "level": str(day.level),
-                **asdict(day.sums),
+                **_sums(day.sums),
                 "outage_seconds": day.outage,
                 "causes": [{**asdict(cause), "level": str(cause.level)} for cause in day.causes],
             }
@@ -51,6 +56,10 @@ def document(report: Report, *, zone: str) -> dict[str, Any]:
 def text_of(data: bytes) -> str:
     """Return what a record says as text, bytes that are none as escapes."""
     return data.decode(errors="backslashreplace")
+
+
+def _sums(sums: Sums) -> dict[str, int | None]:
+    return {name: sums.get(name) for name in SUMS}
 
 
 def _finding(finding: UploadFinding) -> dict[str, Any]:

@@ -2,60 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from qlogship.reconcile.report import Learnt, Outage
+from qlogship.reconcile.report import Learnt
 from qlogship.wording import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qlogship.reconcile.report import ReconcileSnapshot
+    from qlogship.reconcile.report import Outage, ReconcileSnapshot
+
+
+_LEARNT: Final = {
+    "drops_repeats": "The dashboard seems to drop repeats: it answered the repeat of {}:"
+    " it had the calls already.",
+    "counts_repeats": "The repeat of {} was answered with the full count: the dashboard may"
+    " count repeats twice, or the first attempt never arrived.",
+    "counts_split_calls_twice": "A call that travels in two uploads is counted in each:"
+    " {} had the full count.",
+    "counts_split_calls_once": "A call that travels in two uploads is counted once:"
+    " {} had a count without such calls.",
+}
+"""What can be learnt, in words; the uploads that showed it are put in."""
 
 
 def learnt_of(snapshot: ReconcileSnapshot, *, zero_tells: bool) -> tuple[Learnt, ...]:
-    """Say how the far end behaves, as far as uploads have shown it."""
-    dropped, full, part = [], [], []
-    for repeat in snapshot.repeated:
-        if repeat.calls and repeat.reported is not None:
-            if repeat.reported == 0:
-                dropped += [repeat.upload] if zero_tells else []
-            elif repeat.reported == repeat.calls:
-                full.append(repeat.upload)
-            elif repeat.reported < repeat.calls:
-                part.append(repeat.upload)
-    learnt = []
-    if dropped or part:
-        text = "The dashboard seems to drop repeats: it answered"
-        said = [f"{named(dropped)} with 0"] if dropped else []
-        said += [f"{named(part)} with a part of the calls"] if part else []
-        learnt.append(
-            Learnt(
-                "drops_repeats",
-                f"{text} the repeat of {', and of '.join(said)}: it had the calls already.",
-                tuple(dropped + part),
-            )
-        )
-    if full:
-        text = (
-            f"The repeat of {named(full)} was answered with the full count: the dashboard may"
-            " count repeats twice, or the first attempt never arrived."
-        )
-        learnt.append(Learnt("counts_repeats", text, tuple(full)))
-    repeats = snapshot.counted.repeats
-    if repeats.each:
-        text = (
-            "A call that travels in two uploads is counted in each:"
-            f" {named(repeats.each)} had the full count."
-        )
-        learnt.append(Learnt("counts_split_calls_twice", text, tuple(repeats.each)))
-    if repeats.once:
-        text = (
-            "A call that travels in two uploads is counted once:"
-            f" {named(repeats.once)} had a count without such calls."
-        )
-        learnt.append(Learnt("counts_split_calls_once", text, tuple(repeats.once)))
-    return tuple(learnt)
+    """Return how the far end behaves, as far as uploads have shown it."""
+    repeats = [repeat for repeat in snapshot.repeated if repeat.calls]
+    zero = [repeat.upload for repeat in repeats if repeat.reported == 0 and zero_tells]
+    part = [repeat.upload for repeat in repeats if 0 < (repeat.reported or 0) < repeat.calls]
+    dropped = [f"{named(zero)} with 0"] if zero else []
+    dropped += [f"{named(part)} with a part of the calls"] if part else []
+    shown = {
+        "drops_repeats": zero + part,
+        "counts_repeats": [one.upload for one in repeats if one.reported == one.calls],
+        "counts_split_calls_twice": snapshot.counted.repeats_counted,
+        "counts_split_calls_once": snapshot.counted.repeats_left_out,
+    }
+    names = {kind: named(uploads) for kind, uploads in shown.items() if uploads}
+    if dropped:
+        names["drops_repeats"] = ", and of ".join(dropped)
+    return tuple(
+        Learnt(kind, _LEARNT[kind].format(name), tuple(shown[kind])) for kind, name in names.items()
+    )
 
 
 def merged_outages(outages: Iterable[Outage]) -> tuple[Outage, ...]:
@@ -63,12 +53,11 @@ def merged_outages(outages: Iterable[Outage]) -> tuple[Outage, ...]:
     merged: list[Outage] = []
     for outage in sorted(outages, key=lambda outage: outage.begin):
         before = merged[-1] if merged else None
-        if before is not None and (before.end is None or outage.begin <= before.end):
-            ends = before.end, outage.end
-            end = None if None in ends else max(end for end in ends if end is not None)
-            merged[-1] = Outage(before.begin, end, before.verdict)
-        else:
+        if before is None or (before.end is not None and outage.begin > before.end):
             merged.append(outage)
+        elif before.end is not None:
+            end = None if outage.end is None else max(before.end, outage.end)
+            merged[-1] = replace(before, end=end)
     return tuple(merged)
 
 

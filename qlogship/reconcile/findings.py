@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qlogship.reconcile.census import Carried, RecordPlace
 from qlogship.reconcile.report import UploadFinding
@@ -10,6 +10,17 @@ from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_LOOK_AT_ANSWER: Final = "Look at the answer with `qlogship uploads show {}`."
+_HINTS: Final = {
+    "missing": "Restore the state directory from a backup.",
+    "unknown": "Look at it with `qlogship uploads show {}`; `qlogship resync` ships all anew.",
+    "quarantined": "Look at it with `qlogship quarantine show {}`; then resend or drop it.",
+    "dropped": "Look at it with `qlogship uploads show {}`.",
+    "undelivered": "Look at `qlogship status`; qlogship tries again by itself.",
+    "repeated": "`qlogship resync` ships all anew, if the numbers must be right.",
+}
 
 
 def zero_tells(uploads: Iterable[Carried]) -> bool:
@@ -32,46 +43,39 @@ def finding_of(carried: Carried, *, zero_tells: bool) -> UploadFinding | None:
     if shipment.place is RecordPlace.PREPARED and not shipment.attempts and not carried.missing:
         return None
     reported = shipment.reported_calls if shipment.place is RecordPlace.SHIPPED else None
-    days = carried.days or sorted(carried.by_day)
-    kind, text, hint = _said(carried, reported, zero_tells=zero_tells)
+    days = carried.days or carried.by_day
+    by_day = carried.by_day or dict.fromkeys(days, 0)
+    kind, text = _said(carried, reported, zero_tells=zero_tells)
     return UploadFinding(
         upload=shipment.id,
         kind=kind,
         first_day=min(days, default=None),
         last_day=max(days, default=None),
+        by_day=by_day,
         calls=carried.calls,
         reported=reported,
-        pinned=reported in {None, carried.calls, 0} or len(carried.by_day or days) == 1,
+        pinned=reported in {None, carried.calls, 0} or len(by_day) == 1,
         text=text,
-        hint=hint,
+        hint=_HINTS.get(kind, _LOOK_AT_ANSWER).format(shipment.id),
     )
 
 
-def _said(carried: Carried, reported: int | None, *, zero_tells: bool) -> tuple[str, str, str]:
-    """Return the name of the state, what is said about the upload, and what to type next."""
+def _said(carried: Carried, reported: int | None, *, zero_tells: bool) -> tuple[str, str]:
+    """Return the name of the state, and what is said about the upload."""
     shipment = carried.shipment
-    number, detail = shipment.id, f": {shipment.detail}" if shipment.detail else ""
-    show = f"`qlogship uploads show {number}`"
+    detail = f": {shipment.detail}" if shipment.detail else ""
     if carried.missing:
-        text = f"the archive no longer has {count(carried.missing, 'record')} of it"
-        return "missing", text, "Restore the state directory from a backup."
+        return "missing", f"the archive no longer has {count(carried.missing, 'record')} of it"
     if shipment.place is RecordPlace.UNKNOWN:
         calls = count(carried.calls, "call")
-        text = f"its outcome is unknown{detail}; the dashboard may have its {calls}"
-        return "unknown", text, f"Look at it with {show}; `qlogship resync` ships all anew."
+        return "unknown", f"its outcome is unknown{detail}; the dashboard may have its {calls}"
     if shipment.place is RecordPlace.QUARANTINED:
-        hint = f"Look at it with `qlogship quarantine show {number}`; then resend or drop it."
-        return "quarantined", f"the dashboard refuses it{detail}", hint
+        return "quarantined", f"the dashboard refuses it{detail}"
     if shipment.place is RecordPlace.DROPPED:
-        return "dropped", "it was dropped by hand", f"Look at it with {show}."
+        return "dropped", "it was dropped by hand"
     if shipment.place is RecordPlace.PREPARED:
-        text = f"not delivered after {count(shipment.attempts, 'attempt')}{detail}"
-        hint = "Look at `qlogship status`; qlogship tries again by itself."
-        return "undelivered", text, hint
-    kind, text = _said_of_accepted(carried, reported, zero_tells=zero_tells)
-    if kind == "repeated":
-        return kind, text, "`qlogship resync` ships all anew, if the numbers must be right."
-    return kind, text, f"Look at the answer with {show}."
+        return "undelivered", f"not delivered after {count(shipment.attempts, 'attempt')}{detail}"
+    return _said_of_accepted(carried, reported, zero_tells=zero_tells)
 
 
 def _said_of_accepted(

@@ -26,7 +26,7 @@ from qlogship.queue_log.records import parse
 from qlogship.reconcile.causes import causes_by_day, day_of
 from qlogship.reconcile.far_end import learnt_of, merged_outages, seconds_out
 from qlogship.reconcile.findings import finding_of, zero_tells
-from qlogship.reconcile.report import HeldCall, ReconcileSnapshot, Report, Sums
+from qlogship.reconcile.report import SUMS, HeldCall, Report
 from qlogship.reconcile.states import BY_NAME, STATES, Severity
 from qlogship.wording import count, named
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, UploadFinding
+    from qlogship.reconcile.report import Day, ReconcileSnapshot, Sums, UploadFinding
 
 
 def reconcile(
@@ -55,30 +55,30 @@ def reconcile(
             end is None or first is None or end >= first
         )
 
-    uploads = snapshot.counted.uploads
-    tells = zero_tells(uploads)
-    found = [finding_of(carried, zero_tells=tells) for carried in uploads]
+    tells = zero_tells(snapshot.counted.uploads)
+    found = [finding_of(carried, zero_tells=tells) for carried in snapshot.counted.uploads]
     findings = tuple(one for one in found if one and wanted(one.first_day, one.last_day))
-    causes = causes_by_day(findings, {carried.shipment.id: carried for carried in uploads})
+    causes = causes_by_day(findings)
     outages = merged_outages(snapshot.outages)
     judged = tuple(
         day_of(
-            day,
-            tally,
-            causes.get(day, ()),
-            seconds_out(outages, *days.seconds_of(day), now=now),
+            day, tally, causes.get(day, ()), seconds_out(outages, *days.seconds_of(day), now=now)
         )
         for day, tally in sorted(snapshot.counted.days.items())
         if wanted(day)
     )
-    report = Report(
-        level=Severity.GOOD,
-        verdict="",
-        total=_total(judged, findings),
+    total = _total(judged, findings)
+    held = tuple(call for call in snapshot.held if wanted(days.of(call.since)))
+    remarks = tuple(_remarks(snapshot, total, findings, len(held)))
+    level, verdict = _verdict(total, _faults(snapshot, total, findings), noted=bool(remarks))
+    return Report(
+        level=level,
+        verdict=verdict,
+        total=total,
         days=judged,
         findings=findings,
-        remarks=(),
-        held=tuple(call for call in snapshot.held if wanted(days.of(call.since))),
+        remarks=remarks,
+        held=held,
         outages=tuple(
             outage
             for outage in outages
@@ -87,9 +87,6 @@ def reconcile(
         learnt=learnt_of(snapshot, zero_tells=tells),
         snapshot=snapshot,
     )
-    report = replace(report, remarks=tuple(_remarks(report)))
-    level, verdict = _verdict(report)
-    return replace(report, level=level, verdict=verdict)
 
 
 def held_calls(lines: Iterable[bytes]) -> tuple[HeldCall, ...]:
@@ -99,47 +96,41 @@ def held_calls(lines: Iterable[bytes]) -> tuple[HeldCall, ...]:
         record = parse(line)
         if record is None or record.callid in NO_CALL:
             continue
-        known = calls.get(record.callid)
-        queue = known.queue if known else b""
-        if record.queue not in {b"", b"NONE"}:
-            queue = queue or record.queue
-        calls[record.callid] = HeldCall(
-            record.callid,
-            queue,
-            known.since if known else record.time,
-            known.records + 1 if known else 1,
-        )
+        call = calls.get(record.callid) or HeldCall(record.callid, b"", record.time, 0)
+        queue = call.queue or (record.queue if record.queue != b"NONE" else b"")
+        calls[call.callid] = replace(call, queue=queue, records=call.records + 1)
     return tuple(sorted(calls.values(), key=lambda call: (call.since, call.callid)))
 
 
 def _total(days: Sequence[Day], findings: Sequence[UploadFinding]) -> Sums:
-    names = [name for name in Sums.__slots__ if name != "difference"]
-    sums = {name: sum(getattr(day.sums, name) for day in days) for name in names}
+    names = {*SUMS, "again"} - {"difference"}
+    sums = {name: sum(day.sums[name] for day in days) for name in names}
     apart = [finding for finding in findings if finding.apart]
     sums["reported"] += sum(finding.reported or 0 for finding in apart)
     # An upload that reaches beyond the chosen days brings calls that are not theirs.
     whole = sums["unpinned"] == sum(finding.calls for finding in apart)
-    known = whole and not sums["unread"]
-    return Sums(**sums, difference=sums["reported"] - sums["archived"] if known else None)
+    if whole and not sums["unread"]:
+        sums["difference"] = sums["reported"] - sums["archived"]
+    return sums
 
 
-def _verdict(report: Report) -> tuple[Severity, str]:
-    """Return the worst that was found, and one sentence; the remarks are known."""
-    faults, total = _faults(report), report.total
+def _verdict(total: Sums, faults: Sequence[str], *, noted: bool) -> tuple[Severity, str]:
+    """Return the worst that was found, and one sentence; `noted` when there are remarks."""
     if faults:
         return Severity.FAULT, f"It does not add up: {'; '.join(faults)}."
-    if not total.archived and not total.records:
+    if not total["archived"] and not total["records"]:
         return Severity.GOOD, "There is nothing to compare yet."
-    archived = f"{count(total.archived, 'call')} archived, {total.shipped:,} shipped"
-    if total.unread:
+    archived = f"{count(total['archived'], 'call')} archived, {total['shipped']:,} shipped"
+    if total["unread"]:
         text = f"Nothing speaks against it: {archived}; not every answer held a count."
         return Severity.NOTE, text
-    text = f"It adds up: {archived}, {total.reported:,} reported by the dashboard."
-    return (Severity.NOTE if report.remarks else Severity.GOOD), text
+    text = f"It adds up: {archived}, {total['reported']:,} reported by the dashboard."
+    return (Severity.NOTE if noted else Severity.GOOD), text
 
 
-def _faults(report: Report) -> list[str]:
-    findings, snapshot = report.findings, report.snapshot
+def _faults(
+    snapshot: ReconcileSnapshot, total: Sums, findings: Sequence[UploadFinding]
+) -> list[str]:
     faults = []
     for state in STATES:
         uploads = [finding for finding in findings if finding.kind == state.name]
@@ -160,17 +151,18 @@ def _faults(report: Report) -> list[str]:
             f"the dashboard counted {' and '.join(said)} than were sent,"
             f" in {count(len(differing), 'upload')}"
         )
-    if report.total.lost_records:
-        faults.append(f"{count(report.total.lost_records, 'record')} {BY_NAME['lost'].cause}")
+    if total["lost_records"]:
+        faults.append(f"{count(total['lost_records'], 'record')} {BY_NAME['lost'].cause}")
     if snapshot.gone > snapshot.given_up:
         gone = count(snapshot.gone - snapshot.given_up, "record")
         faults.append(f"{gone} gone from the archive")
     return faults
 
 
-def _remarks(report: Report) -> list[str]:
-    """Return what is in order but worth a word."""
-    snapshot = report.snapshot
+def _remarks(
+    snapshot: ReconcileSnapshot, total: Sums, findings: Sequence[UploadFinding], held: int
+) -> list[str]:
+    """Return what is in order but worth a word; `held` is how many calls are held back."""
     remarks = []
     if snapshot.resync is not None:
         remarks.append(f"a resync is under way ({snapshot.resync})")
@@ -178,18 +170,17 @@ def _remarks(report: Report) -> list[str]:
         given_up = count(snapshot.given_up, "record")
         remarks.append(f"{given_up} gone from the archive, and given up in a resync")
     for state in STATES:
-        calls = getattr(report.total, state.name) if state.remark else 0
+        calls = total[state.name] if state.remark else 0
         if state.name == "held":
-            calls = calls or len(report.held)  # what is held need not have entered a queue
+            calls = calls or held  # what is held need not have entered a queue
         if calls:
             remarks.append(f"{count(calls, 'call')} {state.remark}")
     for kind, text in (
         ("repeated", "may be counted twice"),
         ("repeat_dropped", "that the dashboard did not count again when repeated"),
     ):
-        repeats = [finding for finding in report.findings if finding.kind == kind]
+        repeats = [finding for finding in findings if finding.kind == kind]
         if repeats:
-            calls = count(sum(finding.calls for finding in repeats), "call")
-            names = named([finding.upload for finding in repeats])
-            remarks.append(f"{calls} {text} ({names})")
+            sent = count(sum(finding.calls for finding in repeats), "call")
+            remarks.append(f"{sent} {text} ({named([finding.upload for finding in repeats])})")
     return remarks

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from html import escape
 from itertools import groupby
 from string import Template
 from typing import TYPE_CHECKING, Final
 
 from qlogship import __version__
+from qlogship.dashboard.verdicts import MEANINGS, Verdict
 from qlogship.reconcile import chart
 from qlogship.reconcile.document import text_of
-from qlogship.reconcile.states import BY_NAME, STATES, Severity, columns, heading, worst
+from qlogship.reconcile.states import BY_NAME, HEADINGS, STATES, Severity, columns, worst
 from qlogship.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, Report, Sums, UploadFinding
+    from qlogship.reconcile.report import Day, Outage, Report, UploadFinding
 
 MOST: Final = 500
 """So many uploads, and so many held calls, are listed; more are counted."""
@@ -34,14 +36,6 @@ FLAT: Final = 62
 """So many days are listed as they are; more are folded by month."""
 
 _WIDE, _NARROW = 1060, 340
-_OUTAGES: Final = {
-    "unreachable": "the dashboard could not be reached",
-    "later": "the dashboard asked for patience",
-    "unauthorized": "the dashboard refused the credentials",
-    "redirected": "the dashboard's address led elsewhere",
-    "not_accepted": "somebody answered, but not the dashboard",
-    "unknown": "no answer came back whole",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +56,16 @@ def render(report: Report, frame: Frame) -> str:
         _tiles(report),
         _chart(report),
         _findings(report),
-        _outages(report, frame),
+        _list(
+            "When nothing could be delivered",
+            (_outage(outage, frame) for outage in report.outages[::-1][:MOST]),
+        ),
         _held(report, frame),
-        _learnt(report),
+        _list(
+            "What was learnt about the dashboard",
+            (f"<li>{escape(learnt.text)}</li>" for learnt in report.learnt),
+            kind="learnt",
+        ),
         _days(report),
     ]
     return Template(frame.template).substitute(
@@ -95,8 +96,7 @@ def _colours() -> dict[str, str]:
 def _span(report: Report) -> str:
     if not report.days:
         return "no days"
-    first, last = report.days[0].day, report.days[-1].day
-    return _day(first) if first == last else f"{_day(first)} – {_day(last)}"
+    return _from_to(report.days[0].day, report.days[-1].day)
 
 
 def _verdict(report: Report) -> str:
@@ -111,53 +111,47 @@ def _verdict(report: Report) -> str:
 
 def _tiles(report: Report) -> str:
     total = report.total
-    tiles = [
-        ("Archived", total.archived, f"{total.records:,} records"),
-        ("Shipped", total.shipped, "in accepted uploads"),
-        ("Reported", total.reported, "by the dashboard"),
-    ]
-    shown = [
-        f'<div class="tile"><h2>{name}</h2><b>{value:,}</b><p>{escape(text)}</p></div>'
-        for name, value, text in tiles
-    ]
-    text = "not every count can be compared" if total.difference is None else "reported − archived"
-    shown.append(
-        f'<div class="tile {report.level}"><h2>Difference</h2><b>{_signed(total.difference)}</b>'
-        f"<p>{text}</p></div>"
+    off = total.get("difference")
+    compared = "not every count can be compared" if off is None else "reported − archived"
+    tiles = "".join(
+        f'<div class="tile{look}"><h2>{name}</h2><b>{value}</b><p>{text}</p></div>'
+        for name, value, text, look in (
+            ("Archived", f"{total['archived']:,}", f"{total['records']:,} records", ""),
+            ("Shipped", f"{total['shipped']:,}", "in accepted uploads", ""),
+            ("Reported", f"{total['reported']:,}", "by the dashboard", ""),
+            ("Difference", _signed(off), compared, f" {report.level}"),
+        )
     )
-    chips = [
+    chips = "".join(
         f'<li class="pill {state.pill}">{value:,} {escape(state.chip)}</li>'
         for state in STATES
-        if state.chip and (value := getattr(total, state.name))
-    ]
-    row = f'<ul class="chips" aria-label="Calls by state">{"".join(chips)}</ul>' if chips else ""
-    return f'<section class="tiles" aria-label="Calls in all">{"".join(shown)}</section>{row}'
+        if state.chip and (value := total[state.name])
+    )
+    row = f'<ul class="chips" aria-label="Calls by state">{chips}</ul>' if chips else ""
+    return f'<section class="tiles" aria-label="Calls in all">{tiles}</section>{row}'
 
 
 def _chart(report: Report) -> str:
     if not report.days:
         return ""
-    present = [part for part in chart.PARTS if any(_part(day, part) for day in report.days)]
-    keys = ['<span class="key reported">reported</span>']
-    keys += [f'<span class="key {part}">{chart.PARTS[part]}</span>' for part in present]
-    if any(day.sums.reported > day.sums.archived for day in report.days):
-        keys.append('<span class="key over">more than archived</span>')
-    if any(day.outage for day in report.days):
-        keys.append('<span class="key outage">outage</span>')
-    if any(day.level is Severity.FAULT for day in report.days):
-        keys.append('<span class="key mark">does not add up</span>')
+    whole = chart.Period(report.days[0].day, report.days[-1].day)
+    for day in report.days:
+        whole.add(day)
+    keys = [("reported", "reported")]
+    keys += [(part, text) for part, text in chart.PARTS.items() if whole.parts[part]]
+    if whole.over:
+        keys.append(("over", "more than archived"))
+    if whole.outage:
+        keys.append(("outage", "outage"))
+    if whole.level is Severity.FAULT:
+        keys.append(("mark", "does not add up"))
+    legend = "".join(f'<span class="key {kind}">{text}</span>' for kind, text in keys)
     return (
         '<section class="card"><div class="head"><h2>Calls archived, and what was reported</h2>'
-        f'<div class="legend">{"".join(keys)}</div></div>'
+        f'<div class="legend">{legend}</div></div>'
         f'<div class="wide">{chart.draw(report, width=_WIDE, name="wide")}</div>'
         f'<div class="narrow">{chart.draw(report, width=_NARROW, name="narrow")}</div></section>'
     )
-
-
-def _part(day: Day, part: str) -> int:
-    period = chart.Period(day.day, day.day)
-    period.add(day)
-    return period.parts[part]
 
 
 # Lists
@@ -172,24 +166,23 @@ def _more(number: int, noun: str) -> str:
     return f'<p class="more">And {count(number - MOST, noun)} more.</p>' if number > MOST else ""
 
 
+def _list(title: str, items: Iterable[str], kind: str = "findings", more: str = "") -> str:
+    """Return a card with a list; nothing where there is nothing to list."""
+    shown = "".join(items)
+    return _card(title, f'<ul class="{kind}">{shown}</ul>{more}') if shown else ""
+
+
 def _findings(report: Report) -> str:
-    if not report.findings:
-        return ""
     order = list(Severity)[::-1]
     chosen = sorted(report.findings, key=lambda finding: order.index(finding.level))[:MOST]
-    items = "".join(map(_finding, chosen))
-    return _card(
-        "Uploads to look at",
-        f'<ul class="findings">{items}</ul>{_more(len(report.findings), "upload")}',
-    )
+    more = _more(len(report.findings), "upload")
+    return _list("Uploads to look at", map(_finding, chosen), more=more)
 
 
 def _finding(finding: UploadFinding) -> str:
     when = ""
     if finding.first_day is not None and finding.last_day is not None:
-        when = _day(finding.first_day)
-        if finding.last_day != finding.first_day:
-            when += f" – {_day(finding.last_day)}"
+        when = _from_to(finding.first_day, finding.last_day)
     reported = "" if finding.reported is None else f", {finding.reported:,} reported"
     facts = ", ".join(filter(None, [when, f"{count(finding.calls, 'call')}{reported}"]))
     return (
@@ -201,19 +194,13 @@ def _finding(finding: UploadFinding) -> str:
     )
 
 
-def _outages(report: Report, frame: Frame) -> str:
-    if not report.outages:
-        return ""
-    items = []
-    for outage in report.outages[::-1][:MOST]:
-        end = "now" if outage.end is None else _moment(outage.end, frame)
-        why = _OUTAGES.get(outage.verdict, _OUTAGES["unknown"])
-        items.append(
-            f'<li class="note"><div class="line"><b>{escape(_moment(outage.begin, frame))} –'
-            f' {escape(end)}</b><span class="pill warn">outage</span></div>'
-            f"<p>{escape(_sentence(why))}</p></li>"
-        )
-    return _card("When nothing could be delivered", f'<ul class="findings">{"".join(items)}</ul>')
+def _outage(outage: Outage, frame: Frame) -> str:
+    end = "now" if outage.end is None else _moment(outage.end, frame)
+    why = MEANINGS[Verdict(outage.verdict)].outage
+    return (
+        f'<li class="note"><div class="line"><b>{_moment(outage.begin, frame)} – {end}</b>'
+        f'<span class="pill warn">outage</span></div><p>{escape(_sentence(why))}</p></li>'
+    )
 
 
 def _held(report: Report, frame: Frame) -> str:
@@ -222,24 +209,15 @@ def _held(report: Report, frame: Frame) -> str:
     rows = "".join(
         f'<tr role="row"><td role="cell" class="callid">{escape(text_of(call.callid))}</td>'
         f'<td role="cell">{escape(text_of(call.queue)) or "–"}</td>'
-        f'<td role="cell">{escape(_moment(call.since, frame))}</td></tr>'
+        f'<td role="cell">{_moment(call.since, frame)}</td></tr>'
         for call in report.held[:MOST]
     )
     return (
         '<section class="card"><h2 id="held">Calls held back: not over yet</h2>'
-        '<table class="held" role="table" aria-labelledby="held"><thead role="rowgroup">'
-        '<tr role="row"><th role="columnheader" scope="col">Call</th>'
-        '<th role="columnheader" scope="col">Queue</th>'
-        '<th role="columnheader" scope="col">Since</th></tr></thead>'
-        f'<tbody role="rowgroup">{rows}</tbody></table>{_more(len(report.held), "call")}</section>'
+        '<table class="held" role="table" aria-labelledby="held">'
+        f'{_head({"Call": "", "Queue": "", "Since": ""})}<tbody role="rowgroup">{rows}</tbody>'
+        f"</table>{_more(len(report.held), 'call')}</section>"
     )
-
-
-def _learnt(report: Report) -> str:
-    if not report.learnt:
-        return ""
-    items = "".join(f"<li>{escape(learnt.text)}</li>" for learnt in report.learnt)
-    return _card("What was learnt about the dashboard", f'<ul class="learnt">{items}</ul>')
 
 
 # The table of days
@@ -249,22 +227,14 @@ def _days(report: Report) -> str:
     if not report.days and not report.apart:
         return ""
     shown = columns(report.total)
-    heads = "".join(
-        f'<th role="columnheader" scope="col" class="number">{heading}</th>'
-        for heading in shown.values()
-    )
-    head = (
-        '<thead role="rowgroup"><tr role="row">'
-        f'<th role="columnheader" scope="col">Day</th>{heads}'
-        '<th role="columnheader" scope="col">Cause</th></tr></thead>'
-    )
+    head = _head({"Day": "", **dict.fromkeys(shown.values(), ' class="number"'), "Cause": ""})
     apart = "".join(_apart_row(finding, shown) for finding in report.apart)
     newest = report.days[::-1]
     if len(newest) <= FLAT:
         rows = "".join(_day_row(day, shown) for day in newest)
-        body = _table(head + f'<tbody role="rowgroup">{rows}{apart}</tbody>', "Days")
+        body = _table(head, rows + apart, "Days")
     else:
-        body = _table(head + f'<tbody role="rowgroup">{apart}</tbody>', "Uploads") if apart else ""
+        body = _table(head, apart, "Uploads") if apart else ""
         months = groupby(newest, key=lambda day: (day.day.year, day.day.month))
         body += "".join(
             _month(list(days), head, shown, is_open=index == 0)
@@ -273,17 +243,37 @@ def _days(report: Report) -> str:
     return _card("Day by day", body)
 
 
-def _table(content: str, label: str) -> str:
-    return f'<table class="days" role="table" aria-label="{escape(label)}">{content}</table>'
+def _head(columns: Mapping[str, str]) -> str:
+    """Return the head of a table: what stands above each column, and its attributes."""
+    cells = "".join(
+        f'<th role="columnheader" scope="col"{attributes}>{heading}</th>'
+        for heading, attributes in columns.items()
+    )
+    return f'<thead role="rowgroup"><tr role="row">{cells}</tr></thead>'
+
+
+def _row(name: str, level: Severity, cells: Iterable[str], cause: str, kind: str = "") -> str:
+    return (
+        f'<tr role="row" class="{level}{kind}"><th role="rowheader" scope="row">{name}'
+        f' <span class="state">{level.label}</span></th>{"".join(cells)}'
+        f'<td role="cell" class="cause">{cause}</td></tr>'
+    )
+
+
+def _table(head: str, rows: str, label: str) -> str:
+    return (
+        f'<table class="days" role="table" aria-label="{label}">{head}'
+        f'<tbody role="rowgroup">{rows}</tbody></table>'
+    )
 
 
 def _month(days: Sequence[Day], head: str, shown: Iterable[str], *, is_open: bool) -> str:
     label = f"{days[0].day:%Y-%m}"
     rows = "".join(_day_row(day, shown) for day in days)
-    archived = sum(day.sums.archived for day in days)
+    archived = sum(day.sums["archived"] for day in days)
     level = worst(day.level for day in days)
     faults = sum(day.level is Severity.FAULT for day in days)
-    table = _table(f'{head}<tbody role="rowgroup">{rows}</tbody>', label)
+    table = _table(head, rows, label)
     said = f'<span class="pill bad">{count(faults, "day")} with a fault</span>' if faults else ""
     return (
         f'<details class="{level}"{" open" if is_open or faults else ""}><summary><b>{label}</b>'
@@ -296,54 +286,42 @@ def _day_row(day: Day, shown: Iterable[str]) -> str:
     causes = "".join(
         f'<li class="{cause.level}">{escape(_sentence(cause.text))}</li>' for cause in day.causes
     )
-    state = f'<span class="state">{day.level.label}</span>'
-    return (
-        f'<tr role="row" class="{day.level}">'
-        f'<th role="rowheader" scope="row">{_day(day.day)} {state}</th>'
-        f"{''.join(_cell(name, day.sums) for name in shown)}"
-        f'<td role="cell" class="cause">{f"<ul>{causes}</ul>" if causes else ""}</td></tr>'
-    )
-
-
-def _cell(name: str, sums: Sums) -> str:
-    value, state = getattr(sums, name), BY_NAME.get(name)
-    text = _signed(value) if name == "difference" else f"{value:,}"
-    if name == "reported" and sums.unpinned + sums.unread:
-        text += " + ?"
-    look = ""
-    if state is not None:
-        look = "zero" if not value else "alarm" if state.severity is Severity.FAULT else ""
-    return _number(name, text, look)
-
-
-def _number(name: str, text: str, look: str) -> str:
-    label = heading(name).lower()
-    kind = " ".join(filter(None, ["number", "difference" if name == "difference" else "", look]))
-    return f'<td role="cell" class="{kind}" data-label="{label}">{text}</td>'
+    cells = (_cell(name, day.sums) for name in shown)
+    return _row(_day(day.day), day.level, cells, f"<ul>{causes}</ul>" if causes else "")
 
 
 def _apart_row(finding: UploadFinding, shown: Iterable[str]) -> str:
-    values = {"reported": f"{finding.reported:,}", "difference": _signed(finding.off)}
-    cells = "".join(
-        _number(name, values.get(name, ""), "" if name in values else "zero") for name in shown
-    )
-    days = f"{finding.first_day} to {finding.last_day}"
-    return (
-        f'<tr role="row" class="{finding.level} apart">'
-        f'<th role="rowheader" scope="row">Upload {finding.upload}'
-        f' <span class="state">{finding.level.label}</span></th>{cells}'
-        f'<td role="cell" class="cause">Of {days}: {escape(finding.text)}</td></tr>'
-    )
+    values = {"reported": finding.reported or 0, "difference": finding.off}
+    cells = (_cell(name, values) for name in shown)
+    cause = f"Of {finding.first_day} to {finding.last_day}: {escape(finding.text)}"
+    return _row(f"Upload {finding.upload}", finding.level, cells, cause, " apart")
+
+
+def _cell(name: str, values: Mapping[str, int]) -> str:
+    """Return a cell; it is empty when there is no value, but a difference cannot be said then."""
+    value, state, look = values.get(name), BY_NAME.get(name), ""
+    text = "" if value is None else f"{value:,}"
+    if name == "difference":
+        text, look = _signed(value), " difference"
+    elif value is None or (state is not None and not value):
+        look = " zero"
+    elif state is not None and state.severity is Severity.FAULT:
+        look = " alarm"
+    if name == "reported" and values.get("unpinned", 0) + values.get("unread", 0):
+        text += " + ?"
+    label = HEADINGS[name].lower()
+    return f'<td role="cell" class="number{look}" data-label="{label}">{text}</td>'
 
 
 # Words
 
 
 def _day(day: date) -> str:
-    return f"{_WEEKDAYS[day.weekday()]} {day.isoformat()}"
+    return f"{day:%a} {day}"  # nothing sets a locale, so the names are English
 
 
-_WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+def _from_to(first: date, last: date) -> str:
+    return _day(first) if first == last else f"{_day(first)} – {_day(last)}"
 
 
 def _moment(seconds: float, frame: Frame) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +12,7 @@ from qlogship.reconcile.states import BY_NAME, Severity, worst
 if TYPE_CHECKING:
     from datetime import date
 
-    from qlogship.reconcile.census import Counted
+    from qlogship.reconcile.census import Counted, RecordPlace
 
 OUTAGE_SECONDS: Final = 1_800.0
 """Deliveries that fail for so long are an outage; shorter ones happen."""
@@ -34,36 +36,20 @@ class Cause:
         return BY_NAME[self.kind].severity
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Calls, but for `records`; `superseded` is no part of the balance.
+SUMS: Final = (
+    *("archived", "records", "shipped", "sent", "reported", "difference", "held", "waiting"),
+    *("quarantined", "unknown", "dropped", "later", "lost", "lost_records", "unread"),
+    *("unpinned", "superseded"),
+)
+"""The names of the sums, as `--json` has them."""
 
-    `reported` is what the dashboard is known to have reported; `difference` is
-    that minus `archived`, None when not all counts can be compared.
-    """
+Sums = Mapping[str, int]
+"""Calls, but for the two of records, by name; `superseded` is no part of the balance.
 
-    archived: int = 0
-    records: int = 0
-    shipped: int = 0
-    sent: int = 0
-    reported: int = 0
-    difference: int | None = 0
-    held: int = 0
-    waiting: int = 0
-    quarantined: int = 0
-    unknown: int = 0
-    dropped: int = 0
-    later: int = 0
-    lost: int = 0
-    lost_records: int = 0
-    unread: int = 0
-    unpinned: int = 0
-    superseded: int = 0
-
-    @property
-    def again(self) -> int:
-        """How often a call was sent in one more upload."""
-        return self.sent - self.shipped
+`reported` is what the dashboard is known to have reported; `difference` is that
+minus `archived`, and is missing when not all counts can be compared. `again`, not
+among `SUMS`, is how often a call was sent in one more upload.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +72,15 @@ class UploadFinding:
     """An upload about which something must be said, and what to type next.
 
     `pinned` tells whether its count is part of a day's figures; otherwise it is
-    a row of its own. The days are None when no record of it has a time.
+    a row of its own. The days are None when no record of it has a time; `by_day` are its
+    calls of each day on which one began, or else 0 for each day of its records.
     """
 
     upload: int
     kind: str
     first_day: date | None
     last_day: date | None
+    by_day: Mapping[date, int]
     calls: int
     reported: int | None
     pinned: bool
@@ -129,7 +117,7 @@ class HeldCall:
 class Outage:
     """Deliveries failed all the time from `begin` to `end` (None: until now), epoch seconds.
 
-    `verdict` is what most attempts came to (dashboard/outcome.py, Verdict).
+    `verdict` is what most attempts came to (dashboard/verdicts.py).
     """
 
     begin: float
@@ -160,15 +148,14 @@ class ReconcileSnapshot:
     """All that is known: the counted archive, and what else the store says.
 
     `resync` is the state of the resync under way, None when there is none.
-    `superseded` counts the uploads of earlier generations. `gone` are the records
-    that the archive no longer has, of which `given_up` by somebody, by name.
+    `uploads` counts them by what became of them. `gone` are the records that the
+    archive no longer has, of which `given_up` by somebody, by name.
     """
 
     counted: Counted
     generation: int = 1
     resync: str | None = None
-    accepted: int = 0
-    superseded: int = 0
+    uploads: Mapping[RecordPlace, int] = field(default_factory=Counter)
     gone: int = 0
     given_up: int = 0
     held: tuple[HeldCall, ...] = ()

@@ -6,6 +6,7 @@ not grow with either; what is counted, and how, is in `census`.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
@@ -40,49 +41,42 @@ def take_snapshot(
 
     `progress` is told how many of how many records are done. Raises `StateError`.
     """
-    with reader.moment() as database:
-        return (
-            ReconcileSnapshot(Counted()) if database is None else _taken(database, days, progress)
+    with reader.moment() as connection:
+        if connection is None:
+            return ReconcileSnapshot(Counted())
+        archive = Archive(connection)
+        position = ShippingPosition(connection).get()
+        census = ArchiveCensus(days)
+        end = archive.next_seq - 1
+        census.note(RecordPlace.HELD, position.held)
+        ahead = [*position.ahead, (position.frontier, end)]
+        waiting = [(first, min(last, end)) for first, last in ahead if first <= end]
+        census.note(RecordPlace.WAITING, waiting)
+        census.note(RecordPlace.LATER, _imported(connection, end))
+        uploads = _note_uploads(connection, census, position.generation)
+        gone: list[Run] = []
+        seq = 1
+        while (found := archive.chunks.check(seq)) is not None:
+            behind, chunk = found
+            if chunk is not None:
+                census.count(seq, chunk.data)
+            else:
+                gone.append((seq, behind - 1))
+            seq = behind
+            if progress is not None:
+                progress(seq - 1, end)
+        resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
+        return ReconcileSnapshot(
+            counted=census.result(),
+            gone=records_in(gone),
+            given_up=records_in(overlap(gone, Resyncs(connection).given_up())),
+            generation=position.generation,
+            resync=resync[0] if resync else None,
+            uploads=uploads,
+            held=held_calls(line for _, line in archive.records(without(position.held, gone))),
+            outages=_outages(connection, position.generation),
+            repeated=_repeated(connection),
         )
-
-
-def _taken(
-    connection: sqlite3.Connection, days: Days, progress: Callable[[int, int], None] | None
-) -> ReconcileSnapshot:
-    archive = Archive(connection)
-    position = ShippingPosition(connection).get()
-    census = ArchiveCensus(days)
-    end = archive.next_seq - 1
-    census.note(RecordPlace.HELD, position.held)
-    census.note(RecordPlace.WAITING, [(first, min(last, end)) for first, last in position.ahead])
-    if position.frontier <= end:
-        census.note(RecordPlace.WAITING, [(position.frontier, end)])
-    census.note(RecordPlace.LATER, _imported(connection, end))
-    accepted, superseded = _note_uploads(connection, census, position.generation)
-    gone: list[Run] = []
-    seq = 1
-    while (found := archive.chunks.check(seq)) is not None:
-        behind, chunk = found
-        if chunk is not None:
-            census.count(seq, chunk.data)
-        else:
-            gone.append((seq, behind - 1))
-        seq = behind
-        if progress is not None:
-            progress(seq - 1, end)
-    resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
-    return ReconcileSnapshot(
-        counted=census.result(),
-        gone=records_in(gone),
-        given_up=records_in(overlap(gone, Resyncs(connection).given_up())),
-        generation=position.generation,
-        resync=resync[0] if resync else None,
-        accepted=accepted,
-        superseded=superseded,
-        held=held_calls(line for _, line in archive.records(without(position.held, gone))),
-        outages=_outages(connection, position.generation),
-        repeated=_repeated(connection),
-    )
 
 
 def _imported(connection: sqlite3.Connection, end: int) -> list[Run]:
@@ -97,36 +91,25 @@ def _imported(connection: sqlite3.Connection, end: int) -> list[Run]:
 
 def _note_uploads(
     connection: sqlite3.Connection, census: ArchiveCensus, generation: int
-) -> tuple[int, int]:
-    """Note every upload; return how many are accepted, and how many superseded.
+) -> Counter[RecordPlace]:
+    """Note every upload; return how many there are of each kind.
 
     One that was split is in its parts. Of earlier generations those count that
     may have arrived before the clear.
     """
-    accepted = superseded = 0
-    for row in connection.execute(
+    noted: Counter[RecordPlace] = Counter()
+    for upload_generation, state, runs, number, *told in connection.execute(
         "SELECT generation, state, runs, id, lines, reported_calls, possible_duplicate, attempts,"
-        " detail FROM upload WHERE state != 'split' ORDER BY id"
+        " coalesce(detail, '') FROM upload WHERE state != 'split' ORDER BY id"
     ):
-        upload_generation, state, runs, number, lines, reported, duplicate, attempts, detail = row
         place = _PLACES[state]
         if upload_generation != generation:
             if place not in {RecordPlace.SHIPPED, RecordPlace.UNKNOWN}:
                 continue
             place = RecordPlace.SUPERSEDED
-        accepted += place is RecordPlace.SHIPPED
-        superseded += place is RecordPlace.SUPERSEDED
-        shipment = Shipment(
-            id=number,
-            place=place,
-            lines=lines,
-            reported_calls=reported,
-            possible_duplicate=bool(duplicate),
-            attempts=attempts,
-            detail=detail or "",
-        )
-        census.note_upload(shipment, decode_runs(runs))
-    return accepted, superseded
+        noted[place] += 1
+        census.note_upload(Shipment(number, place, *told), decode_runs(runs))
+    return noted
 
 
 def _outages(connection: sqlite3.Connection, generation: int) -> tuple[Outage, ...]:

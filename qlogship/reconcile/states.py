@@ -48,8 +48,8 @@ def worst(severities: Iterable[Severity]) -> Severity:
 class State:
     """How calls, or an upload, can be, and where that is said; what is empty is not said there.
 
-    `heading` stands above a column of the page, `chip` beside a sum on it, `cause`
-    behind a number of calls of one day, `remark` behind one of all days. `fault` is what
+    `chip` stands beside a sum on the page, `cause` behind a number of calls of one
+    day, `remark` behind one of all days. `fault` is what
     the verdict says of such uploads, `naming` stands before their names in a cause,
     `upload` beside one on the page. `legend` and `colours`, by day and by night, are
     those of the chart.
@@ -57,7 +57,6 @@ class State:
 
     name: str
     severity: Severity = Severity.NOTE
-    heading: str = ""
     chip: str = ""
     pill: str = "mute"
     cause: str = ""
@@ -74,7 +73,6 @@ STATES: Final = (
     State(
         name="unknown",
         severity=Severity.FAULT,
-        heading="Unknown",
         chip="unknown",
         pill="bad",
         cause="in doubt",
@@ -87,7 +85,6 @@ STATES: Final = (
     State(
         name="quarantined",
         severity=Severity.FAULT,
-        heading="Quarantined",
         chip="quarantined",
         pill="bad",
         cause="refused",
@@ -101,7 +98,6 @@ STATES: Final = (
         # In the chart it stands for all that was not reported for no other reason.
         name="lost",
         severity=Severity.FAULT,
-        heading="Lost",
         chip="in no upload",
         pill="bad",
         cause="of the archive in no upload",
@@ -110,7 +106,6 @@ STATES: Final = (
     ),
     State(
         name="waiting",
-        heading="Waiting",
         chip="waiting",
         pill="warn",
         cause="waiting",
@@ -120,7 +115,6 @@ STATES: Final = (
     ),
     State(
         name="held",
-        heading="Held",
         chip="held back",
         cause="held back: not over yet",
         remark="held back: not over yet",
@@ -129,20 +123,18 @@ STATES: Final = (
     ),
     State(
         name="later",
-        heading="For resync",
         chip="for the next resync",
         cause="imported for the next resync",
         remark="imported for the next resync",
     ),
     State(
         name="dropped",
-        heading="Dropped",
         chip="dropped",
         cause="dropped by hand",
         remark="dropped by hand",
         upload="dropped",
     ),
-    State(name="superseded", heading="Superseded", chip="superseded by a resync"),
+    State(name="superseded", chip="superseded by a resync"),
     State(name="again", remark="sent in more than one upload"),
     State(
         name="unread",
@@ -177,17 +169,21 @@ ALWAYS: Final = {
 }
 """The columns that every table has, with their headings."""
 
-BEHIND: Final = (
-    *("waiting", "held", "unknown", "quarantined", "lost", "later", "dropped", "superseded"),
-)
+BEHIND: Final = {
+    "waiting": "Waiting",
+    "held": "Held",
+    "unknown": "Unknown",
+    "quarantined": "Quarantined",
+    "lost": "Lost",
+    "later": "For resync",
+    "dropped": "Dropped",
+    "superseded": "Superseded",
+}
 """The columns that a table has when they are not 0 on all days, in their order."""
 
-
-def heading(column: str) -> str:
-    """Return what stands above a column."""
-    return ALWAYS.get(column) or BY_NAME[column].heading
+HEADINGS: Final = ALWAYS | BEHIND
 
 
 def columns(total: Sums) -> dict[str, str]:
     """Return the columns of a table with these sums, and their headings: none that is all 0."""
-    return ALWAYS | {name: heading(name) for name in BEHIND if getattr(total, name)}
+    return {name: text for name, text in HEADINGS.items() if name in ALWAYS or total[name]}

@@ -11,8 +11,10 @@ from qlogship.reconcile.states import STATES, Severity, columns
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qlogship.reconcile.days import Days
-    from qlogship.reconcile.report import Day, Report, Sums, UploadFinding
+    from qlogship.reconcile.report import Day, Report
 
 LATEST: Final = 31
 """So many of the last days are shown in any case; of those before, what is not in order."""
@@ -26,9 +28,10 @@ Row = tuple[Severity, list[str]]
 
 def show(report: Report, days: Days) -> None:
     """Print the report: what was found, then the verdict."""
+    in_colour = sys.stdout.isatty()
     headings, rows = table(report)
     if report.days or report.apart:
-        if sys.stdout.isatty():
+        if in_colour:
             _print_in_colour(headings, rows)
         else:
             output.print_table(headings, [cells for _, cells in rows], right=headings[1:-1])
@@ -40,24 +43,25 @@ def show(report: Report, days: Days) -> None:
         output.print_text("")
     for line in lines(report, days):
         output.print_text(output.printable(line))
-    _print_verdict(report)
+    if in_colour:
+        from rich.console import Console
+
+        Console(highlight=False).print(report.verdict, style=report.level.style, markup=False)
+    else:
+        output.print_text(report.verdict)
 
 
 def table(report: Report) -> tuple[list[str], list[Row]]:
     """Return headings and rows: the days, the uploads between days, the sum."""
     numbers = list(columns(report.total))
-    rows: list[Row] = [
-        (
-            day.level,
-            [
-                day.day.isoformat(),
-                *_cells(day.sums, numbers),
-                "; ".join(cause.text for cause in day.causes),
-            ],
-        )
-        for day in _shown(report)
-    ]
-    rows += [(finding.level, _between(finding, numbers)) for finding in report.apart]
+    rows: list[Row] = []
+    for day in _shown(report):
+        causes = "; ".join(cause.text for cause in day.causes)
+        rows.append((day.level, [day.day.isoformat(), *_cells(day.sums, numbers), causes]))
+    for finding in report.apart:
+        values = {"reported": finding.reported or 0, "difference": finding.off}
+        text = f"of {finding.first_day} to {finding.last_day}: {finding.text}"
+        rows.append((finding.level, [f"upload {finding.upload}", *_cells(values, numbers), text]))
     rows.append((report.level, ["all", *_cells(report.total, numbers), ""]))
     return ["day", *numbers, "cause"], rows
 
@@ -66,8 +70,8 @@ def lines(report: Report, days: Days) -> list[str]:
     """Return what else is to be said, as lines."""
     said = []
     for finding in report.findings[:_MOST]:
-        said += [f"{finding.level.sign:<6}upload {finding.upload}: {finding.text}"]
-        said += [f"      {finding.hint}"] if finding.hint else []
+        said.append(f"{finding.level.sign:<6}upload {finding.upload}: {finding.text}")
+        said.append(f"      {finding.hint}")
     if len(report.findings) > _MOST:
         said.append(f"      and {len(report.findings) - _MOST:,} uploads more; --json lists all")
     said += [
@@ -91,21 +95,12 @@ def _shown(report: Report) -> list[Day]:
     ]
 
 
-def _cells(sums: Sums, names: list[str]) -> list[str]:
-    return [_number(name, getattr(sums, name)) for name in names]
-
-
-def _number(name: str, value: int | None) -> str:
-    if value is None:
-        return "?"
-    return f"{value:+,}" if name == "difference" and value else f"{value:,}"
-
-
-def _between(finding: UploadFinding, names: list[str]) -> list[str]:
-    values = {"reported": finding.reported, "difference": finding.off}
-    cells = [_number(name, values[name]) if name in values else "" for name in names]
-    text = f"of {finding.first_day} to {finding.last_day}: {finding.text}"
-    return [f"upload {finding.upload}", *cells, text]
+def _cells(values: Mapping[str, int], names: list[str]) -> list[str]:
+    """Return what stands in these columns; a difference that is missing cannot be said."""
+    shown = {"difference": "?"} | {name: f"{value:,}" for name, value in values.items()}
+    if off := values.get("difference"):
+        shown["difference"] = f"{off:+,}"
+    return [shown.get(name, "") for name in names]
 
 
 def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
@@ -120,11 +115,9 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
     kept = [index for index, heading in enumerate(headings) if heading not in left_out]
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for index in kept:
-        text = headings[index] in {"day", "cause"}
+        name = headings[index]
         shown.add_column(
-            headings[index],
-            justify="left" if text else "right",
-            no_wrap=headings[index] != "cause",
+            name, justify="left" if name in {"day", "cause"} else "right", no_wrap=name != "cause"
         )
     for number, (level, cells) in enumerate(rows):
         style = level.style if level is not Severity.GOOD else ""
@@ -135,13 +128,3 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
             style="bold" if number == len(rows) - 1 else "",
         )
     console.print(shown)
-
-
-def _print_verdict(report: Report) -> None:
-    if not sys.stdout.isatty():
-        output.print_text(report.verdict)
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    Console(highlight=False).print(Text(report.verdict, style=report.level.style))

@@ -215,13 +215,12 @@ def _download(
         with (
             build.dashboard(settings) as dashboard,
             Meter("downloading", quiet=quiet, unit="bytes", patient=True) as meter,
+            output.writing(),
         ):
             length = ask(dashboard, to=out or sys.stdout.buffer, progress=meter.show)
     except BrokenPipeError:
         output.stop_writing()
         return
-    except OSError as error:
-        raise output.lost(error) from None
     rows = _rows(out) if out is not None and wanted != "xlsx" else None
     if as_json:
         since, until = (at.isoformat() for at in span)

@@ -17,9 +17,6 @@ ConfigOption = Annotated[
         metavar="FILE",
         readable=False,  # that it cannot be read is told with all that is wrong with it
         help="The settings file; else $QLOGSHIP_CONFIG, else /etc/qlogship/qlogship.toml.",
-        show_default=False,
     ),
 ]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON, errors included.", show_default=False)
-]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, errors included.")]

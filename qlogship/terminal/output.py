@@ -14,7 +14,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import QlogshipError, SettingsError
@@ -62,11 +64,9 @@ def print_table(
 ) -> None:
     """Print rows under headings, one line each; `right` names the columns of numbers."""
     to_the_right = set(right)
-    body = [[printable(str(cell)) for cell in row] for row in rows]
-    widths = [
-        max(len(line[index]) for line in [list(headings), *body]) for index in range(len(headings))
-    ]
-    for line in [list(headings), *body]:
+    lines = [list(headings), *([printable(str(cell)) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
         cells = [
             cell.rjust(width) if heading in to_the_right else cell.ljust(width)
             for cell, width, heading in zip(line, widths, headings, strict=True)
@@ -76,13 +76,9 @@ def print_table(
 
 def print_bytes(data: bytes) -> None:
     """Print a result byte for byte. Raises BrokenPipeError when nobody reads any more."""
-    try:
+    with writing():
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise lost(error) from None
 
 
 def stop_writing() -> None:
@@ -140,9 +136,7 @@ def error_as_json(error: QlogshipError) -> dict[str, object]:
 
 def faults_as_json(faults: Iterable[Fault]) -> list[dict[str, str]]:
     """Return faults or warnings of the settings as JSON shows them."""
-    return [
-        {"place": fault.place, "problem": fault.problem, "remedy": fault.remedy} for fault in faults
-    ]
+    return [asdict(fault) for fault in faults]
 
 
 def printable(text: str) -> str:
@@ -185,29 +179,32 @@ def flush() -> None:
     A reader that went away, as in `| head`, is nobody's fault and is passed over.
     """
     try:
-        sys.stdout.flush()
-    except OSError as error:
-        # Python flushes once more when it ends; let that succeed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise lost(error) from None
+        with writing():
+            sys.stdout.flush()
+    except BrokenPipeError:
+        stop_writing()
+    except ResultLost:
+        stop_writing()  # Python flushes once more when it ends; let that succeed
+        raise
 
 
-def _write(text: str) -> None:
+@contextmanager
+def writing() -> Iterator[None]:
+    """Turn what keeps a result from stdout into `ResultLost`, but for BrokenPipeError."""
     try:
-        sys.stdout.write(text)
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise lost(error) from None
+        raise ResultLost(
+            f"the result cannot be written: {error.strerror}",
+            hint="Look at what stdout leads to; is its disk full?",
+        ) from None
 
 
-def lost(error: OSError) -> ResultLost:
-    """Return the error for a result that cannot be written to stdout."""
-    return ResultLost(
-        f"the result cannot be written: {error.strerror}",
-        hint="Look at what stdout leads to; is its disk full?",
-    )
+def _write(text: str) -> None:
+    with writing():
+        sys.stdout.write(text)
 
 
 def _fault_lines(fault: Fault) -> list[str]:
@@ -219,8 +216,4 @@ def _fault_lines(fault: Fault) -> list[str]:
 
 
 def _as_json(value: object) -> object:
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, Sequence | set | frozenset):
-        return list(value)
-    return str(value)
+    return list(value) if isinstance(value, Sequence | set | frozenset) else str(value)

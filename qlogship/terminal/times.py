@@ -54,7 +54,7 @@ def moment(
             return now.astimezone(zone)
         day = _day(word, now.astimezone(zone).date())
         if day is not None:
-            return _in_zone(_midnight(day + timedelta(days=1 if until else 0)), zone)
+            return _in_zone(datetime.combine(day + timedelta(days=until), time()), zone)
         given = datetime.fromisoformat(text.strip())
         if given.tzinfo is not None:
             return given.astimezone(zone)
@@ -98,10 +98,6 @@ def _day(word: str, today: date) -> date | None:
         return date.fromisoformat(word)
     except ValueError:
         return None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time())
 
 
 def _in_zone(clock: datetime, zone: tzinfo | None) -> datetime:

@@ -131,8 +131,8 @@ def test_a_call_in_two_uploads() -> None:
 
     assert counted.days[FIRST].calls == {RecordPlace.SHIPPED: 3}
     assert counted.days[FIRST].sent == 5
-    assert counted.repeats.each == [2]
-    assert counted.repeats.once == [3]
+    assert counted.repeats_counted == [2]
+    assert counted.repeats_left_out == [3]
     assert [upload.again for upload in counted.uploads] == [1]
 
 
