@@ -6,7 +6,8 @@ import os
 
 import typer
 
-from qlogship.config import describe, examine, load
+from qlogship.config import examine, load
+from qlogship.config.reference import describe
 from qlogship.errors import ExitCode, SettingsError
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption

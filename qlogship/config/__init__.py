@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from qlogship.config.load import Loaded, examine, load
 from qlogship.config.model import PATH_VARIABLE, Settings
-from qlogship.config.reference import describe
 from qlogship.installation.places import DEFAULT_PATH
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "PATH_VARIABLE",
     "Loaded",
     "Settings",
-    "describe",
     "examine",
     "load",
 ]

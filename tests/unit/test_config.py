@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from qlogship.config import Loaded, Settings, describe, examine, load
+from qlogship.config import Loaded, Settings, examine, load
 from qlogship.config.model import SECTIONS, DashboardSettings, fields, is_secret, variable
-from qlogship.config.reference import example_file, table
+from qlogship.config.reference import describe, example_file, table
 from qlogship.config.wording import as_toml, example
 from qlogship.errors import ExitCode, Fault, SettingsError
 
