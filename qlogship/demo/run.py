@@ -90,8 +90,8 @@ class DemoRun:
                 plan.directory,
                 queue_log=queue_log,
                 url=self._sandbox.url,
-                email=self._sandbox.email,
-                password=self._sandbox.password,
+                email=self._sandbox.options.email,
+                password=self._sandbox.options.password,
             )
             cleanup.callback(self._service.kill)
             self._cleanup = cleanup.pop_all()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qlogship.sandbox.people import Person
-    from qlogship.sandbox.storage import Summary, Upload
+    from qlogship.sandbox.storage import SandboxUpload, Summary
     from qlogship.sandbox.tally import QueueTally
 
 # Without scripts the page reloads itself; with them only its content changes,
@@ -74,7 +74,7 @@ class View:
     address: str
     email: str
     summary: Summary
-    latest: tuple[Upload, ...]
+    latest: tuple[SandboxUpload, ...]
     people: tuple[Person, ...] = ()
     people_count: int = 0
     faults: tuple[Mapping[str, Any], ...] = ()
@@ -179,7 +179,7 @@ def _uploads(view: View) -> str:
     )
 
 
-def _upload(upload: Upload, view: View) -> str:
+def _upload(upload: SandboxUpload, view: View) -> str:
     name = escape(upload.filename) or "(no name)"
     file = f'<a href="/sandbox/uploads/{upload.id}/body">{name}</a>' if upload.kept else name
     calls = (
@@ -224,7 +224,7 @@ def _person(person: Person) -> str:
     )
 
 
-def _mood(upload: Upload) -> str:
+def _mood(upload: SandboxUpload) -> str:
     """Return the colour of an answer: good, kept but answered badly, not kept, or kept before."""
     if upload.kept:
         return "good" if upload.answer == "200" else "warn"
