@@ -203,41 +203,34 @@ def _list_users(tenant: Tenant, wanted: requests.UserList, _: faults.Step) -> Re
 def _download(
     _tenant: Tenant, asked: requests.AgentStatusLog | requests.CallLog, _: faults.Step
 ) -> Response:
-    name = asked.sample
-    body = resources.files(__package__).joinpath("samples", name).read_bytes()
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(body, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
+    body = resources.files(__package__).joinpath("samples", asked.sample).read_bytes()
+    headers = {"content-disposition": f'attachment; filename="{asked.sample}"'}
+    return Response(body, media_type=_TYPES[asked.sample.rpartition(".")[2]], headers=headers)
 
 
 _LOGIN = _from_json(requests.Credentials.model_validate_json, strict=False)
-_NEW_USER = _from_json(requests.NewUser.model_validate_json)
+_USER = _from_json(requests.NewUser.model_validate_json)
 _IDS = _from_json(requests.IDS.validate_json)
-_USERS = "/api/settings/users"
-_REPORTS = "/api/reports"
+_LIST = _from_query(requests.UserList)
+_AGENTS = _from_query(requests.AgentStatusLog)
+_CALLS = _from_query(requests.CallLog)
 
 OPERATIONS = (
     Operation("login", "POST", "/login/api/auth", Gate.OPEN, _LOGIN, _log_in),
-    Operation("upload", "POST", f"{_REPORTS}/asterisk/upload", Gate.BEARER, _read_upload, _upload),
-    Operation("clear", "POST", f"{_REPORTS}/asterisk/clear", Gate.BEARER, _nothing, _clear),
-    Operation("create_user", "POST", f"{_USERS}/save", Gate.BEARER, _NEW_USER, _create_user),
-    Operation("delete_users", "POST", f"{_USERS}/delete", Gate.BEARER, _IDS, _delete_users),
+    Operation("upload", "POST", "/api/reports/asterisk/upload", Gate.BEARER, _read_upload, _upload),
+    Operation("clear", "POST", "/api/reports/asterisk/clear", Gate.BEARER, _nothing, _clear),
+    Operation("create_user", "POST", "/api/settings/users/save", Gate.BEARER, _USER, _create_user),
     Operation(
-        "list_users", "GET", _USERS, Gate.BEARER, _from_query(requests.UserList), _list_users
+        "delete_users", "POST", "/api/settings/users/delete", Gate.BEARER, _IDS, _delete_users
     ),
+    Operation("list_users", "GET", "/api/settings/users", Gate.BEARER, _LIST, _list_users),
     Operation(
         "agent_status_log",
         "GET",
-        f"{_REPORTS}/agents/worktime/raw",
+        "/api/reports/agents/worktime/raw",
         Gate.COOKIE,
-        _from_query(requests.AgentStatusLog),
+        _AGENTS,
         _download,
     ),
-    Operation(
-        "call_log",
-        "GET",
-        "/api/history/calls/export",
-        Gate.COOKIE,
-        _from_query(requests.CallLog),
-        _download,
-    ),
+    Operation("call_log", "GET", "/api/history/calls/export", Gate.COOKIE, _CALLS, _download),
 )
