@@ -16,7 +16,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from qlogship.demo.snapshot import ROTATION, Phase
+from qlogship.demo.snapshot import ROTATION, DemoPhase
 from qlogship.queue_log.events import AGENT_EVENTS, CONNECT, ENTERQUEUE, TERMINAL_EVENTS
 from qlogship.terminal.output import printable
 from qlogship.wording import count, size
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from qlogship.demo.snapshot import CentreSnapshot, DashboardSnapshot, Snapshot
-    from qlogship.demo.verdict import Verdict
+    from qlogship.demo.snapshot import CentreSnapshot, DemoSnapshot
+    from qlogship.demo.verdict import DemoVerdict
     from qlogship.sandbox.storage import Summary
     from qlogship.sandbox.tally import QueueTally
     from qlogship.shipping.ledger import Upload
@@ -66,12 +66,12 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def draw(self, snapshot: Snapshot) -> None:
+    def draw(self, snapshot: DemoSnapshot) -> None:
         """Show a snapshot."""
         width, height = self._console.size
         self._live.update(picture(snapshot, width=width, height=height), refresh=True)
 
-    def conclude(self, verdict: Verdict) -> None:
+    def conclude(self, verdict: DemoVerdict) -> None:
         """Say what came of it, once the screen is as it was."""
         *figures, conclusion = verdict.lines()
         for line in figures:
@@ -84,7 +84,7 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def picture(snapshot: Snapshot, *, width: int, height: int) -> RenderableType:
+def picture(snapshot: DemoSnapshot, *, width: int, height: int) -> RenderableType:
     """Return what a terminal of this size is to show."""
     body = max(height - 2, 6)
     whole = Layout()
@@ -94,7 +94,7 @@ def picture(snapshot: Snapshot, *, width: int, height: int) -> RenderableType:
         floor = Layout(size=below)
         floor.split_row(
             Layout(_service(snapshot, rows=below - 2)),
-            Layout(_dashboard(snapshot.dashboard, rows=below - 2, width=width - width // 2 - 4)),
+            Layout(_dashboard(snapshot, rows=below - 2, width=width - width // 2 - 4)),
         )
         parts = [floor]
     else:
@@ -102,7 +102,7 @@ def picture(snapshot: Snapshot, *, width: int, height: int) -> RenderableType:
         above = body - 2 * below
         parts = [
             Layout(_service(snapshot, rows=below - 2), size=below),
-            Layout(_dashboard(snapshot.dashboard, rows=below - 2, width=width - 4), size=below),
+            Layout(_dashboard(snapshot, rows=below - 2, width=width - 4), size=below),
         ]
     whole.split_column(
         Layout(_head(snapshot), size=1),
@@ -116,7 +116,7 @@ def picture(snapshot: Snapshot, *, width: int, height: int) -> RenderableType:
 # --- the frame
 
 
-def _head(snapshot: Snapshot) -> RenderableType:
+def _head(snapshot: DemoSnapshot) -> RenderableType:
     minutes, seconds = divmod(int(snapshot.elapsed), 60)
     return _apart(
         Text.assemble((" qlogship demo ", "bold reverse")),
@@ -127,8 +127,8 @@ def _head(snapshot: Snapshot) -> RenderableType:
     )
 
 
-def _foot(snapshot: Snapshot) -> RenderableType:
-    open_for_calls = snapshot.phase in {Phase.OPENING, Phase.PLAYING}
+def _foot(snapshot: DemoSnapshot) -> RenderableType:
+    open_for_calls = snapshot.phase in {DemoPhase.OPENING, DemoPhase.PLAYING}
     return _apart(
         Text(f" {snapshot.phase.value}"),
         Text.assemble(
@@ -237,7 +237,7 @@ def _style_of(name: str) -> str:
 # --- the service
 
 
-def _service(snapshot: Snapshot, *, rows: int) -> Panel:
+def _service(snapshot: DemoSnapshot, *, rows: int) -> Panel:
     service, figures = snapshot.service, snapshot.service.figures
     unread = snapshot.centre.size - figures.archive.bytes
     table = Table.grid(padding=(0, 1, 0, 0), expand=True)
@@ -293,8 +293,8 @@ def _duration(upload: Upload) -> str:
 # --- the dashboard
 
 
-def _dashboard(dashboard: DashboardSnapshot, *, rows: int, width: int) -> Panel:
-    summary = dashboard.summary
+def _dashboard(snapshot: DemoSnapshot, *, rows: int, width: int) -> Panel:
+    summary = snapshot.summary
     again = summary.calls - summary.distinct_calls
     numbers = _figures(
         width,
@@ -311,7 +311,7 @@ def _dashboard(dashboard: DashboardSnapshot, *, rows: int, width: int) -> Panel:
     for queue in queues:
         bars += [Text()] if airy else []
         bars.append(_bar(queue, most, width))
-    return _panel("Dashboard", dashboard.url, [numbers, *bars, Text(), _legend(summary, width)])
+    return _panel("Dashboard", snapshot.url, [numbers, *bars, Text(), _legend(summary, width)])
 
 
 def _legend(summary: Summary, width: int) -> Text:

@@ -16,6 +16,8 @@ from qlogship.errors import QlogshipError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from qlogship.sandbox.options import SandboxOptions
+
 LINGER: Final = 1.0
 SETTLE: Final = 1.0
 
@@ -34,7 +36,7 @@ class ServiceEnded(QlogshipError):
         self.log = log
 
 
-class Service:
+class DemoService:
     """Run `qlogship run` on a queue_log, with all its files in `directory`.
 
     It is in no terminal's process group, so Ctrl-C does not reach it, and ends
@@ -42,22 +44,36 @@ class Service:
     """
 
     def __init__(
-        self, directory: Path, *, queue_log: Path, url: str, email: str, password: str
+        self, directory: Path, credentials: SandboxOptions, *, queue_log: Path, url: str
     ) -> None:
         self.state = directory / "state"
         self._log = directory / "service.log"
-        password_file = directory / "password"
-        password_file.touch(mode=0o600)
-        password_file.write_text(f"{password}\n", encoding="utf-8")
+        password = directory / "password"
+        password.touch(mode=0o600)
+        password.write_text(f"{credentials.password}\n", encoding="utf-8")
         settings = directory / "qlogship.toml"
-        sections: dict[str, dict[str, object]] = {
-            "dashboard": {"url": url, "email": email, "password_file": password_file},
-            "source": {"path": queue_log},
-            "batch": {"linger": LINGER, "settle": SETTLE},
-            "state": {"directory": self.state},
-            "log": {"format": "console"},
-        }
-        settings.write_text(_as_toml(sections), encoding="utf-8")
+        settings.write_text(
+            f"""\
+[dashboard]
+url = {as_toml(url)}
+email = {as_toml(credentials.email)}
+password_file = {as_toml(password)}
+
+[source]
+path = {as_toml(queue_log)}
+
+[batch]
+linger = {LINGER}
+settle = {SETTLE}
+
+[state]
+directory = {as_toml(self.state)}
+
+[log]
+format = "console"
+""",
+            encoding="utf-8",
+        )
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 -- our own program
                 [*_ends_with_us(), *_this_program(), "run", "-c", settings],
@@ -118,11 +134,3 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.upper().startswith(ENVIRONMENT_PREFIX) and name not in _SYSTEMDS
     }
-
-
-def _as_toml(sections: dict[str, dict[str, object]]) -> str:
-    lines = []
-    for section, values in sections.items():
-        lines += ["", f"[{section}]"]
-        lines += [f"{key} = {as_toml(value)}" for key, value in values.items()]
-    return "\n".join(lines[1:]) + "\n"

@@ -45,7 +45,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DemoVerdict:
     """What came of it; `repeats` are the uploads that were sent again because a reply was lost."""
 
     calls: Tally
@@ -95,7 +95,7 @@ def compare(
     archived_records: int,
     archived_calls: int,
     ledger: Sequence[Upload],
-) -> Verdict:
+) -> DemoVerdict:
     """Compare what was written with what the dashboard holds, as the ledger explains it.
 
     `written` is whole lines; `arrived` is the bodies of the uploads that are there,
@@ -103,7 +103,7 @@ def compare(
     """
     accepted = [upload for upload in ledger if upload.state == "accepted"]
     bodies = _without_repeats(arrived, ledger)
-    return Verdict(
+    return DemoVerdict(
         calls=_tally(
             Counter(entered_calls(written)),
             Counter(callid for body in bodies for callid in entered_calls(body)),

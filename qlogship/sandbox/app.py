@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from qlogship.sandbox.database import Database
-    from qlogship.sandbox.options import Options
+    from qlogship.sandbox.options import SandboxOptions
 
 _SHOWN = 20
 _LISTED = 1000
@@ -46,7 +46,7 @@ class App:
 
     def __init__(
         self,
-        options: Options,
+        options: SandboxOptions,
         database: Database,
         *,
         script: faults.Script = (),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from starlette.requests import Request
 
-    from qlogship.sandbox.options import Options
+    from qlogship.sandbox.options import SandboxOptions
     from qlogship.sandbox.people import People
     from qlogship.sandbox.storage import Storage
     from qlogship.sandbox.tokens import Tokens
@@ -51,7 +51,7 @@ class Gate(Enum):
 class Tenant:
     """What every operation works with."""
 
-    options: Options
+    options: SandboxOptions
     storage: Storage
     people: People
     tokens: Tokens

@@ -25,7 +25,7 @@ from qlogship.sandbox import faults
 from qlogship.sandbox.app import App
 from qlogship.sandbox.connection import ConnectionProtocol
 from qlogship.sandbox.database import Database
-from qlogship.sandbox.options import Options
+from qlogship.sandbox.options import SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ _LAST_TASKS = 5.0
 
 
 def serve(
-    options: Options,
+    options: SandboxOptions,
     *,
     host: str = _HOST,
     port: int = 0,
@@ -67,7 +67,7 @@ class Sandbox:
 
     def __init__(
         self,
-        options: Options | None = None,
+        options: SandboxOptions | None = None,
         *,
         script: faults.Script = (),
         data: Path | None = None,
@@ -75,7 +75,7 @@ class Sandbox:
         port: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.options = options or Options()
+        self.options = options or SandboxOptions()
         self._database = Database(data)
         self._app = App(self.options, self._database, script=script, clock=clock)
         self.storage = self._app.tenant.storage

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from qlogship.sandbox.options import Options
+    from qlogship.sandbox.options import SandboxOptions
     from qlogship.sandbox.people import Person
     from qlogship.sandbox.storage import SandboxUpload
     from tests.support.traffic import RequestSeen
@@ -27,7 +27,7 @@ class Sandbox(server.Sandbox):
 
     def __init__(
         self,
-        options: Options | None = None,
+        options: SandboxOptions | None = None,
         *,
         data: Path | None = None,
         port: int = 0,
