@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.config.model import ENVIRONMENT_PREFIX
@@ -14,8 +17,6 @@ from qlogship.config.wording import as_toml
 from qlogship.errors import QlogshipError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from qlogship.sandbox.options import SandboxOptions
 
 LINGER: Final = 1.0
@@ -83,6 +84,10 @@ format = "console"
                 env=_environment(),
                 process_group=0,
             )
+        # It ends with this process only once setpriv has seen to that, and made way for it.
+        with contextlib.suppress(FileNotFoundError):  # it has ended
+            while Path(f"/proc/{self.pid}/exe").readlink().name == "setpriv":
+                time.sleep(0.001)
 
     @property
     def pid(self) -> int:
