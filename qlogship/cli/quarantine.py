@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 
 Decision = Literal["resend", "drop"]
 
-UploadArguments = Annotated[
-    list[int], typer.Argument(metavar="ID…", help="The uploads' numbers.", show_default=False)
-]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.", show_default=False)]
+UploadArguments = Annotated[list[int], typer.Argument(metavar="ID…", help="The uploads' numbers.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 app = typer.Typer(
     help="Look at what the dashboard refuses for good; send it again, or give it up.",

@@ -42,22 +42,17 @@ def resync(  # noqa: PLR0917  # a command's options
     config: ConfigOption = None,
     as_json: JsonOption = False,
     dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Print the plan and change nothing.", show_default=False),
+        bool, typer.Option("--dry-run", help="Print the plan and change nothing.")
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask; for scripts.", show_default=False)
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
     detach: Annotated[
-        bool,
-        typer.Option("--detach", help="Return at once; the service does it.", show_default=False),
+        bool, typer.Option("--detach", help="Return at once; the service does it.")
     ] = False,
     accept_loss: Annotated[
         str | None,
         typer.Option(
             metavar="ID,ID",
             help="Go on although these uploads cannot be restored; the plan names them.",
-            show_default=False,
         ),
     ] = None,
 ) -> ExitCode:

@@ -23,8 +23,7 @@ def status(
     config: ConfigOption = None,
     as_json: JsonOption = False,
     watch: Annotated[
-        bool,
-        typer.Option("--watch", help="Show it again every two seconds.", show_default=False),
+        bool, typer.Option("--watch", help="Show it again every two seconds.")
     ] = False,
 ) -> None:
     """Show where shipping stands: reading position, calls held back, uploads, trouble.

@@ -39,9 +39,7 @@ _KEYS: Final = (
     *("prepared_at", "answered_at", "not_before", "detail", "answer"),
 )
 
-UploadArgument = Annotated[
-    int, typer.Argument(metavar="ID", help="The upload's number.", show_default=False)
-]
+UploadArgument = Annotated[int, typer.Argument(metavar="ID", help="The upload's number.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -52,17 +50,13 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
     config: ConfigOption = None,
     as_json: JsonOption = False,
     limit: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Show at most so many; else 20, or all with --json.", show_default=False
-        ),
+        int | None, typer.Option(min=1, help="Show at most so many; else 20, or all with --json.")
     ] = None,
     since: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
             help="Only those decided since then: 2026-11-23, or 2026-11-23T08:00 (local time).",
-            show_default=False,
         ),
     ] = None,
     call: Annotated[
@@ -70,7 +64,6 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
         typer.Option(
             metavar="CALLID",
             help="Only those that carried records of this call; it reads the whole archive.",
-            show_default=False,
         ),
     ] = None,
 ) -> None:

@@ -47,7 +47,6 @@ def demo(
             min=1,
             help="Close the call centre after so long; else with Ctrl-C, or after 30 seconds "
             "when there is no terminal.",
-            show_default=False,
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed makes other calls.")] = 1,
