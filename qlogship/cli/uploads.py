@@ -39,6 +39,8 @@ _KEYS: Final = (
     *("prepared_at", "answered_at", "not_before", "detail", "answer"),
 )
 
+_PLACE_KEYS: Final = ("path", "start", "end", "first_seq", "last_seq")
+
 UploadArgument = Annotated[int, typer.Argument(metavar="ID", help="The upload's number.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -160,14 +162,8 @@ def report(state: Snapshot, upload: Upload) -> UploadRow:
         **as_rows(state, [upload])[0],
         "parts": state.ledger.parts(upload),
         "files": [
-            {
-                "path": place.path,
-                "start": place.start,
-                "end": place.end,
-                "lines": place.last_seq - place.first_seq + 1,
-                "first_seq": place.first_seq,
-                "last_seq": place.last_seq,
-            }
+            {key: getattr(place, key) for key in _PLACE_KEYS}
+            | {"lines": place.last_seq - place.first_seq + 1}
             for place in state.contents.places(upload.runs)
         ],
         "callids": [_text(callid) for callid in callids if callid not in NO_CALL],
@@ -200,18 +196,13 @@ def _rows(found: UploadRow) -> list[tuple[str, str]]:
         rows.append(("part of", f"upload {found['parent']}"))
     if found["parts"]:
         rows.append(("split into", "uploads " + ", ".join(map(str, found["parts"]))))
-    rows += [
-        ("first record", found["first_record"]),
-        ("last record", found["last_record"]),
+    rows += [("first record", found["first_record"]), ("last record", found["last_record"])]
+    files = [
+        f"{place['path']}, bytes {place['start']:,} to {place['end']:,}"
+        f" ({count(place['lines'], 'record')})"
+        for place in found["files"]
     ]
-    rows += _some(
-        "from",
-        [
-            f"{place['path']}, bytes {place['start']:,} to {place['end']:,}"
-            f" ({count(place['lines'], 'record')})"
-            for place in found["files"]
-        ],
-    )
+    rows += _some("from", files)
     reported = found["reported_calls"]
     counted = "" if reported is None else f"; the dashboard counted {reported:,}"
     rows.append(("calls", f"{found['calls']:,}{counted}"))
