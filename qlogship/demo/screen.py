@@ -42,6 +42,14 @@ _OTHER: Final = "color(172)"
 _AGENTS: Final = "color(133)"
 _BAR: Final = "▆"
 
+_FATES: Final = {"answered": _ANSWERED, "abandoned": _ABANDONED, "other": _OTHER}
+_EVENTS: Final = {
+    **dict.fromkeys(TERMINAL_EVENTS, f"bold {_OTHER}"),
+    **dict.fromkeys((*AGENT_EVENTS, b"CONFIGRELOAD"), _AGENTS),
+    **dict.fromkeys((CONNECT, b"COMPLETECALLER", b"COMPLETEAGENT"), f"bold {_ANSWERED}"),
+    b"ABANDON": f"bold {_ABANDONED}",
+    ENTERQUEUE: f"bold {_ACCENT}",
+}
 _STATES: Final = {
     "accepted": ("✓", _ANSWERED),
     "prepared": ("…", _OTHER),
@@ -208,30 +216,11 @@ def _log_line(line: bytes) -> RenderableType:
     time, callid, queue, agent, event, data = fields
     bar = ("|", "dim")
     return Text.assemble(
-        (time, "dim"), bar, callid, bar, (queue, _style_of_queue(queue)), bar, agent, bar,
-        (event, _style_of(event)), bar, (data, "dim"),
+        (time, "dim"), bar, callid, bar, (queue, "" if queue == "NONE" else _ACCENT), bar, agent,
+        bar, (event, _EVENTS.get(event.encode(), "")), bar, (data, "dim"),
         no_wrap=True,
         overflow="ellipsis",
     )  # fmt: skip
-
-
-def _style_of_queue(name: str) -> str:
-    return "" if name == "NONE" else _ACCENT
-
-
-def _style_of(name: str) -> str:
-    event = name.encode()
-    if event == ENTERQUEUE:
-        return f"bold {_ACCENT}"
-    if event == CONNECT or name.startswith("COMPLETE"):
-        return f"bold {_ANSWERED}"
-    if event == b"ABANDON":
-        return f"bold {_ABANDONED}"
-    if event in TERMINAL_EVENTS:
-        return f"bold {_OTHER}"
-    if event in AGENT_EVENTS or event == b"CONFIGRELOAD":
-        return _AGENTS
-    return ""
 
 
 # --- the service
@@ -245,23 +234,17 @@ def _service(snapshot: DemoSnapshot, *, rows: int) -> Panel:
     table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
     to_go = (f"{size(unread)} to go", "dim") if unread > 0 else ("all of it", _ANSWERED)
     table.add_row("read", Text.assemble(size(figures.archive.bytes), " ", to_go))
-    table.add_row(
-        "archived",
-        f"{count(figures.archive.lines, 'record')}, {count(figures.archive.calls, 'call')}",
-    )
+    records, calls = count(figures.archive.lines, "record"), count(figures.archive.calls, "call")
+    table.add_row("archived", f"{records}, {calls}")
     table.add_row("held back", f"{count(figures.held.calls, 'call')} not over yet")
-    table.add_row(
-        "shipped",
-        f"{count(figures.shipped.calls, 'call')} in {count(figures.uploads.accepted, 'upload')}",
-    )
-    used = 4
+    shipped, uploads = count(figures.shipped.calls, "call"), count(figures.uploads.accepted, "upload")
+    table.add_row("shipped", f"{shipped} in {uploads}")
     for trouble in service.troubles:
         table.add_row(Text("trouble", style=f"bold {_ABANDONED}"), Text(printable(trouble.message)))
-        used += 1
     return _panel(
         "qlogship",
         f"process {service.pid}" if service.pid else "",
-        [table, Text(), _uploads(service.uploads[: max(rows - used - 2, 0)])],
+        [table, Text(), _uploads(service.uploads[: max(rows - table.row_count - 2, 0)])],
     )
 
 
@@ -316,17 +299,14 @@ def _dashboard(snapshot: DemoSnapshot, *, rows: int, width: int) -> Panel:
 
 def _legend(summary: Summary, width: int) -> Text:
     """Say what the colours stand for, with the numbers where they fit."""
-    entries = (
-        (summary.answered, "answered", _ANSWERED),
-        (summary.abandoned, "abandoned", _ABANDONED),
-        (summary.other, "other", _OTHER),
+    long, short = (
+        _spread([Text.assemble(("■", style), " ", text) for text, style in entries], width)
+        for entries in (
+            [(f"{getattr(summary, fate):,} {fate}", style) for fate, style in _FATES.items()],
+            _FATES.items(),
+        )
     )
-    line = _spread(
-        [Text.assemble(("■", style), f" {calls:,} {name}") for calls, name, style in entries], width
-    )
-    if line.cell_len <= width:
-        return line
-    return _spread([Text.assemble(("■", style), " ", name) for _, name, style in entries], width)
+    return long if long.cell_len <= width else short
 
 
 def _bar(queue: QueueTally, most: int, width: int) -> Text:
@@ -335,14 +315,9 @@ def _bar(queue: QueueTally, most: int, width: int) -> Text:
     number = f" {queue.calls:,}"
     room = max(width - len(name) - len(number), 1)
     bar = Text(name, no_wrap=True)
-    drawn = 0
-    so_far = 0
-    for calls, style in (
-        (queue.answered, _ANSWERED),
-        (queue.abandoned, _ABANDONED),
-        (queue.other, _OTHER),
-    ):
-        so_far += calls
+    drawn = so_far = 0
+    for fate, style in _FATES.items():
+        so_far += getattr(queue, fate)
         end = round(so_far * room / most) if most else 0
         bar.append(_BAR * (end - drawn), style)
         drawn = end

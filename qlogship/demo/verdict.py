@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from qlogship.shipping.ledger import Upload
 
 
+_WORDS = {
+    "written": "written by the call centre",
+    "archived": "archived by qlogship",
+    "shipped": "shipped, says its ledger",
+    "arrived": "held by the dashboard",
+    "missing": "missing there",
+    "doubled": "there twice",
+    "foreign": "there, but never written",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Records or calls on their way; `arrived` leaves expected repeats out.
@@ -60,20 +71,10 @@ class DemoVerdict:
 
     def lines(self) -> list[str]:
         """Return the verdict in words."""
-        rows = [
-            (name, getattr(self.calls, key), getattr(self.records, key))
-            for name, key in (
-                ("written by the call centre", "written"),
-                ("archived by qlogship", "archived"),
-                ("shipped, says its ledger", "shipped"),
-                ("held by the dashboard", "arrived"),
-                ("missing there", "missing"),
-                ("there twice", "doubled"),
-                ("there, but never written", "foreign"),
-            )
-        ]
         found = [f"{'':<26}{'calls':>12}{'records':>12}"]
-        found += [f"{name:<26}{calls:>12,}{records:>12,}" for name, calls, records in rows]
+        for key, words in _WORDS.items():
+            calls, records = getattr(self.calls, key), getattr(self.records, key)
+            found.append(f"{words:<26}{calls:>12,}{records:>12,}")
         found.append("")
         if self.repeats:
             found.append(
