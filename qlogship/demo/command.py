@@ -110,9 +110,9 @@ def demo(
 def _play(run: DemoRun, signals: _Signals, view: Screen | Lines) -> DemoVerdict:
     """Play to the end and return what came of it; raises KeyboardInterrupt when cut short."""
     while not run.over:
-        if signals.at_once:
+        if signals.requests > 1:
             raise KeyboardInterrupt
-        if signals.asked:
+        if signals.requests:
             run.close_the_doors()
         view.draw(run.step())
         time.sleep(_TICK)
@@ -164,7 +164,7 @@ class _Signals:
     _REQUESTS: Final = {signal.SIGINT: 1, signal.SIGTERM: 2, signal.SIGHUP: 2}
 
     def __init__(self) -> None:
-        self._requests = 0
+        self.requests = 0
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._count) for number in self._REQUESTS}
@@ -174,15 +174,5 @@ class _Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    @property
-    def asked(self) -> bool:
-        """Return whether somebody wants the call centre to close."""
-        return self._requests > 0
-
-    @property
-    def at_once(self) -> bool:
-        """Return whether somebody wants everything to end now."""
-        return self._requests > 1
-
     def _count(self, number: int, _frame: FrameType | None) -> None:
-        self._requests += self._REQUESTS[signal.Signals(number)]
+        self.requests += self._REQUESTS[signal.Signals(number)]

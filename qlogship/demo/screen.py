@@ -237,7 +237,10 @@ def _service(snapshot: DemoSnapshot, *, rows: int) -> Panel:
     records, calls = count(figures.archive.lines, "record"), count(figures.archive.calls, "call")
     table.add_row("archived", f"{records}, {calls}")
     table.add_row("held back", f"{count(figures.held.calls, 'call')} not over yet")
-    shipped, uploads = count(figures.shipped.calls, "call"), count(figures.uploads.accepted, "upload")
+    shipped, uploads = (
+        count(figures.shipped.calls, "call"),
+        count(figures.uploads.accepted, "upload"),
+    )
     table.add_row("shipped", f"{shipped} in {uploads}")
     for trouble in service.troubles:
         table.add_row(Text("trouble", style=f"bold {_ABANDONED}"), Text(printable(trouble.message)))

@@ -86,9 +86,18 @@ class People:
 
     def __init__(self, database: Database, email: str) -> None:
         self._database = database
-        self._email = email
         database.make(_SCHEMA)
-        self._admit_admin()
+        key = _key(email)
+        with self._database.transaction() as connection:
+            # Whoever had the address that is the administrator's now.
+            connection.execute("DELETE FROM person WHERE key = ? AND id <> ?", (key, ADMIN))
+            connection.execute(
+                "INSERT INTO person (id, key, name, surname, email, state, role, teams, managed,"
+                " softphone, version, config) VALUES (?, ?, 'Team', 'Administrator', ?, 'active',"
+                " 'ADMIN', '[]', '[]', 0, '', '') ON CONFLICT (id) DO UPDATE SET"
+                " key = excluded.key, email = excluded.email",
+                (ADMIN, key, email),
+            )
 
     def add(self, user: NewUser) -> int:
         """Make a user and return the id; raises Refused when the e-mail address is taken."""
@@ -141,19 +150,6 @@ class People:
             for row in rows
         ]
         return people, count
-
-    def _admit_admin(self) -> None:
-        key = _key(self._email)
-        with self._database.transaction() as database:
-            # Whoever had the address that is the administrator's now.
-            database.execute("DELETE FROM person WHERE key = ? AND id <> ?", (key, ADMIN))
-            database.execute(
-                "INSERT INTO person (id, key, name, surname, email, state, role, teams, managed,"
-                " softphone, version, config) VALUES (?, ?, 'Team', 'Administrator', ?, 'active',"
-                " 'ADMIN', '[]', '[]', 0, '', '') ON CONFLICT (id) DO UPDATE SET"
-                " key = excluded.key, email = excluded.email",
-                (ADMIN, key, self._email),
-            )
 
 
 def _key(email: str) -> str:

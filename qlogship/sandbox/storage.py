@@ -119,7 +119,8 @@ class Storage:
         """
         tally = tally_of(arrival.body)
         with self._database.transaction() as database:
-            if repeats is Repeats.DROP and _holds(database, arrival.sha256):
+            same = "SELECT 1 FROM upload WHERE sha256 = ? AND kept"
+            if repeats is Repeats.DROP and database.execute(same, (arrival.sha256,)).fetchone():
                 _insert(database, arrival, tally, f"{answer}, repeat", kept=False)
                 return 0
             _insert(database, arrival, tally, answer, kept=True)
@@ -174,11 +175,6 @@ class Storage:
         """Return the bytes of every kept upload, in order of arrival; all of them at once."""
         rows = self._database.rows("SELECT body FROM upload WHERE kept ORDER BY id")
         return [zlib.decompress(body) for (body,) in rows]
-
-
-def _holds(database: sqlite3.Connection, digest: str) -> bool:
-    found = database.execute("SELECT 1 FROM upload WHERE sha256 = ? AND kept", (digest,))
-    return found.fetchone() is not None
 
 
 def _insert(
