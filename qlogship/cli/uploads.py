@@ -20,10 +20,10 @@ from qlogship.terminal.times import epoch, stamp
 from qlogship.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from qlogship.shipping.ledger import Upload
+    from qlogship.shipping.ledger import Ledger, Upload
     from qlogship.state.reader import Snapshot
 
 UploadRow = dict[str, Any]
@@ -87,9 +87,11 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
         return
     if limit is None and not as_json:
         limit = _ROWS
+    rows: list[UploadRow] = []
     with ledger_of(config) as state:
-        found = state.ledger.uploads(limit=limit, since=epoch("--since", since)) if state else []
-        rows = as_rows(state, found)
+        if state is not None:
+            found = state.ledger.uploads(limit=limit, since=epoch("--since", since))
+            rows = as_rows(state.ledger, found)
     print_rows(rows, _COLUMNS, as_json=as_json, nothing="No uploads yet.")
 
 
@@ -120,19 +122,13 @@ def ledger_of(config: Path | None) -> Iterator[Snapshot | None]:
         yield state
 
 
-def as_row(upload: Upload, *, present: int) -> UploadRow:
-    """Return an upload as `--json` prints it; times are epoch seconds.
-
-    `present` is the generation that counts now.
-    """
-    row = {key: getattr(upload, key) for key in _KEYS}
-    return row | {"superseded": upload.generation < present}
-
-
-def as_rows(state: Snapshot | None, uploads: Sequence[Upload]) -> list[UploadRow]:
-    """Return uploads as `--json` prints them."""
-    present = state.ledger.generation() if state else 1
-    return [as_row(upload, present=present) for upload in uploads]
+def as_rows(ledger: Ledger, uploads: Iterable[Upload]) -> list[UploadRow]:
+    """Return uploads as `--json` prints them; times are epoch seconds."""
+    present = ledger.generation()
+    return [
+        {key: getattr(upload, key) for key in _KEYS} | {"superseded": upload.generation < present}
+        for upload in uploads
+    ]
 
 
 def print_rows(
@@ -159,7 +155,7 @@ def report(state: Snapshot, upload: Upload) -> UploadRow:
     records = filter(None, map(parse, lines))
     callids = dict.fromkeys(record.callid for record in records if record.event == ENTERQUEUE)
     return {
-        **as_rows(state, [upload])[0],
+        **as_rows(state.ledger, [upload])[0],
         "parts": state.ledger.parts(upload),
         "files": [
             {key: getattr(place, key) for key in _PLACE_KEYS}
@@ -246,7 +242,7 @@ def _show_carriers(config: Path | None, callid: str, *, as_json: bool) -> None:
             for number, records in state.contents.carriers(seqs):
                 upload = state.ledger.find(number)
                 if upload is not None:
-                    rows += [row | {"records": records} for row in as_rows(state, [upload])]
+                    rows += [row | {"records": records} for row in as_rows(state.ledger, [upload])]
     shown = output.printable(callid)
     nothing = f"The archive holds no record of call {shown}."
     if seqs:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _LISTED = 1000
+_NO_TOKEN = "no valid token"  # noqa: S105
 
 
 class App:
@@ -90,7 +91,7 @@ class App:
         """Let the fault script have its say, but only about requests that were let in."""
         if not self._lets_in(operation.gate, request):
             await drain(request)
-            return _stranger()
+            return error(401, _NO_TOKEN)
         asked: object = None
         if faults.looks_inside(self.script, operation.name):
             asked = await operation.read(self.tenant, request)
@@ -111,7 +112,7 @@ class App:
             if isinstance(step, faults.ExpireTokens):
                 self.tenant.tokens.expire_all()
                 if operation.gate is not Gate.OPEN:
-                    return _stranger()
+                    return error(401, _NO_TOKEN)
             if isinstance(step, faults.Delay):
                 await asyncio.sleep(step.seconds)
             if faults.applies(step):
@@ -173,7 +174,3 @@ class App:
             except ValueError as refusal:
                 return as_json({"error": f"this is no JSON: {refusal}", "problems": []}, 400)
         return as_json(faults.dump(self.script))
-
-
-def _stranger() -> Response:
-    return error(401, "no valid token")
