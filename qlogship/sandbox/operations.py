@@ -178,7 +178,7 @@ def _clear(tenant: Tenant, _asked: str, _: faults.Step) -> Response:
 # --- users
 
 
-def _create_user(tenant: Tenant, user: requests.NewUser, _: faults.Step) -> Response:
+def _create_user(tenant: Tenant, user: requests.NewPerson, _: faults.Step) -> Response:
     return as_json(tenant.people.add(user))
 
 
@@ -209,7 +209,7 @@ def _download(
 
 
 _LOGIN = _from_json(requests.Credentials.model_validate_json, strict=False)
-_USER = _from_json(requests.NewUser.model_validate_json)
+_USER = _from_json(requests.NewPerson.model_validate_json)
 _IDS = _from_json(requests.IDS.validate_json)
 _LIST = _from_query(requests.UserList)
 _AGENTS = _from_query(requests.AgentStatusLog)

@@ -14,7 +14,7 @@ from qlogship.sandbox.requests import ADMIN
 
 if TYPE_CHECKING:
     from qlogship.sandbox.database import Database
-    from qlogship.sandbox.requests import NewUser
+    from qlogship.sandbox.requests import NewPerson
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS person (
@@ -99,7 +99,7 @@ class People:
                 (ADMIN, key, email),
             )
 
-    def add(self, user: NewUser) -> int:
+    def add(self, user: NewPerson) -> int:
         """Make a user and return the id; raises Refused when the e-mail address is taken."""
         key = _key(user.email)
         with self._database.transaction() as database:

@@ -61,7 +61,7 @@ _Id = Annotated[int, Field(gt=0, le=2**63 - 1)]
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 
-class NewUser(_Json):
+class NewPerson(_Json):
     """A user to be; `groups` and `manage_groups` are ids of teams."""
 
     uses_softphone: bool
