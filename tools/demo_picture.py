@@ -20,9 +20,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from qlogship.demo.run import DemoRun, Plan
+from qlogship.demo.run import DemoRun
 from qlogship.demo.screen import picture
-from qlogship.demo.snapshot import ROTATION, Snapshot
+from qlogship.demo.snapshot import ROTATION, DemoSnapshot
 
 PICTURE = Path(__file__).parents[1] / "docs" / "demo.svg"
 # The port that `qlogship sandbox` has by default looks better than a random one.
@@ -76,13 +76,14 @@ def main() -> int:
 
 def draw(*, seconds: float, width: int, height: int) -> str:
     """Return what the demo shows after so many seconds, as SVG."""
-    with tempfile.TemporaryDirectory(prefix="qlogship-picture-") as directory:
-        plan = Plan(directory=Path(directory), speed=30.0, port=PORT)
-        with DemoRun(plan) as run:
+    with (
+        tempfile.TemporaryDirectory(prefix="qlogship-picture-") as directory,
+        DemoRun(Path(directory), speed=30.0, port=PORT) as run,
+    ):
+        snapshot = run.step()
+        while snapshot.elapsed < seconds or not is_telling(snapshot):
+            time.sleep(0.2)
             snapshot = run.step()
-            while snapshot.elapsed < seconds or not is_telling(snapshot):
-                time.sleep(0.2)
-                snapshot = run.step()
     terminal = Console(
         record=True,
         file=io.StringIO(),
@@ -98,7 +99,7 @@ def draw(*, seconds: float, width: int, height: int) -> str:
     )
 
 
-def is_telling(snapshot: Snapshot) -> bool:
+def is_telling(snapshot: DemoSnapshot) -> bool:
     """Return whether a reader would see something of everything."""
     newest = snapshot.centre.tail[-7:]
     events = {line.split(b"|")[4] for line in newest if line != ROTATION}

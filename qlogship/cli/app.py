@@ -260,7 +260,6 @@ def _root(
             callback=lambda value: _show_version(wanted=value),
             is_eager=True,
             help="Print the version and exit.",
-            show_default=False,
         ),
     ] = False,
 ) -> None:

@@ -10,7 +10,6 @@ import typer
 
 from qlogship.cli.uploads import (
     UploadArgument,
-    as_row,
     as_rows,
     ledger_of,
     print_report,
@@ -33,10 +32,8 @@ if TYPE_CHECKING:
 
 Decision = Literal["resend", "drop"]
 
-UploadArguments = Annotated[
-    list[int], typer.Argument(metavar="ID…", help="The uploads' numbers.", show_default=False)
-]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.", show_default=False)]
+UploadArguments = Annotated[list[int], typer.Argument(metavar="ID…", help="The uploads' numbers.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 app = typer.Typer(
     help="Look at what the dashboard refuses for good; send it again, or give it up.",
@@ -52,7 +49,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> ExitCode:
     Ends with 3 when there is any. In JSON, times are epoch seconds.
     """
     with ledger_of(config) as state:
-        found = as_rows(state, state.ledger.quarantined() if state else [])
+        found = as_rows(state.ledger, state.ledger.quarantined()) if state else []
     columns = {
         "id": lambda row: row["id"],
         "refused": lambda row: stamp(row["answered_at"] or row["prepared_at"]),
@@ -128,12 +125,10 @@ def _decide(
                 else:
                     store.ledger.drop(upload)
         in_doubt = store.ledger.in_doubt()
-        present = store.ledger.generation()
-        changed = [
-            one for one in map(store.ledger.find, dict.fromkeys(upload_ids)) if one is not None
-        ]
+        changed = list(filter(None, map(store.ledger.find, dict.fromkeys(upload_ids))))
+        rows = as_rows(store.ledger, changed)
     if as_json:
-        output.print_json([as_row(upload, present=present) for upload in changed])
+        output.print_json(rows)
     else:
         will = "will be sent again" if decision == "resend" else "is dropped"
         for upload in changed:

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from qlogship.shipping.resync.rules import Plan
 
 _LOOK_EVERY = 0.5
+_RESYNC_KEYS = (
+    *("id", "reason", "generation", "asked_at", "cleared_at", "ended_at"),
+    *("clears", "restarts", "lines", "detail"),
+)
+_PROGRESS_KEYS = ("uploads", "calls", "reported_calls", "unknown", "quarantined")
 _IP = set("0123456789.:[]")
 
 
@@ -42,22 +47,17 @@ def resync(  # noqa: PLR0917  # a command's options
     config: ConfigOption = None,
     as_json: JsonOption = False,
     dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Print the plan and change nothing.", show_default=False),
+        bool, typer.Option("--dry-run", help="Print the plan and change nothing.")
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask; for scripts.", show_default=False)
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
     detach: Annotated[
-        bool,
-        typer.Option("--detach", help="Return at once; the service does it.", show_default=False),
+        bool, typer.Option("--detach", help="Return at once; the service does it.")
     ] = False,
     accept_loss: Annotated[
         str | None,
         typer.Option(
             metavar="ID,ID",
             help="Go on although these uploads cannot be restored; the plan names them.",
-            show_default=False,
         ),
     ] = None,
 ) -> ExitCode:
@@ -107,7 +107,16 @@ def resync(  # noqa: PLR0917  # a command's options
         end = _follow(settings, found, quiet=as_json)
     except KeyboardInterrupt:
         output.end_line()
-        output.print_note(_how_to_go_on(_holder(directory)))
+        if _holder(directory) is None:
+            output.print_note(
+                "The resync is not over; it goes on when the service starts, or with"
+                " `qlogship resync`."
+            )
+        else:
+            output.print_note(
+                "The service goes on with the resync. Type `qlogship resync` to watch it again,"
+                " or `qlogship status`."
+            )
         raise
     return _report(end, plan, as_json=as_json)
 
@@ -116,25 +125,12 @@ def progress_as_json(progress: Progress) -> dict[str, Any]:
     """Return how far a resync is, as `--json` prints it; times are epoch seconds."""
     resync = progress.resync
     return {
-        "id": resync.id,
+        **{key: getattr(resync, key) for key in _RESYNC_KEYS},
         "state": str(resync.phase),
-        "reason": resync.reason,
-        "generation": resync.generation,
-        "asked_at": resync.asked_at,
-        "cleared_at": resync.cleared_at,
-        "ended_at": resync.ended_at,
-        "clears": resync.clears,
-        "restarts": resync.restarts,
-        "lines": resync.lines,
+        **{key: getattr(progress, key) for key in _PROGRESS_KEYS},
         "lines_done": progress.decided,
         "lines_accepted": progress.accepted,
-        "uploads": progress.uploads,
-        "calls": progress.calls,
-        "reported_calls": progress.reported_calls,
         "uploads_without_count": progress.uncounted,
-        "unknown": progress.unknown,
-        "quarantined": progress.quarantined,
-        "detail": resync.detail,
     }
 
 
@@ -167,23 +163,13 @@ def _plan(settings: Settings, *, quiet: bool) -> Plan:
 
 def _print_plan(plan: Plan, settings: Settings) -> None:
     holding, archive = plan.holding, plan.restorable
-    rows: list[tuple[str, str]] = [
+    held = f"{_amount(holding.calls, holding.lines)} in {count(holding.uploads, 'upload')}"
+    whole = f"{_amount(archive.calls, archive.lines)}, {size(archive.bytes)}"
+    rows = [
         ("dashboard", settings.dashboard.url),
-        (
-            "it holds, by the ledger",
-            (
-                f"{_amount(holding.calls, holding.lines)} in {count(holding.uploads, 'upload')}"
-                f"{_span(holding.first_time, holding.last_time)}"
-            ),
-        ),
+        ("it holds, by the ledger", held + _span(holding.first_time, holding.last_time)),
         ("it reported", count(holding.reported_calls, "call")),
-        (
-            "the archive can restore",
-            (
-                f"{_amount(archive.calls, archive.lines)}, {size(archive.bytes)}"
-                f"{_span(archive.first_time, archive.last_time)}"
-            ),
-        ),
+        ("the archive can restore", whole + _span(archive.first_time, archive.last_time)),
         ("that makes", _expected(plan)),
         ("held back, still open", _amount(plan.held_calls, plan.held_lines)),
     ]
@@ -191,12 +177,8 @@ def _print_plan(plan: Plan, settings: Settings) -> None:
         unknown = f"{count(holding.unknown, 'upload')} whose answer was lost"
         rows.insert(3, ("it may hold too", unknown))
     if plan.lost:
-        rows.append(
-            (
-                "CANNOT BE RESTORED",
-                f"{count(plan.lost_lines, 'record')} of {named(plan.lost, most=None)}",
-            )
-        )
+        lost = f"{count(plan.lost_lines, 'record')} of {named(plan.lost, most=None)}"
+        rows.append(("CANNOT BE RESTORED", lost))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         output.print_text(f"{name.ljust(width)}  {output.printable(value)}")
@@ -307,15 +289,6 @@ def _words(progress: Progress, *, served: bool) -> str:
         Phase.ASKED: "waiting for the service to begin" if served else "beginning",
         Phase.CHECKING: "checking that the archive is whole",
     }.get(resync.phase, "done")
-
-
-def _how_to_go_on(running: int | None) -> str:
-    if running is not None:
-        return (
-            "The service goes on with the resync. Type `qlogship resync` to watch it again,"
-            " or `qlogship status`."
-        )
-    return "The resync is not over; it goes on when the service starts, or with `qlogship resync`."
 
 
 def _say_detached(number: int, running: int | None, *, as_json: bool) -> None:

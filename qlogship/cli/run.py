@@ -28,16 +28,10 @@ _OWN_BLOCK: Final = 850 * 1024  # bytes; a full batch is above, all that is made
 def run(
     config: ConfigOption = None,
     once: Annotated[
-        bool,
-        typer.Option(
-            "--once", help="Ship all that is complete now, then exit.", show_default=False
-        ),
+        bool, typer.Option("--once", help="Ship all that is complete now, then exit.")
     ] = False,
     flush: Annotated[
-        bool,
-        typer.Option(
-            "--flush", help="With --once: ship calls that are still open, too.", show_default=False
-        ),
+        bool, typer.Option("--flush", help="With --once: ship calls that are still open, too.")
     ] = False,
 ) -> ExitCode:
     """Follow the queue_log, archive it and ship it to the dashboard, until stopped.

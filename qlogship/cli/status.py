@@ -17,14 +17,14 @@ from qlogship.terminal.times import stamp
 from qlogship.wording import count, lasting, size
 
 _WATCH_EVERY = 2.0
+_CLEAR_SCREEN = "\x1b[H\x1b[2J"
 
 
 def status(
     config: ConfigOption = None,
     as_json: JsonOption = False,
     watch: Annotated[
-        bool,
-        typer.Option("--watch", help="Show it again every two seconds.", show_default=False),
+        bool, typer.Option("--watch", help="Show it again every two seconds.")
     ] = False,
 ) -> None:
     """Show where shipping stands: reading position, calls held back, uploads, trouble.
@@ -34,24 +34,19 @@ def status(
     In JSON, times are epoch seconds and sizes are bytes.
     """
     settings = load(config, environ=os.environ, secrets=False).settings
-    if not watch:
-        _show(report(settings), as_json=as_json)
-        return
     while True:
         found = report(settings)
-        if not as_json:
-            _clear_screen()
-        _show(found, as_json=as_json)
+        if as_json:
+            output.print_json(found)
+        else:
+            if watch and sys.stdout.isatty():
+                sys.stdout.write(_CLEAR_SCREEN)
+            for line in lines(found, now=time.time()):
+                output.print_text(line)
+        if not watch:
+            return
         output.flush()
         time.sleep(_WATCH_EVERY)
-
-
-def _show(found: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        output.print_json(found)
-        return
-    for line in lines(found, now=time.time()):
-        output.print_text(line)
 
 
 def lines(found: dict[str, Any], *, now: float) -> list[str]:
@@ -59,43 +54,29 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
     service, source, archive = found["service"], found["source"], found["archive"]
     uploads, calls, held = found["uploads"], found["calls"], found["held"]
     running = f"running (pid {service['pid']})" if service["running"] else "not running"
-    lag = source["lag_bytes"]
+    lag, last = source["lag_bytes"], found["last_accepted_at"]
     unread = "cannot be read" if lag is None else size(lag) + " unread" if lag else "all read"
-    shipped = (
-        f"{count(calls['shipped'], 'call')} in {count(uploads['accepted'], 'upload')}; "
-        f"the dashboard counted {calls['reported']:,}"
-    )
+    kept = (count(archive["lines"], "record"), count(archive["calls"], "call"))
+    shipped = f"{count(calls['shipped'], 'call')} in {count(uploads['accepted'], 'upload')}"
+    accepted = "never" if last is None else f"{stamp(last)} ({lasting(now - last)} ago)"
     rows = [
         ("service", running),
         ("queue_log", f"{source['path']}: {unread}"),
-        (
-            "archive",
-            ", ".join(
-                (
-                    count(archive["lines"], "record"),
-                    count(archive["calls"], "call"),
-                    size(archive["bytes"]),
-                )
-            ),
-        ),
+        ("archive", ", ".join((*kept, size(archive["bytes"])))),
         ("held back", f"{count(held['calls'], 'call')} not over yet" if held["calls"] else "none"),
-        (
-            "shipped",
-            shipped,
-        ),
-        ("last accepted", _ago(found["last_accepted_at"], now)),
+        ("shipped", f"{shipped}; the dashboard counted {calls['reported']:,}"),
+        ("last accepted", accepted),
         *_waiting(found, now),
     ]
     if found["resync"]["state"] != "idle":
         rows.append(("RESYNC", f"{found['resync']['state']}; type `qlogship resync` to watch it"))
-    if uploads["unknown"]:
-        rows.append(("IN DOUBT", f"{count(uploads['unknown'], 'upload')} without a known outcome"))
-    if uploads["possible_duplicates"]:
-        rows.append(
-            ("IN DOUBT", f"{count(uploads['possible_duplicates'], 'upload')} may be counted twice")
-        )
-    if uploads["quarantined"]:
-        rows.append(("QUARANTINE", f"{count(uploads['quarantined'], 'upload')} refused for good"))
+    for name, key, words in (
+        ("IN DOUBT", "unknown", "without a known outcome"),
+        ("IN DOUBT", "possible_duplicates", "may be counted twice"),
+        ("QUARANTINE", "quarantined", "refused for good"),
+    ):
+        if uploads[key]:
+            rows.append((name, f"{count(uploads[key], 'upload')} {words}"))
     troubles = [(trouble["message"], trouble["hint"]) for trouble in found["troubles"]]
     if source["trouble"] and all(source["trouble"] != message for message, _ in troubles):
         troubles.append((source["trouble"], ""))
@@ -115,14 +96,3 @@ def _waiting(found: dict[str, Any], now: float) -> list[tuple[str, str]]:
         age = f", the oldest for {lasting(now - since)}" if since is not None else ""
         texts.append(f"{count(waiting['lines'], 'record')}{age}")
     return [("" if row else "waiting", text) for row, text in enumerate(texts or ["none"])]
-
-
-def _ago(when: float | None, now: float) -> str:
-    if when is None:
-        return "never"
-    return f"{stamp(when)} ({lasting(now - when)} ago)"
-
-
-def _clear_screen() -> None:
-    if sys.stdout.isatty():
-        sys.stdout.write("\x1b[H\x1b[2J")

@@ -20,10 +20,10 @@ from qlogship.terminal.times import epoch, stamp
 from qlogship.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from qlogship.shipping.ledger import Upload
+    from qlogship.shipping.ledger import Ledger, Upload
     from qlogship.state.reader import Snapshot
 
 UploadRow = dict[str, Any]
@@ -39,9 +39,9 @@ _KEYS: Final = (
     *("prepared_at", "answered_at", "not_before", "detail", "answer"),
 )
 
-UploadArgument = Annotated[
-    int, typer.Argument(metavar="ID", help="The upload's number.", show_default=False)
-]
+_PLACE_KEYS: Final = ("path", "start", "end", "first_seq", "last_seq")
+
+UploadArgument = Annotated[int, typer.Argument(metavar="ID", help="The upload's number.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -52,17 +52,13 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
     config: ConfigOption = None,
     as_json: JsonOption = False,
     limit: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Show at most so many; else 20, or all with --json.", show_default=False
-        ),
+        int | None, typer.Option(min=1, help="Show at most so many; else 20, or all with --json.")
     ] = None,
     since: Annotated[
         str | None,
         typer.Option(
             metavar="TIME",
             help="Only those decided since then: 2026-11-23, or 2026-11-23T08:00 (local time).",
-            show_default=False,
         ),
     ] = None,
     call: Annotated[
@@ -70,7 +66,6 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
         typer.Option(
             metavar="CALLID",
             help="Only those that carried records of this call; it reads the whole archive.",
-            show_default=False,
         ),
     ] = None,
 ) -> None:
@@ -92,9 +87,11 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
         return
     if limit is None and not as_json:
         limit = _ROWS
+    rows: list[UploadRow] = []
     with ledger_of(config) as state:
-        found = state.ledger.uploads(limit=limit, since=epoch("--since", since)) if state else []
-        rows = as_rows(state, found)
+        if state is not None:
+            found = state.ledger.uploads(limit=limit, since=epoch("--since", since))
+            rows = as_rows(state.ledger, found)
     print_rows(rows, _COLUMNS, as_json=as_json, nothing="No uploads yet.")
 
 
@@ -125,19 +122,13 @@ def ledger_of(config: Path | None) -> Iterator[Snapshot | None]:
         yield state
 
 
-def as_row(upload: Upload, *, present: int) -> UploadRow:
-    """Return an upload as `--json` prints it; times are epoch seconds.
-
-    `present` is the generation that counts now.
-    """
-    row = {key: getattr(upload, key) for key in _KEYS}
-    return row | {"superseded": upload.generation < present}
-
-
-def as_rows(state: Snapshot | None, uploads: Sequence[Upload]) -> list[UploadRow]:
-    """Return uploads as `--json` prints them."""
-    present = state.ledger.generation() if state else 1
-    return [as_row(upload, present=present) for upload in uploads]
+def as_rows(ledger: Ledger, uploads: Iterable[Upload]) -> list[UploadRow]:
+    """Return uploads as `--json` prints them; times are epoch seconds."""
+    present = ledger.generation()
+    return [
+        {key: getattr(upload, key) for key in _KEYS} | {"superseded": upload.generation < present}
+        for upload in uploads
+    ]
 
 
 def print_rows(
@@ -164,17 +155,11 @@ def report(state: Snapshot, upload: Upload) -> UploadRow:
     records = filter(None, map(parse, lines))
     callids = dict.fromkeys(record.callid for record in records if record.event == ENTERQUEUE)
     return {
-        **as_rows(state, [upload])[0],
+        **as_rows(state.ledger, [upload])[0],
         "parts": state.ledger.parts(upload),
         "files": [
-            {
-                "path": place.path,
-                "start": place.start,
-                "end": place.end,
-                "lines": place.last_seq - place.first_seq + 1,
-                "first_seq": place.first_seq,
-                "last_seq": place.last_seq,
-            }
+            {key: getattr(place, key) for key in _PLACE_KEYS}
+            | {"lines": place.last_seq - place.first_seq + 1}
             for place in state.contents.places(upload.runs)
         ],
         "callids": [_text(callid) for callid in callids if callid not in NO_CALL],
@@ -207,18 +192,13 @@ def _rows(found: UploadRow) -> list[tuple[str, str]]:
         rows.append(("part of", f"upload {found['parent']}"))
     if found["parts"]:
         rows.append(("split into", "uploads " + ", ".join(map(str, found["parts"]))))
-    rows += [
-        ("first record", found["first_record"]),
-        ("last record", found["last_record"]),
+    rows += [("first record", found["first_record"]), ("last record", found["last_record"])]
+    files = [
+        f"{place['path']}, bytes {place['start']:,} to {place['end']:,}"
+        f" ({count(place['lines'], 'record')})"
+        for place in found["files"]
     ]
-    rows += _some(
-        "from",
-        [
-            f"{place['path']}, bytes {place['start']:,} to {place['end']:,}"
-            f" ({count(place['lines'], 'record')})"
-            for place in found["files"]
-        ],
-    )
+    rows += _some("from", files)
     reported = found["reported_calls"]
     counted = "" if reported is None else f"; the dashboard counted {reported:,}"
     rows.append(("calls", f"{found['calls']:,}{counted}"))
@@ -262,7 +242,7 @@ def _show_carriers(config: Path | None, callid: str, *, as_json: bool) -> None:
             for number, records in state.contents.carriers(seqs):
                 upload = state.ledger.find(number)
                 if upload is not None:
-                    rows += [row | {"records": records} for row in as_rows(state, [upload])]
+                    rows += [row | {"records": records} for row in as_rows(state.ledger, [upload])]
     shown = output.printable(callid)
     nothing = f"The archive holds no record of call {shown}."
     if seqs:

@@ -92,8 +92,8 @@ _ENDING_SHARES = (54, 36, 7, 3)
 @dataclass(slots=True)
 class _Agent:
     name: bytes
+    number: bytes
     interface: bytes
-    number: int
     queues: list[_Queue]
     logs_in: bool
     free_at: float
@@ -115,19 +115,14 @@ class _Queue:
 
 @dataclass(slots=True)
 class _Call:
+    """A call; the last three are about its passage through the queue that it is in."""
+
     callid: bytes
     number: bytes
-    leg: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Passage:
-    """A call in a queue, from ENTERQUEUE to its terminal event."""
-
-    call: _Call
     queue: _Queue
-    position: int
-    entered_at: float
+    leg: int = 0
+    position: int = 0
+    entered_at: float = 0.0
 
 
 class CallCentre:
@@ -170,7 +165,7 @@ class CallCentre:
 
         Iterate over it once. A line's stamp is its time in whole seconds.
         """
-        self._write(0.0, _NONE, _NONE, _NONE, b"QUEUESTART")
+        self._write(0.0, _NONE, _NONE, _NONE, b"QUEUESTART", b"")
         for agent in self._agents:
             self._at(agent.free_at, partial(self._come_in, agent))
         self._at(self._random.uniform(5, 20), self._arrive)
@@ -181,7 +176,9 @@ class CallCentre:
             else:
                 entry()
         self._agenda.clear()
-        self._send_home()
+        for agent in self._agents:
+            if agent.since is not None:
+                self._send_home(agent, agent.since)
         for at, _, entry in sorted(self._agenda):
             if isinstance(entry, bytes):
                 yield self._stamp(at), entry
@@ -198,8 +195,8 @@ class CallCentre:
         second = (first + 1 + number // len(queues)) % len(queues)
         agent = _Agent(
             name=name[:_NAME_BYTES],
+            number=b"%d" % (201 + number),
             interface=b"PJSIP/%d" % (201 + number),
-            number=201 + number,
             queues=[queues[index] for index in sorted({first, second})],
             logs_in=number % 5 == 3,  # one in five uses the agent pool
             free_at=self._random.uniform(0, 60),
@@ -209,16 +206,13 @@ class CallCentre:
         return agent
 
     def _come_in(self, agent: _Agent) -> None:
-        agent.since = self._now
+        now = agent.since = self._now
         if agent.logs_in:
-            agent.login_id, agent.channel = self._channel(self._now, agent.interface)
-            self._write(
-                self._now, agent.login_id, _NONE, b"%d" % agent.number, b"AGENTLOGIN",
-                agent.channel,
-            )  # fmt: skip
+            agent.login_id, agent.channel = self._channel(now, agent.interface)
+            self._write(now, agent.login_id, _NONE, agent.number, b"AGENTLOGIN", agent.channel)
         for queue in agent.queues:
-            self._write(self._now, b"MANAGER", queue.name, agent.interface, b"ADDMEMBER", b"")
-        self._at(self._now + self._random.uniform(1200, 5400), partial(self._take_a_break, agent))
+            self._write(now, b"MANAGER", queue.name, agent.interface, b"ADDMEMBER", b"")
+        self._at(now + self._random.uniform(1200, 5400), partial(self._take_a_break, agent))
 
     def _take_a_break(self, agent: _Agent) -> None:
         """Pause as soon as what the agent is busy with has ended."""
@@ -232,19 +226,13 @@ class CallCentre:
         again = agent.free_at + self._random.uniform(1800, 7200)
         self._at(again, partial(self._take_a_break, agent))
 
-    def _send_home(self) -> None:
-        for agent in self._agents:
-            if agent.since is None:
-                continue
-            for queue in agent.queues:
-                self._write(
-                    self._now, b"MANAGER", queue.name, agent.interface, b"REMOVEMEMBER", b""
-                )
-            if agent.logs_in:
-                self._write(
-                    self._now, agent.login_id, _NONE, b"%d" % agent.number, b"AGENTLOGOFF",
-                    agent.channel, b"%d" % self._seconds(agent.since, self._now),
-                )  # fmt: skip
+    def _send_home(self, agent: _Agent, since: float) -> None:
+        now = self._now
+        for queue in agent.queues:
+            self._write(now, b"MANAGER", queue.name, agent.interface, b"REMOVEMEMBER", b"")
+        if agent.logs_in:
+            what = (b"AGENTLOGOFF", agent.channel, self._seconds(since, now))
+            self._write(now, agent.login_id, _NONE, agent.number, *what)
 
     # -- callers
 
@@ -256,52 +244,39 @@ class CallCentre:
         queue = self._random.choices(queues, [queue.setup.share for queue in queues])[0]
         number = b"7495555%04d" % self._random.randrange(10_000)
         number = self._random.choices((number, b"anonymous", b""), (95, 3, 2))[0]
-        call = _Call(self._channel(self._now, b"")[0], number)
+        call = _Call(self._channel(self._now, b"")[0], number, queue)
         self.open_calls += 1
         # The caller hears a greeting first: a callid is older than its first line.
         at = self._now + self._random.uniform(2, 25)
-        self._write(at, call.callid, queue.name, _NONE, b"DID", queue.setup.number.encode())
+        self._say(call, at, _NONE, b"DID", queue.setup.number.encode())
         self._at(at, partial(self._enter, call, queue))
 
     def _enter(self, call: _Call, queue: _Queue) -> None:
-        call.leg += 1
-        queue.leave_at = [at for at in queue.leave_at if at > self._now]
-        passage = _Passage(call, queue, len(queue.leave_at) + 1, self._now)
-        position = b"%d" % passage.position
-        self._say(passage, self._now, _NONE, b"ENTERQUEUE", b"", call.number, position)
-        self._wait(passage)
-
-    def _wait(self, passage: _Passage) -> None:
         """Decide who is rung for a caller, and who of them or whether the caller loses patience."""
-        queue = passage.queue
+        queue.leave_at = [at for at in queue.leave_at if at > self._now]
+        call.leg += 1
+        call.queue, call.position, call.entered_at = queue, len(queue.leave_at) + 1, self._now
+        self._say(call, self._now, _NONE, b"ENTERQUEUE", b"", call.number, call.position)
         gives_up = self._now + self._random.expovariate(1 / queue.setup.patience)
         runs_out = self._now + queue.setup.longest
         at = self._now
         while True:
             at = max(at, min((agent.free_at for agent in queue.agents), default=math.inf))
             if at >= gives_up or at >= runs_out:
-                self._leave(passage, min(gives_up, runs_out), by_time=runs_out < gives_up)
+                self._leave(call, min(gives_up, runs_out), by_time=runs_out < gives_up)
                 return
             rung, answering, until = self._ring(queue, at)
             end = min(until, gives_up)
             for agent in rung:
                 agent.free_at = end
-            if gives_up < until:
-                rang = b"%d" % (1000 * (gives_up - at) / self._pace)
-                for agent in rung:
-                    self._say(passage, gives_up, agent.name, b"RINGCANCELED", rang)
-                self._leave(passage, gives_up, by_time=False)
+            if answering and until <= gives_up:
+                self._talk(call, answering, at, until)
                 return
-            if answering:
-                self._talk(passage, answering, at, until)
-                return
-            rang = b"%d" % (1000 * self._seconds(at, until))
+            event = b"RINGNOANSWER" if until <= gives_up else b"RINGCANCELED"
             for agent in rung:
-                self._say(passage, until, agent.name, b"RINGNOANSWER", rang)
-            if until >= runs_out:  # telephones that ring at the limit are let ring first
-                self._leave(passage, until, by_time=True)
-                return
-            at = until + _RETRY_SECONDS
+                self._say(call, end, agent.name, event, int(1000 * (end - at) / self._pace))
+            runs_out = max(runs_out, end)  # telephones that ring at the limit are let ring first
+            at = end + _RETRY_SECONDS
 
     def _ring(self, queue: _Queue, at: float) -> tuple[list[_Agent], _Agent | None, float]:
         """Return who is rung, who of them picks up, and when that is or the ringing ends."""
@@ -318,55 +293,54 @@ class CallCentre:
         until, _, agent = min(answers)
         return rung, agent, until
 
-    def _leave(self, passage: _Passage, at: float, *, by_time: bool) -> None:
+    def _leave(self, call: _Call, at: float, *, by_time: bool) -> None:
         """Let the caller hang up, press the key that leads out of the queue, or be sent on."""
         stood = (
-            b"%d" % (1 + sum(other > at for other in passage.queue.leave_at)),
-            b"%d" % passage.position,
-            b"%d" % self._seconds(passage.entered_at, at),
+            1 + sum(other > at for other in call.queue.leave_at),
+            call.position,
+            self._seconds(call.entered_at, at),
         )
-        passage.queue.leave_at.append(at)
+        call.queue.leave_at.append(at)
         if by_time:
-            self._say(passage, at, _NONE, b"EXITWITHTIMEOUT", *stood)
+            self._say(call, at, _NONE, b"EXITWITHTIMEOUT", *stood)
         elif self._random.random() < 0.15:
-            self._say(passage, at, _NONE, b"EXITWITHKEY", b"1", *stood)
+            self._say(call, at, _NONE, b"EXITWITHKEY", b"1", *stood)
         else:
-            self._say(passage, at, _NONE, b"ABANDON", *stood)
-            self._at(at, self._end)
+            self._say(call, at, _NONE, b"ABANDON", *stood)
+            self._go_on(call, at, None)
             return
-        next_queue = self._queues.get(passage.queue.setup.overflow)
-        goes_on = passage.call.leg < _MOST_LEGS and self._random.random() < 0.8
-        self._go_on(passage.call, at, next_queue if goes_on else None)
+        next_queue = self._queues.get(call.queue.setup.overflow)
+        self._go_on(call, at, next_queue if self._random.random() < 0.8 else None)
 
-    def _talk(self, passage: _Passage, agent: _Agent, rang_at: float, at: float) -> None:
+    def _talk(self, call: _Call, agent: _Agent, rang_at: float, at: float) -> None:
         """Connect the caller at `at`, and decide how the talk ends."""
-        call = passage.call
-        passage.queue.leave_at.append(at)
-        held = b"%d" % self._seconds(passage.entered_at, at)
-        rang = b"%d" % self._seconds(rang_at, at)
-        self._say(passage, at, agent.name, b"CONNECT", held, self._channel(rang_at, b"")[0], rang)
+        call.queue.leave_at.append(at)
+        held, rang = self._seconds(call.entered_at, at), self._seconds(rang_at, at)
+        self._say(call, at, agent.name, b"CONNECT", held, self._channel(rang_at, b"")[0], rang)
         end = at + min(self._random.lognormvariate(math.log(110), 0.8), 1800.0)
         agent.last_call = end
         agent.free_at = end + self._random.uniform(3, 20)
         event = self._random.choices(_ENDINGS, _ENDING_SHARES)[0]
         next_queue = None
-        where: tuple[bytes, ...] = ()
+        where: tuple[bytes | int, ...] = ()
         if event == b"BLINDTRANSFER":
-            exten = b"%d" % self._random.randint(300, 399)
+            exten: bytes | int = self._random.randint(300, 399)
             if call.leg < _MOST_LEGS and self._random.random() < 0.6:
                 next_queue = self._random.choice(list(self._queues.values()))
                 exten = next_queue.setup.number[-3:].encode()
             where = (exten, b"from-internal")
         elif event == b"ATTENDEDTRANSFER":
             where = (b"BRIDGE", b"%032x" % self._random.getrandbits(128))
-        talked = b"%d" % self._seconds(at, end)
-        position = b"%d" % passage.position
-        self._say(passage, end, agent.name, event, *where, held, talked, position)
+        talked = self._seconds(at, end)
+        self._say(call, end, agent.name, event, *where, held, talked, call.position)
         self._go_on(call, end, next_queue)
 
     def _go_on(self, call: _Call, at: float, queue: _Queue | None) -> None:
         """Take the call to the next queue in the same moment, or see it end."""
-        self._at(at, partial(self._enter, call, queue) if queue else self._end)
+        if queue is not None and call.leg < _MOST_LEGS:
+            self._at(at, partial(self._enter, call, queue))
+        else:
+            self._at(at, self._end)
 
     def _end(self) -> None:
         self.open_calls -= 1
@@ -388,11 +362,10 @@ class CallCentre:
         number = next(self._channels)
         return b"%d.%d" % (self._stamp(at), number), b"%b-%08x" % (interface, number)
 
-    def _say(self, passage: _Passage, at: float, agent: bytes, event: bytes, *data: bytes) -> None:
-        self._write(at, passage.call.callid, passage.queue.name, agent, event, *data)
+    def _say(self, call: _Call, at: float, agent: bytes, event: bytes, *data: bytes | int) -> None:
+        self._write(at, call.callid, call.queue.name, agent, event, *data)
 
-    def _write(
-        self, at: float, callid: bytes, queue: bytes, agent: bytes, event: bytes, *data: bytes
-    ) -> None:
-        line = (b"%d" % self._stamp(at), callid, queue, agent, event, b"|".join(data))
-        self._at(at, b"|".join(line) + b"\n")
+    def _write(self, at: float, *fields: bytes | int) -> None:
+        """Write the stamp, callid, queue, agent and event, and what belongs to the event."""
+        texts = (b"%d" % field if isinstance(field, int) else field for field in fields)
+        self._at(at, b"%d|%b\n" % (self._stamp(at), b"|".join(texts)))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from qlogship.demo.lines import Lines
-    from qlogship.demo.run import Plan
+    from qlogship.demo.run import DemoRun
     from qlogship.demo.screen import Screen
-    from qlogship.demo.verdict import Verdict
+    from qlogship.demo.verdict import DemoVerdict
     from qlogship.sandbox.faults import Script
 
 _TICK: Final = 0.2
@@ -47,7 +47,6 @@ def demo(
             min=1,
             help="Close the call centre after so long; else with Ctrl-C, or after 30 seconds "
             "when there is no terminal.",
-            show_default=False,
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed makes other calls.")] = 1,
@@ -72,7 +71,7 @@ def demo(
     calls that were written. Without a terminal it prints plain lines.
     """
     from qlogship.demo.service import ServiceEnded
-    from qlogship.demo.snapshot import Snapshot
+    from qlogship.demo.snapshot import DemoSnapshot
 
     if seconds is None and not sys.stdout.isatty():
         seconds = _UNWATCHED  # nobody is there to type Ctrl-C
@@ -86,18 +85,18 @@ def demo(
         try:
             with _view() as view:
                 # Something to look at while the rest is imported.
-                view.draw(Snapshot(speed=speed))
-                from qlogship.demo.run import Plan
+                view.draw(DemoSnapshot(speed=speed))
+                from qlogship.demo.run import DemoRun
 
-                plan = Plan(
-                    directory=directory,
+                with DemoRun(
+                    directory,
                     speed=speed,
                     seconds=seconds,
                     seed=seed,
                     port=port,
                     script=_read_script(faults),
-                )
-                verdict = _play(plan, signals, view)
+                ) as run:
+                    verdict = _play(run, signals, view)
         except ServiceEnded as error:
             for line in error.log:
                 output.print_note(line)
@@ -108,19 +107,16 @@ def demo(
     return ExitCode.DONE if verdict.exact else ExitCode.FAILED
 
 
-def _play(plan: Plan, signals: _Signals, view: Screen | Lines) -> Verdict:
+def _play(run: DemoRun, signals: _Signals, view: Screen | Lines) -> DemoVerdict:
     """Play to the end and return what came of it; raises KeyboardInterrupt when cut short."""
-    from qlogship.demo.run import DemoRun
-
-    with DemoRun(plan) as run:
-        while not run.over:
-            if signals.at_once:
-                raise KeyboardInterrupt
-            if signals.asked:
-                run.close_the_doors()
-            view.draw(run.step())
-            time.sleep(_TICK)
-        return run.verdict()
+    while not run.over:
+        if signals.requests > 1:
+            raise KeyboardInterrupt
+        if signals.requests:
+            run.close_the_doors()
+        view.draw(run.step())
+        time.sleep(_TICK)
+    return run.verdict()
 
 
 def _read_script(path: Path | None) -> Script:
@@ -168,7 +164,7 @@ class _Signals:
     _REQUESTS: Final = {signal.SIGINT: 1, signal.SIGTERM: 2, signal.SIGHUP: 2}
 
     def __init__(self) -> None:
-        self._requests = 0
+        self.requests = 0
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._count) for number in self._REQUESTS}
@@ -178,15 +174,5 @@ class _Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    @property
-    def asked(self) -> bool:
-        """Return whether somebody wants the call centre to close."""
-        return self._requests > 0
-
-    @property
-    def at_once(self) -> bool:
-        """Return whether somebody wants everything to end now."""
-        return self._requests > 1
-
     def _count(self, number: int, _frame: FrameType | None) -> None:
-        self._requests += self._REQUESTS[signal.Signals(number)]
+        self.requests += self._REQUESTS[signal.Signals(number)]

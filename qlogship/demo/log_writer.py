@@ -12,6 +12,8 @@ import contextlib
 import os
 import time
 from collections import deque
+from functools import partial
+from io import FileIO
 from typing import TYPE_CHECKING, Final, Self
 
 from qlogship.demo import snapshot
@@ -62,7 +64,7 @@ class LogWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.shut()
+        self._file.close()
 
     @property
     def over(self) -> bool:
@@ -87,7 +89,7 @@ class LogWriter:
                 self._rotated(age).rename(self._rotated(age + 1))
         self._rotated(_FILES).unlink(missing_ok=True)
         self._path.rename(self._rotated(0))
-        os.close(self._file)
+        self._file.close()
         self._file = self._open()
         self._rotations += 1
         self._tail.append(snapshot.ROTATION)
@@ -104,12 +106,6 @@ class LogWriter:
         """
         self.close()
         self.step(float("inf"))
-
-    def shut(self) -> None:
-        """Close the file; may be called twice."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
 
     def seen(self) -> snapshot.CentreSnapshot:
         """Return what there is to see."""
@@ -128,11 +124,11 @@ class LogWriter:
     def _rotated(self, age: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{age}")
 
-    def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    def _open(self) -> FileIO:
+        return FileIO(self._path, "ab", opener=partial(os.open, mode=_MODE))
 
     def _write(self, line: bytes) -> None:
-        written = os.write(self._file, line)
+        written = self._file.write(line)
         if written < len(line):
             raise OSError(f"{self._path}: {written} of {len(line)} bytes of a line were written")
         self.lines += 1

@@ -16,7 +16,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from qlogship.demo.snapshot import ROTATION, Phase
+from qlogship.demo.snapshot import ROTATION, DemoPhase
 from qlogship.queue_log.events import AGENT_EVENTS, CONNECT, ENTERQUEUE, TERMINAL_EVENTS
 from qlogship.terminal.output import printable
 from qlogship.wording import count, size
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from qlogship.demo.snapshot import CentreSnapshot, DashboardSnapshot, Snapshot
-    from qlogship.demo.verdict import Verdict
+    from qlogship.demo.snapshot import CentreSnapshot, DemoSnapshot
+    from qlogship.demo.verdict import DemoVerdict
     from qlogship.sandbox.storage import Summary
     from qlogship.sandbox.tally import QueueTally
     from qlogship.shipping.ledger import Upload
@@ -42,6 +42,14 @@ _OTHER: Final = "color(172)"
 _AGENTS: Final = "color(133)"
 _BAR: Final = "▆"
 
+_FATES: Final = {"answered": _ANSWERED, "abandoned": _ABANDONED, "other": _OTHER}
+_EVENTS: Final = {
+    **dict.fromkeys(TERMINAL_EVENTS, f"bold {_OTHER}"),
+    **dict.fromkeys((*AGENT_EVENTS, b"CONFIGRELOAD"), _AGENTS),
+    **dict.fromkeys((CONNECT, b"COMPLETECALLER", b"COMPLETEAGENT"), f"bold {_ANSWERED}"),
+    b"ABANDON": f"bold {_ABANDONED}",
+    ENTERQUEUE: f"bold {_ACCENT}",
+}
 _STATES: Final = {
     "accepted": ("✓", _ANSWERED),
     "prepared": ("…", _OTHER),
@@ -66,12 +74,12 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def draw(self, snapshot: Snapshot) -> None:
+    def draw(self, snapshot: DemoSnapshot) -> None:
         """Show a snapshot."""
         width, height = self._console.size
         self._live.update(picture(snapshot, width=width, height=height), refresh=True)
 
-    def conclude(self, verdict: Verdict) -> None:
+    def conclude(self, verdict: DemoVerdict) -> None:
         """Say what came of it, once the screen is as it was."""
         *figures, conclusion = verdict.lines()
         for line in figures:
@@ -84,7 +92,7 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def picture(snapshot: Snapshot, *, width: int, height: int) -> RenderableType:
+def picture(snapshot: DemoSnapshot, *, width: int, height: int) -> RenderableType:
     """Return what a terminal of this size is to show."""
     body = max(height - 2, 6)
     whole = Layout()
@@ -94,7 +102,7 @@ def picture(snapshot: Snapshot, *, width: int, height: int) -> RenderableType:
         floor = Layout(size=below)
         floor.split_row(
             Layout(_service(snapshot, rows=below - 2)),
-            Layout(_dashboard(snapshot.dashboard, rows=below - 2, width=width - width // 2 - 4)),
+            Layout(_dashboard(snapshot, rows=below - 2, width=width - width // 2 - 4)),
         )
         parts = [floor]
     else:
@@ -102,7 +110,7 @@ def picture(snapshot: Snapshot, *, width: int, height: int) -> RenderableType:
         above = body - 2 * below
         parts = [
             Layout(_service(snapshot, rows=below - 2), size=below),
-            Layout(_dashboard(snapshot.dashboard, rows=below - 2, width=width - 4), size=below),
+            Layout(_dashboard(snapshot, rows=below - 2, width=width - 4), size=below),
         ]
     whole.split_column(
         Layout(_head(snapshot), size=1),
@@ -116,7 +124,7 @@ def picture(snapshot: Snapshot, *, width: int, height: int) -> RenderableType:
 # --- the frame
 
 
-def _head(snapshot: Snapshot) -> RenderableType:
+def _head(snapshot: DemoSnapshot) -> RenderableType:
     minutes, seconds = divmod(int(snapshot.elapsed), 60)
     return _apart(
         Text.assemble((" qlogship demo ", "bold reverse")),
@@ -127,8 +135,8 @@ def _head(snapshot: Snapshot) -> RenderableType:
     )
 
 
-def _foot(snapshot: Snapshot) -> RenderableType:
-    open_for_calls = snapshot.phase in {Phase.OPENING, Phase.PLAYING}
+def _foot(snapshot: DemoSnapshot) -> RenderableType:
+    open_for_calls = snapshot.phase in {DemoPhase.OPENING, DemoPhase.PLAYING}
     return _apart(
         Text(f" {snapshot.phase.value}"),
         Text.assemble(
@@ -208,36 +216,17 @@ def _log_line(line: bytes) -> RenderableType:
     time, callid, queue, agent, event, data = fields
     bar = ("|", "dim")
     return Text.assemble(
-        (time, "dim"), bar, callid, bar, (queue, _style_of_queue(queue)), bar, agent, bar,
-        (event, _style_of(event)), bar, (data, "dim"),
+        (time, "dim"), bar, callid, bar, (queue, "" if queue == "NONE" else _ACCENT), bar, agent,
+        bar, (event, _EVENTS.get(event.encode(), "")), bar, (data, "dim"),
         no_wrap=True,
         overflow="ellipsis",
     )  # fmt: skip
 
 
-def _style_of_queue(name: str) -> str:
-    return "" if name == "NONE" else _ACCENT
-
-
-def _style_of(name: str) -> str:
-    event = name.encode()
-    if event == ENTERQUEUE:
-        return f"bold {_ACCENT}"
-    if event == CONNECT or name.startswith("COMPLETE"):
-        return f"bold {_ANSWERED}"
-    if event == b"ABANDON":
-        return f"bold {_ABANDONED}"
-    if event in TERMINAL_EVENTS:
-        return f"bold {_OTHER}"
-    if event in AGENT_EVENTS or event == b"CONFIGRELOAD":
-        return _AGENTS
-    return ""
-
-
 # --- the service
 
 
-def _service(snapshot: Snapshot, *, rows: int) -> Panel:
+def _service(snapshot: DemoSnapshot, *, rows: int) -> Panel:
     service, figures = snapshot.service, snapshot.service.figures
     unread = snapshot.centre.size - figures.archive.bytes
     table = Table.grid(padding=(0, 1, 0, 0), expand=True)
@@ -245,23 +234,20 @@ def _service(snapshot: Snapshot, *, rows: int) -> Panel:
     table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
     to_go = (f"{size(unread)} to go", "dim") if unread > 0 else ("all of it", _ANSWERED)
     table.add_row("read", Text.assemble(size(figures.archive.bytes), " ", to_go))
-    table.add_row(
-        "archived",
-        f"{count(figures.archive.lines, 'record')}, {count(figures.archive.calls, 'call')}",
-    )
+    records, calls = count(figures.archive.lines, "record"), count(figures.archive.calls, "call")
+    table.add_row("archived", f"{records}, {calls}")
     table.add_row("held back", f"{count(figures.held.calls, 'call')} not over yet")
-    table.add_row(
-        "shipped",
-        f"{count(figures.shipped.calls, 'call')} in {count(figures.uploads.accepted, 'upload')}",
+    shipped, uploads = (
+        count(figures.shipped.calls, "call"),
+        count(figures.uploads.accepted, "upload"),
     )
-    used = 4
+    table.add_row("shipped", f"{shipped} in {uploads}")
     for trouble in service.troubles:
         table.add_row(Text("trouble", style=f"bold {_ABANDONED}"), Text(printable(trouble.message)))
-        used += 1
     return _panel(
         "qlogship",
         f"process {service.pid}" if service.pid else "",
-        [table, Text(), _uploads(service.uploads[: max(rows - used - 2, 0)])],
+        [table, Text(), _uploads(service.uploads[: max(rows - table.row_count - 2, 0)])],
     )
 
 
@@ -293,8 +279,8 @@ def _duration(upload: Upload) -> str:
 # --- the dashboard
 
 
-def _dashboard(dashboard: DashboardSnapshot, *, rows: int, width: int) -> Panel:
-    summary = dashboard.summary
+def _dashboard(snapshot: DemoSnapshot, *, rows: int, width: int) -> Panel:
+    summary = snapshot.summary
     again = summary.calls - summary.distinct_calls
     numbers = _figures(
         width,
@@ -311,22 +297,19 @@ def _dashboard(dashboard: DashboardSnapshot, *, rows: int, width: int) -> Panel:
     for queue in queues:
         bars += [Text()] if airy else []
         bars.append(_bar(queue, most, width))
-    return _panel("Dashboard", dashboard.url, [numbers, *bars, Text(), _legend(summary, width)])
+    return _panel("Dashboard", snapshot.url, [numbers, *bars, Text(), _legend(summary, width)])
 
 
 def _legend(summary: Summary, width: int) -> Text:
     """Say what the colours stand for, with the numbers where they fit."""
-    entries = (
-        (summary.answered, "answered", _ANSWERED),
-        (summary.abandoned, "abandoned", _ABANDONED),
-        (summary.other, "other", _OTHER),
+    long, short = (
+        _spread([Text.assemble(("■", style), " ", text) for text, style in entries], width)
+        for entries in (
+            [(f"{getattr(summary, fate):,} {fate}", style) for fate, style in _FATES.items()],
+            _FATES.items(),
+        )
     )
-    line = _spread(
-        [Text.assemble(("■", style), f" {calls:,} {name}") for calls, name, style in entries], width
-    )
-    if line.cell_len <= width:
-        return line
-    return _spread([Text.assemble(("■", style), " ", name) for _, name, style in entries], width)
+    return long if long.cell_len <= width else short
 
 
 def _bar(queue: QueueTally, most: int, width: int) -> Text:
@@ -335,14 +318,9 @@ def _bar(queue: QueueTally, most: int, width: int) -> Text:
     number = f" {queue.calls:,}"
     room = max(width - len(name) - len(number), 1)
     bar = Text(name, no_wrap=True)
-    drawn = 0
-    so_far = 0
-    for calls, style in (
-        (queue.answered, _ANSWERED),
-        (queue.abandoned, _ABANDONED),
-        (queue.other, _OTHER),
-    ):
-        so_far += calls
+    drawn = so_far = 0
+    for fate, style in _FATES.items():
+        so_far += getattr(queue, fate)
         end = round(so_far * room / most) if most else 0
         bar.append(_BAR * (end - drawn), style)
         drawn = end

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.config.model import ENVIRONMENT_PREFIX
@@ -14,7 +17,7 @@ from qlogship.config.wording import as_toml
 from qlogship.errors import QlogshipError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from qlogship.sandbox.options import SandboxOptions
 
 LINGER: Final = 1.0
 SETTLE: Final = 1.0
@@ -34,7 +37,7 @@ class ServiceEnded(QlogshipError):
         self.log = log
 
 
-class Service:
+class DemoService:
     """Run `qlogship run` on a queue_log, with all its files in `directory`.
 
     It is in no terminal's process group, so Ctrl-C does not reach it, and ends
@@ -42,22 +45,36 @@ class Service:
     """
 
     def __init__(
-        self, directory: Path, *, queue_log: Path, url: str, email: str, password: str
+        self, directory: Path, credentials: SandboxOptions, *, queue_log: Path, url: str
     ) -> None:
         self.state = directory / "state"
         self._log = directory / "service.log"
-        password_file = directory / "password"
-        password_file.touch(mode=0o600)
-        password_file.write_text(f"{password}\n", encoding="utf-8")
+        password = directory / "password"
+        password.touch(mode=0o600)
+        password.write_text(f"{credentials.password}\n", encoding="utf-8")
         settings = directory / "qlogship.toml"
-        sections: dict[str, dict[str, object]] = {
-            "dashboard": {"url": url, "email": email, "password_file": password_file},
-            "source": {"path": queue_log},
-            "batch": {"linger": LINGER, "settle": SETTLE},
-            "state": {"directory": self.state},
-            "log": {"format": "console"},
-        }
-        settings.write_text(_as_toml(sections), encoding="utf-8")
+        settings.write_text(
+            f"""\
+[dashboard]
+url = {as_toml(url)}
+email = {as_toml(credentials.email)}
+password_file = {as_toml(password)}
+
+[source]
+path = {as_toml(queue_log)}
+
+[batch]
+linger = {LINGER}
+settle = {SETTLE}
+
+[state]
+directory = {as_toml(self.state)}
+
+[log]
+format = "console"
+""",
+            encoding="utf-8",
+        )
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 -- our own program
                 [*_ends_with_us(), *_this_program(), "run", "-c", settings],
@@ -67,6 +84,10 @@ class Service:
                 env=_environment(),
                 process_group=0,
             )
+        # It ends with this process only once setpriv has seen to that, and made way for it.
+        with contextlib.suppress(FileNotFoundError):  # it has ended
+            while Path(f"/proc/{self.pid}/exe").readlink().name == "setpriv":
+                time.sleep(0.001)
 
     @property
     def pid(self) -> int:
@@ -118,11 +139,3 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.upper().startswith(ENVIRONMENT_PREFIX) and name not in _SYSTEMDS
     }
-
-
-def _as_toml(sections: dict[str, dict[str, object]]) -> str:
-    lines = []
-    for section, values in sections.items():
-        lines += ["", f"[{section}]"]
-        lines += [f"{key} = {as_toml(value)}" for key, value in values.items()]
-    return "\n".join(lines[1:]) + "\n"

@@ -17,7 +17,7 @@ ROTATION: Final = b""
 """Stands among the lines of a queue_log where a new file begins."""
 
 
-class Phase(Enum):
+class DemoPhase(Enum):
     """Where the play has got to, in words."""
 
     OPENING = "opening"
@@ -57,20 +57,13 @@ class ServiceSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class DashboardSnapshot:
-    """The sandbox."""
+class DemoSnapshot:
+    """Everything: `elapsed` is in seconds, `url` and `summary` are the sandbox's."""
 
-    url: str = ""
-    summary: Summary = field(default_factory=Summary)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything; `elapsed` is in seconds."""
-
-    phase: Phase = Phase.OPENING
+    phase: DemoPhase = DemoPhase.OPENING
     elapsed: float = 0.0
     speed: float = 1.0
     centre: CentreSnapshot = CentreSnapshot()
     service: ServiceSnapshot = ServiceSnapshot()
-    dashboard: DashboardSnapshot = DashboardSnapshot()
+    url: str = ""
+    summary: Summary = field(default_factory=Summary)

@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from qlogship.shipping.ledger import Upload
 
 
+_WORDS = {
+    "written": "written by the call centre",
+    "archived": "archived by qlogship",
+    "shipped": "shipped, says its ledger",
+    "arrived": "held by the dashboard",
+    "missing": "missing there",
+    "doubled": "there twice",
+    "foreign": "there, but never written",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Records or calls on their way; `arrived` leaves expected repeats out.
@@ -45,7 +56,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DemoVerdict:
     """What came of it; `repeats` are the uploads that were sent again because a reply was lost."""
 
     calls: Tally
@@ -60,20 +71,10 @@ class Verdict:
 
     def lines(self) -> list[str]:
         """Return the verdict in words."""
-        rows = [
-            (name, getattr(self.calls, key), getattr(self.records, key))
-            for name, key in (
-                ("written by the call centre", "written"),
-                ("archived by qlogship", "archived"),
-                ("shipped, says its ledger", "shipped"),
-                ("held by the dashboard", "arrived"),
-                ("missing there", "missing"),
-                ("there twice", "doubled"),
-                ("there, but never written", "foreign"),
-            )
-        ]
         found = [f"{'':<26}{'calls':>12}{'records':>12}"]
-        found += [f"{name:<26}{calls:>12,}{records:>12,}" for name, calls, records in rows]
+        for key, words in _WORDS.items():
+            calls, records = getattr(self.calls, key), getattr(self.records, key)
+            found.append(f"{words:<26}{calls:>12,}{records:>12,}")
         found.append("")
         if self.repeats:
             found.append(
@@ -95,7 +96,7 @@ def compare(
     archived_records: int,
     archived_calls: int,
     ledger: Sequence[Upload],
-) -> Verdict:
+) -> DemoVerdict:
     """Compare what was written with what the dashboard holds, as the ledger explains it.
 
     `written` is whole lines; `arrived` is the bodies of the uploads that are there,
@@ -103,7 +104,7 @@ def compare(
     """
     accepted = [upload for upload in ledger if upload.state == "accepted"]
     bodies = _without_repeats(arrived, ledger)
-    return Verdict(
+    return DemoVerdict(
         calls=_tally(
             Counter(entered_calls(written)),
             Counter(callid for body in bodies for callid in entered_calls(body)),

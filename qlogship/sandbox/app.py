@@ -18,12 +18,12 @@ from qlogship.sandbox.operations import OPERATIONS, Gate, Operation, Tenant, dra
 from qlogship.sandbox.people import People
 from qlogship.sandbox.replies import (
     Refused,
-    Silence,
     as_json,
     before_the_body,
     error,
     login_page,
     reply_of,
+    silence,
 )
 from qlogship.sandbox.storage import Arrival, Storage
 from qlogship.sandbox.tokens import Tokens
@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from qlogship.sandbox.database import Database
-    from qlogship.sandbox.options import Options
+    from qlogship.sandbox.options import SandboxOptions
 
 _SHOWN = 20
 _LISTED = 1000
+_NO_TOKEN = "no valid token"  # noqa: S105
 
 
 class App:
@@ -46,7 +47,7 @@ class App:
 
     def __init__(
         self,
-        options: Options,
+        options: SandboxOptions,
         database: Database,
         *,
         script: faults.Script = (),
@@ -84,13 +85,13 @@ class App:
         except Refused as refusal:
             return error(refusal.status, str(refusal))
         except ClientDisconnect:
-            return Silence()
+            return silence
 
     async def _perform(self, operation: Operation, request: Request) -> ASGIApp:
         """Let the fault script have its say, but only about requests that were let in."""
         if not self._lets_in(operation.gate, request):
             await drain(request)
-            return _stranger()
+            return error(401, _NO_TOKEN)
         asked: object = None
         if faults.looks_inside(self.script, operation.name):
             asked = await operation.read(self.tenant, request)
@@ -104,14 +105,14 @@ class App:
     async def _act(
         self, step: faults.Step, operation: Operation, request: Request, asked: object
     ) -> ASGIApp:
-        usual: Response | None = None
+        usual = Response()
         try:
             if asked is None:
                 asked = await operation.read(self.tenant, request)
             if isinstance(step, faults.ExpireTokens):
                 self.tenant.tokens.expire_all()
                 if operation.gate is not Gate.OPEN:
-                    return _stranger()
+                    return error(401, _NO_TOKEN)
             if isinstance(step, faults.Delay):
                 await asyncio.sleep(step.seconds)
             if faults.applies(step):
@@ -132,18 +133,14 @@ class App:
         scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
         return scheme.lower() == "bearer" and self.tenant.tokens.valid(token.strip())
 
-    # -- the sandbox's own addresses
+    # -- the sandbox's own addresses; Starlette runs those that are not async in threads
 
-    async def _page(self, request: Request) -> Response:
-        view = await asyncio.to_thread(self._view, str(request.base_url).rstrip("/"))
-        return Response(page.render(view), media_type="text/html", headers=page.HEADERS)
-
-    def _view(self, address: str) -> page.View:
+    def _page(self, request: Request) -> Response:
         tenant = self.tenant
         people, count = tenant.people.page(size=_SHOWN)
-        return page.View(
+        view = page.View(
             now=tenant.clock(),
-            address=address,
+            address=str(request.base_url).rstrip("/"),
             email=tenant.options.email,
             summary=tenant.storage.summary(),
             latest=tuple(tenant.storage.latest(_SHOWN)),
@@ -151,21 +148,19 @@ class App:
             people_count=count,
             faults=tuple(faults.dump(self.script)),
         )
+        return Response(page.render(view), media_type="text/html", headers=page.HEADERS)
 
-    async def _summary(self, _: Request) -> Response:
-        return as_json(asdict(await asyncio.to_thread(self.tenant.storage.summary)))
+    def _summary(self, _: Request) -> Response:
+        return as_json(asdict(self.tenant.storage.summary()))
 
-    async def _uploads(self, _: Request) -> Response:
-        latest = await asyncio.to_thread(self.tenant.storage.latest, _LISTED)
-        return as_json([asdict(upload) for upload in latest])
+    def _uploads(self, _: Request) -> Response:
+        return as_json([asdict(upload) for upload in self.tenant.storage.latest(_LISTED)])
 
-    async def _users(self, _: Request) -> Response:
-        people, _count = await asyncio.to_thread(self.tenant.people.page)
-        return as_json([asdict(person) for person in people])
+    def _users(self, _: Request) -> Response:
+        return as_json([asdict(person) for person in self.tenant.people.page()[0]])
 
-    async def _body(self, request: Request) -> Response:
-        upload = request.path_params["upload_id"]
-        body = await asyncio.to_thread(self.tenant.storage.body, upload)
+    def _body(self, request: Request) -> Response:
+        body = self.tenant.storage.body(request.path_params["upload_id"])
         if body is None:
             return error(404, "no such upload, or its bytes are not kept")
         return Response(body, media_type="application/octet-stream", headers=page.HEADERS)
@@ -179,7 +174,3 @@ class App:
             except ValueError as refusal:
                 return as_json({"error": f"this is no JSON: {refusal}", "problems": []}, 400)
         return as_json(faults.dump(self.script))
-
-
-def _stranger() -> Response:
-    return error(401, "no valid token")

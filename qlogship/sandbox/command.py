@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qlogship.errors import UsageError
-from qlogship.sandbox.options import AnswerForm, Options, Repeats
+from qlogship.sandbox.options import AnswerForm, Repeats, SandboxOptions
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qlogship.sandbox.faults import Script
 
 _EXTRA = ("starlette", "uvicorn", "python_multipart")
-_DEFAULT = Options()
+_DEFAULT = SandboxOptions()
 
 
 def sandbox(
@@ -57,7 +57,7 @@ def sandbox(
     server = load_server()
     if password != _DEFAULT.password:
         output.print_note("note: `ps` and the shell's history show --password; never a real one")
-    options = Options(
+    options = SandboxOptions(
         email=email,
         password=password,
         answer=answer,
@@ -111,7 +111,7 @@ def read_script(path: Path) -> Script:
     return parse(steps)
 
 
-def greeting(url: str, options: Options) -> str:
+def greeting(url: str, options: SandboxOptions) -> str:
     """Return what a person needs to use the sandbox at `url`: address, credentials, settings."""
     return f"""\
 Team Dashboard sandbox: {url}

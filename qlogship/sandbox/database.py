@@ -31,7 +31,14 @@ class Database:
             self._connection = sqlite3.connect(
                 ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
             )
-            self._prepare()
+            self._connection.row_factory = sqlite3.Row
+            (owner,) = self._connection.execute("PRAGMA application_id").fetchone()
+            (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if tables and owner != _APPLICATION_ID:
+                raise sqlite3.DatabaseError("it is the database of another program")
+            self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.Error as error:
             raise StateError(
                 f"the sandbox cannot keep its data in {path}: {error}",
@@ -50,7 +57,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection for changes that are made together or not at all."""
+        """Lend the connection: what is read is one state, what is changed all happens or none."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -60,22 +67,7 @@ class Database:
                 raise
             self._connection.execute("COMMIT")
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection for questions that must see the same state."""
-        with self._lock:
-            yield self._connection
-
-    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *values: object) -> list[Any]:
         """Return all rows that a question finds."""
         with self._lock:
             return self._connection.execute(query, values).fetchall()
-
-    def _prepare(self) -> None:
-        (owner,) = self._connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and owner != _APPLICATION_ID:
-            raise sqlite3.DatabaseError("it is the database of another program")
-        self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")

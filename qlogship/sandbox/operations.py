@@ -21,9 +21,10 @@ from qlogship.sandbox.replies import Refused, as_json, counted, error
 from qlogship.sandbox.storage import Arrival
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from starlette.requests import Request
 
-    from qlogship.sandbox.options import Options
+    from qlogship.sandbox.options import SandboxOptions
     from qlogship.sandbox.people import People
     from qlogship.sandbox.storage import Storage
     from qlogship.sandbox.tokens import Tokens
@@ -50,11 +51,14 @@ class Gate(Enum):
 class Tenant:
     """What every operation works with."""
 
-    options: Options
+    options: SandboxOptions
     storage: Storage
     people: People
     tokens: Tokens
     clock: Callable[[], float]
+
+
+_Reader = Callable[[Tenant, "Request"], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Operation:
     method: str
     path: str
     gate: Gate
-    read: Callable[[Tenant, Request], Awaitable[object]]
+    read: _Reader
     carry_out: Callable[[Tenant, Any, faults.Step], Response]
 
 
@@ -80,11 +84,37 @@ async def drain(request: Request) -> None:
         pass
 
 
+# --- reading a request
+
+
+def _from_json(reader: Callable[[bytes], object], *, strict: bool = True) -> _Reader:
+    """Read what is in a body; `strict` wants its Content-Type to be right."""
+
+    async def read(_: Tenant, request: Request) -> object:
+        body = await request.body()
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if strict and kind != "application/json":
+            raise Refused("Content-Type: application/json is expected", 415)
+        return requests.read(reader, body)
+
+    return read
+
+
+def _from_query(kind: type[BaseModel]) -> _Reader:
+    """Read the parameters in an address."""
+
+    async def read(_: Tenant, request: Request) -> object:
+        return requests.read(kind.model_validate, dict(request.query_params))
+
+    return read
+
+
+async def _nothing(_: Tenant, request: Request) -> str:
+    await drain(request)
+    return ""
+
+
 # --- logging in
-
-
-async def _read_login(_: Tenant, request: Request) -> requests.Credentials:
-    return requests.read(requests.Credentials.model_validate_json, await request.body())
 
 
 def _log_in(tenant: Tenant, given: requests.Credentials, _: faults.Step) -> Response:
@@ -139,11 +169,6 @@ def _upload(tenant: Tenant, arrival: Arrival, step: faults.Step) -> Response:
     return counted(form or options.answer, count)
 
 
-async def _read_nothing(_: Tenant, request: Request) -> str:
-    await drain(request)
-    return ""
-
-
 def _clear(tenant: Tenant, _asked: str, _: faults.Step) -> Response:
     """Forget everything uploaded, for the whole tenant."""
     tenant.storage.clear()
@@ -153,33 +178,13 @@ def _clear(tenant: Tenant, _asked: str, _: faults.Step) -> Response:
 # --- users
 
 
-async def _read_new_user(_: Tenant, request: Request) -> requests.NewUser:
-    return requests.read(requests.NewUser.model_validate_json, await _json(request))
-
-
-def _create_user(tenant: Tenant, user: requests.NewUser, _: faults.Step) -> Response:
+def _create_user(tenant: Tenant, user: requests.NewPerson, _: faults.Step) -> Response:
     return as_json(tenant.people.add(user))
-
-
-async def _read_ids(_: Tenant, request: Request) -> list[int]:
-    return requests.read(requests.IDS.validate_json, await _json(request))
 
 
 def _delete_users(tenant: Tenant, ids: list[int], _: faults.Step) -> Response:
     tenant.people.remove(ids)
     return as_json({"status": "ok"})
-
-
-async def _json(request: Request) -> bytes:
-    body = await request.body()
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Refused("Content-Type: application/json is expected", 415)
-    return body
-
-
-async def _read_list(_: Tenant, request: Request) -> requests.UserList:
-    return requests.read(requests.UserList.model_validate, dict(request.query_params))
 
 
 def _list_users(tenant: Tenant, wanted: requests.UserList, _: faults.Step) -> Response:
@@ -195,47 +200,37 @@ def _list_users(tenant: Tenant, wanted: requests.UserList, _: faults.Step) -> Re
 # --- the two logs: samples, for the vendor does not say which columns its files have
 
 
-async def _read_status_log(_: Tenant, request: Request) -> str:
-    asked = requests.read(requests.AgentStatusLog.model_validate, dict(request.query_params))
-    return f"agents.{asked.format}"
+def _download(
+    _tenant: Tenant, asked: requests.AgentStatusLog | requests.CallLog, _: faults.Step
+) -> Response:
+    body = resources.files(__package__).joinpath("samples", asked.sample).read_bytes()
+    headers = {"content-disposition": f'attachment; filename="{asked.sample}"'}
+    return Response(body, media_type=_TYPES[asked.sample.rpartition(".")[2]], headers=headers)
 
 
-async def _read_call_log(_: Tenant, request: Request) -> str:
-    asked = requests.read(requests.CallLog.model_validate, dict(request.query_params))
-    return f"calls.{asked.type_file}"
-
-
-def _download(_tenant: Tenant, name: str, _: faults.Step) -> Response:
-    body = resources.files(__package__).joinpath("samples", name).read_bytes()
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(body, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
-
+_LOGIN = _from_json(requests.Credentials.model_validate_json, strict=False)
+_USER = _from_json(requests.NewPerson.model_validate_json)
+_IDS = _from_json(requests.IDS.validate_json)
+_LIST = _from_query(requests.UserList)
+_AGENTS = _from_query(requests.AgentStatusLog)
+_CALLS = _from_query(requests.CallLog)
 
 OPERATIONS = (
-    Operation("login", "POST", "/login/api/auth", Gate.OPEN, _read_login, _log_in),
+    Operation("login", "POST", "/login/api/auth", Gate.OPEN, _LOGIN, _log_in),
     Operation("upload", "POST", "/api/reports/asterisk/upload", Gate.BEARER, _read_upload, _upload),
-    Operation("clear", "POST", "/api/reports/asterisk/clear", Gate.BEARER, _read_nothing, _clear),
+    Operation("clear", "POST", "/api/reports/asterisk/clear", Gate.BEARER, _nothing, _clear),
+    Operation("create_user", "POST", "/api/settings/users/save", Gate.BEARER, _USER, _create_user),
     Operation(
-        "create_user",
-        "POST",
-        "/api/settings/users/save",
-        Gate.BEARER,
-        _read_new_user,
-        _create_user,
+        "delete_users", "POST", "/api/settings/users/delete", Gate.BEARER, _IDS, _delete_users
     ),
-    Operation(
-        "delete_users", "POST", "/api/settings/users/delete", Gate.BEARER, _read_ids, _delete_users
-    ),
-    Operation("list_users", "GET", "/api/settings/users", Gate.BEARER, _read_list, _list_users),
+    Operation("list_users", "GET", "/api/settings/users", Gate.BEARER, _LIST, _list_users),
     Operation(
         "agent_status_log",
         "GET",
         "/api/reports/agents/worktime/raw",
         Gate.COOKIE,
-        _read_status_log,
+        _AGENTS,
         _download,
     ),
-    Operation(
-        "call_log", "GET", "/api/history/calls/export", Gate.COOKIE, _read_call_log, _download
-    ),
+    Operation("call_log", "GET", "/api/history/calls/export", Gate.COOKIE, _CALLS, _download),
 )

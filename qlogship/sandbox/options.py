@@ -28,7 +28,7 @@ class Repeats(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SandboxOptions:
     """The sandbox's own settings; `token_lifetime` is in seconds.
 
     A file above `max_file` bytes is answered with 413: it bounds the memory

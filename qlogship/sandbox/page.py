@@ -16,13 +16,14 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from qlogship.sandbox.tally import FATES
 from qlogship.wording import size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from qlogship.sandbox.people import Person
-    from qlogship.sandbox.storage import Summary, Upload
+    from qlogship.sandbox.storage import SandboxUpload, Summary
     from qlogship.sandbox.tally import QueueTally
 
 # Without scripts the page reloads itself; with them only its content changes,
@@ -49,6 +50,7 @@ HEADERS = {
 }
 
 _DAY = 86_400.0
+_TIMES = {None: ", always", 1: ""}
 _EMPTY_PICTURE = (
     '<svg viewBox="0 0 132 76" aria-hidden="true" fill="none">'
     '<path d="M2 73h128" stroke="var(--line)" stroke-width="2"/>'
@@ -74,7 +76,7 @@ class View:
     address: str
     email: str
     summary: Summary
-    latest: tuple[Upload, ...]
+    latest: tuple[SandboxUpload, ...]
     people: tuple[Person, ...] = ()
     people_count: int = 0
     faults: tuple[Mapping[str, Any], ...] = ()
@@ -108,25 +110,18 @@ def _tiles(view: View) -> str:
         else "none since the clear"
     )
     refused = f", {_number(summary.refused)} not taken" if summary.refused else ""
-    tiles = [
-        _tile(
-            "Calls counted",
-            _number(summary.calls),
-            f"{_number(again)} counted more than once" if again else "each one once",
-            warn=bool(again),
-        ),
-        _tile(
-            "Answered", _share(summary.answered, legs), f"{_number(summary.abandoned)} abandoned"
-        ),
-        _tile("Uploads", _number(summary.uploads), last + refused),
-        _tile("Lines", _number(summary.lines), _unbroken(size(summary.bytes))),
-    ]
-    return f'<section class="tiles" aria-label="Totals">{"".join(tiles)}</section>'
-
-
-def _tile(title: str, value: str, remark: str, *, warn: bool = False) -> str:
-    mark = ' class="warn"' if warn else ""
-    return f'<div class="tile"><h2>{title}</h2><b>{value}</b><p{mark}>{remark}</p></div>'
+    counted = f"{_number(again)} counted more than once" if again else "each one once"
+    abandoned = f"{_number(summary.abandoned)} abandoned"
+    tiles = "".join(
+        f'<div class="tile"><h2>{title}</h2><b>{value}</b><p{mark}>{remark}</p></div>'
+        for title, value, remark, mark in (
+            ("Calls counted", _number(summary.calls), counted, ' class="warn"' if again else ""),
+            ("Answered", _share(summary.answered, legs), abandoned, ""),
+            ("Uploads", _number(summary.uploads), last + refused, ""),
+            ("Lines", _number(summary.lines), _unbroken(size(summary.bytes)), ""),
+        )
+    )
+    return f'<section class="tiles" aria-label="Totals">{tiles}</section>'
 
 
 def _queues(summary: Summary) -> str:
@@ -138,26 +133,17 @@ def _queues(summary: Summary) -> str:
         hidden = summary.queue_count - len(summary.queues)
         if hidden > 0:
             rows += f'<p class="note">and {_number(hidden)} more with fewer calls</p>'
-    return (
-        '<section class="card"><div class="head"><h2>Calls by queue</h2><div class="legend">'
-        '<span class="answered">answered</span><span class="abandoned">abandoned</span>'
-        '<span class="other">other</span></div></div>'
-        f"{rows}</section>"
-    )
+    legend = "".join(f'<span class="{fate}">{fate}</span>' for fate in FATES)
+    return _card("Calls by queue", rows, legend=legend)
 
 
 def _queue(queue: QueueTally, most: int) -> str:
     name = escape(queue.name) or "(no name)"
+    fates = [(fate, getattr(queue, fate)) for fate in FATES]
+    told = ", ".join(f"{count} {fate}" for fate, count in fates)
     pieces = "".join(
-        f'<i class="{kind}" style="flex:{count} 1 0"></i>'
-        for kind, count in (
-            ("answered", queue.answered),
-            ("abandoned", queue.abandoned),
-            ("other", queue.other),
-        )
-        if count
+        f'<i class="{fate}" style="flex:{count} 1 0"></i>' for fate, count in fates if count
     )
-    told = f"{queue.answered} answered, {queue.abandoned} abandoned, {queue.other} other"
     return (
         f'<li><span class="name" title="{name}">{name}</span>'
         f'<div class="bar" role="img" aria-label="{told}" title="{told}">'
@@ -168,18 +154,14 @@ def _queue(queue: QueueTally, most: int) -> str:
 
 
 def _uploads(view: View) -> str:
-    rows = "".join(_upload(upload, view) for upload in view.latest)
-    if not rows:
+    if not view.latest:
         return ""
-    return (
-        '<section class="card"><div class="head"><h2>Latest uploads</h2></div><table><thead><tr>'
-        '<th>Time</th><th>File</th><th class="number">Lines</th><th class="number">Calls</th>'
-        '<th class="number">Size</th><th>Answered with</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></section>"
-    )
+    columns = ("Time", "File", "#Lines", "#Calls", "#Size", "Answered with")
+    table = _table(columns, [_upload(upload, view) for upload in view.latest])
+    return _card("Latest uploads", table)
 
 
-def _upload(upload: Upload, view: View) -> str:
+def _upload(upload: SandboxUpload, view: View) -> str:
     name = escape(upload.filename) or "(no name)"
     file = f'<a href="/sandbox/uploads/{upload.id}/body">{name}</a>' if upload.kept else name
     calls = (
@@ -199,14 +181,12 @@ def _upload(upload: Upload, view: View) -> str:
 def _people(view: View) -> str:
     if view.people_count < 2:
         return ""
-    rows = "".join(map(_person, view.people))
+    columns = ("#ID", "Name", "E-mail", "Teams", "State", "Role")
+    table = _table(columns, map(_person, view.people))
     hidden = view.people_count - len(view.people)
     more = f'<p class="note">and {_number(hidden)} older ones</p>' if hidden > 0 else ""
-    return (
-        '<section class="card people"><div class="head"><h2>Users</h2><div class="legend">'
-        f"{_number(view.people_count)} in all</div></div><table><thead><tr>"
-        '<th class="number">ID</th><th>Name</th><th>E-mail</th><th>Teams</th><th>State</th>'
-        f"<th>Role</th></tr></thead><tbody>{rows}</tbody></table>{more}</section>"
+    return _card(
+        "Users", table + more, legend=f"{_number(view.people_count)} in all", kind=" people"
     )
 
 
@@ -224,7 +204,7 @@ def _person(person: Person) -> str:
     )
 
 
-def _mood(upload: Upload) -> str:
+def _mood(upload: SandboxUpload) -> str:
     """Return the colour of an answer: good, kept but answered badly, not kept, or kept before."""
     if upload.kept:
         return "good" if upload.answer == "200" else "warn"
@@ -236,16 +216,11 @@ def _script_card(steps: tuple[Mapping[str, Any], ...]) -> str:
         return ""
     items = "".join(
         f'<li class="pill warn">{escape(step["on"])}: {escape(step["do"].replace("_", " "))}'
-        f"{_times(step['times'])}</li>"
+        + _TIMES.get(step["times"], f" × {step['times']}")
+        + "</li>"
         for step in steps
     )
     return f'<section class="card"><h2>Faults to come</h2><ul class="script">{items}</ul></section>'
-
-
-def _times(times: object) -> str:
-    if times is None:
-        return ", always"
-    return f" × {times}" if times != 1 else ""
 
 
 def _nothing_yet(view: View) -> str:
@@ -256,6 +231,21 @@ def _nothing_yet(view: View) -> str:
         f"<pre>{escape(settings)}</pre>"
         "<p>This page shows each upload as it comes.</p></section>"
     )
+
+
+def _card(title: str, content: str, *, legend: str = "", kind: str = "") -> str:
+    beside = f'<div class="legend">{legend}</div>' if legend else ""
+    head = f'<div class="head"><h2>{title}</h2>{beside}</div>'
+    return f'<section class="card{kind}">{head}{content}</section>'
+
+
+def _table(columns: Iterable[str], rows: Iterable[str]) -> str:
+    """Return a table; the heading of a column of numbers begins with #."""
+    head = "".join(
+        f'<th class="number">{name[1:]}</th>' if name.startswith("#") else f"<th>{name}</th>"
+        for name in columns
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _number(value: int) -> str:

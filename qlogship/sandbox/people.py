@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qlogship.sandbox.replies import Refused
 from qlogship.sandbox.requests import ADMIN
 
 if TYPE_CHECKING:
     from qlogship.sandbox.database import Database
-    from qlogship.sandbox.requests import NewUser
+    from qlogship.sandbox.requests import NewPerson
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS person (
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS person (
 );
 """
 # The API's names of columns, and the expression that each one sorts by.
-SORTS = {
+_SORTS = {
     "id": "id",
     "name": "name",
     "surname": "surname",
@@ -43,7 +43,6 @@ SORTS = {
     "states": "state",
     "sfversion": "version",
 }
-_COLUMNS = "id, name, surname, email, state, role, teams, managed, softphone, version, config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +86,20 @@ class People:
 
     def __init__(self, database: Database, email: str) -> None:
         self._database = database
-        self._email = email
         database.make(_SCHEMA)
-        self._admit_admin()
+        key = _key(email)
+        with self._database.transaction() as connection:
+            # Whoever had the address that is the administrator's now.
+            connection.execute("DELETE FROM person WHERE key = ? AND id <> ?", (key, ADMIN))
+            connection.execute(
+                "INSERT INTO person (id, key, name, surname, email, state, role, teams, managed,"
+                " softphone, version, config) VALUES (?, ?, 'Team', 'Administrator', ?, 'active',"
+                " 'ADMIN', '[]', '[]', 0, '', '') ON CONFLICT (id) DO UPDATE SET"
+                " key = excluded.key, email = excluded.email",
+                (ADMIN, key, email),
+            )
 
-    def add(self, user: NewUser) -> int:
+    def add(self, user: NewPerson) -> int:
         """Make a user and return the id; raises Refused when the e-mail address is taken."""
         key = _key(user.email)
         with self._database.transaction() as database:
@@ -122,44 +130,26 @@ class People:
     ) -> tuple[list[Person], int]:
         """Return one page, or all when `size` is None, and how many users there are."""
         way = "DESC" if descending else "ASC"
-        with self._database.reading() as database:
+        with self._database.transaction() as database:
             (count,) = database.execute("SELECT count(*) FROM person").fetchone()
             rows = database.execute(
-                f"SELECT {_COLUMNS} FROM person ORDER BY {SORTS[sort]} {way}, id {way}"  # noqa: S608 -- from a table
+                "SELECT id, name, surname, email, state, role, teams, managed, softphone,"  # noqa: S608 -- from a table
+                f" version, config FROM person ORDER BY {_SORTS[sort]} {way}, id {way}"
                 " LIMIT ? OFFSET ?",
                 (-1, 0) if size is None else (size, size * (number - 1)),
             ).fetchall()
-        return [_person(row) for row in rows], count
-
-    def _admit_admin(self) -> None:
-        key = _key(self._email)
-        with self._database.transaction() as database:
-            # Whoever had the address that is the administrator's now.
-            database.execute("DELETE FROM person WHERE key = ? AND id <> ?", (key, ADMIN))
-            database.execute(
-                "INSERT INTO person (id, key, name, surname, email, state, role, teams, managed,"
-                " softphone, version, config) VALUES (?, ?, 'Team', 'Administrator', ?, 'active',"
-                " 'ADMIN', '[]', '[]', 0, '', '') ON CONFLICT (id) DO UPDATE SET"
-                " key = excluded.key, email = excluded.email",
-                (ADMIN, key, self._email),
+        people = [
+            Person(
+                **{
+                    **row,
+                    "teams": tuple(json.loads(row["teams"])),
+                    "managed": tuple(json.loads(row["managed"])),
+                    "softphone": bool(row["softphone"]),
+                }
             )
-
-
-def _person(row: tuple[Any, ...]) -> Person:
-    number, name, surname, email, state, role, teams, managed, softphone, version, config = row
-    return Person(
-        id=number,
-        name=name,
-        surname=surname,
-        email=email,
-        state=state,
-        role=role,
-        teams=tuple(json.loads(teams)),
-        managed=tuple(json.loads(managed)),
-        softphone=bool(softphone),
-        version=version,
-        config=config,
-    )
+            for row in rows
+        ]
+        return people, count
 
 
 def _key(email: str) -> str:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from qlogship.sandbox import faults
 from qlogship.sandbox.connection import client_left, connection_of
 from qlogship.sandbox.options import AnswerForm
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _JSON = "application/json"
@@ -76,36 +78,30 @@ def before_the_body(step: faults.Step, *, was_read: bool) -> ASGIApp | None:
     """Return the reply of a step that does not wait for the whole body; None for the others."""
     match step:
         case faults.Drop(after=int(after), reset=reset) if not was_read:
-            return Cut(reset, after)
+            return partial(_cut, reset, after)
         case faults.Hang(after=int(after)) if not was_read:
-            return Silence(after)
+            return partial(_stop_reading, after)
         case faults.Status(early=True):
             return _status(step)
         case _:
             return None
 
 
-def reply_of(step: faults.Step, usual: Response | None) -> ASGIApp:
-    """Return what the client gets; `usual` is the honest answer, if the work was done."""
-    if usual is not None:
-        match step:
-            case faults.HalfReply(reset=reset):
-                return Half(usual, reset)
-            case faults.Trickle(every=every):
-                return Trickle(every)
-            case faults.Slow(piece=piece, every=every):
-                return Slowly(usual, piece, every)
-            case faults.Pass() | faults.Delay() | faults.ExpireTokens():
-                return usual
-    return _wrong_reply(step)
-
-
-def _wrong_reply(step: faults.Step) -> ASGIApp:
+def reply_of(step: faults.Step, usual: Response) -> ASGIApp:  # noqa: C901 -- a table
+    """Return what the client gets; `usual` is the honest answer, where the work was done."""
     match step:
+        case faults.Pass() | faults.Delay() | faults.ExpireTokens():
+            return usual
+        case faults.HalfReply(reset=reset):
+            return partial(_half, usual, reset)
+        case faults.Trickle(every=every):
+            return _trickle(every)
+        case faults.Slow(piece=piece, every=every):
+            return _slowly(usual, piece, every)
         case faults.LoseReply(reset=reset) | faults.Drop(reset=reset):
-            return Cut(reset)
+            return partial(_cut, reset, None)
         case faults.Hang():
-            return Silence()
+            return silence
         case faults.Html():
             return login_page()
         case faults.Redirect(status=status, location=location):
@@ -116,8 +112,6 @@ def _wrong_reply(step: faults.Step) -> ASGIApp:
             return error(step.status, f"the file is larger than {limit} bytes")
         case faults.RefuseContaining(status=status):
             return error(status, "the file has something in it that is not accepted")
-        case _:
-            raise AssertionError(f"{step} is answered in the usual way")
 
 
 def _status(step: faults.Status) -> Response:
@@ -133,106 +127,84 @@ def _status(step: faults.Status) -> Response:
     return Response(body, status_code=step.status, headers=headers)
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """No byte of an answer: the connection ends, after `after` bytes of the body if given."""
+async def _cut(
+    reset: bool,
+    after: int | None,
+    scope: Scope,
+    receive: Receive,
+    _: Send,
+) -> None:
+    """Cut without a byte of an answer, after `after` bytes of the body if given.
 
-    reset: bool
-    after: int | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Cut, and stay until the connection is gone, so that nothing else is answered."""
-        if self.after is not None:
-            await _read_at_least(receive, self.after)
-        connection_of(scope).cut(reset=self.reset)
-        await client_left(receive)
-
-
-@dataclass(frozen=True, slots=True)
-class Half:
-    """The status, the headers and the first half of the body; then the connection ends."""
-
-    whole: Response
-    reset: bool
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Promise the whole length, send half of it, cut."""
-        # Two bytes at least, so that there is a first half to send.
-        body = bytes(self.whole.body).ljust(2)
-        headers = [pair for pair in self.whole.raw_headers if pair[0] != b"content-length"]
-        headers.append((b"content-length", b"%d" % len(body)))
-        await send(
-            {"type": "http.response.start", "status": self.whole.status_code, "headers": headers}
-        )
-        half = body[: len(body) // 2]
-        await send({"type": "http.response.body", "body": half, "more_body": True})
-        connection_of(scope).cut(reset=self.reset)
-        await client_left(receive)
+    It stays until the connection is gone, so that nothing else is answered.
+    """
+    if after is not None:
+        await _read_at_least(receive, after)
+    connection_of(scope).cut(reset=reset)
+    await client_left(receive)
 
 
-@dataclass(frozen=True, slots=True)
-class Slowly:
-    """The whole answer, `piece` bytes every `every` seconds."""
-
-    whole: Response
-    piece: int
-    every: float
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send piece after piece, until the client has it all or has left."""
-        body = bytes(self.whole.body)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.whole.status_code,
-                "headers": self.whole.raw_headers,
-            }
-        )
-        leaving = asyncio.ensure_future(client_left(receive))
-        try:
-            for start in range(0, len(body), self.piece):
-                await asyncio.wait([leaving], timeout=self.every)
-                if leaving.done():
-                    return
-                piece = body[start : start + self.piece]
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-        finally:
-            leaving.cancel()
+async def _half(
+    whole: Response,
+    reset: bool,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
+    """Promise the whole length, send half of it, cut."""
+    # Two bytes at least, so that there is a first half to send.
+    body = bytes(whole.body).ljust(2)
+    whole.headers["content-length"] = str(len(body))
+    await send(
+        {
+            "type": "http.response.start",
+            "status": whole.status_code,
+            "headers": whole.raw_headers,
+        }
+    )
+    half = body[: len(body) // 2]
+    await send({"type": "http.response.body", "body": half, "more_body": True})
+    connection_of(scope).cut(reset=reset)
+    await client_left(receive)
 
 
-@dataclass(frozen=True, slots=True)
-class Trickle:
-    """The headers of a long answer, then a blank every `every` seconds until the client leaves."""
+def _slowly(whole: Response, size: int, every: float) -> Response:
+    """Answer with the whole, `size` bytes every `every` seconds."""
 
-    every: float
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(whole.body), size):
+            await asyncio.sleep(every)
+            yield bytes(whole.body[start : start + size])
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send byte after byte; JSON may begin with blanks, so no reader can give up early."""
-        headers = [
-            (b"content-type", _JSON.encode("ascii")),
-            (b"content-length", b"%d" % _TRICKLE_LENGTH),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        leaving = asyncio.ensure_future(client_left(receive))
-        while not leaving.done():
-            await send({"type": "http.response.body", "body": b" ", "more_body": True})
-            await asyncio.wait([leaving], timeout=self.every)
+    slow = StreamingResponse(pieces(), whole.status_code)
+    slow.raw_headers = whole.raw_headers
+    return slow
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """No answer at all; `after` says how much of the body is read before reading stops."""
+def _trickle(every: float) -> Response:
+    """Answer with a blank every `every` seconds until the client leaves.
 
-    after: int | None = None
+    JSON may begin with blanks, so no reader can give up early.
+    """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Hold the connection until the client leaves."""
-        if self.after is None:
-            await client_left(receive)
-        else:
-            await _read_at_least(receive, self.after)
-            await connection_of(scope).gone()
+    async def blanks() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(every)
+
+    headers = {"content-length": str(_TRICKLE_LENGTH)}
+    return StreamingResponse(blanks(), headers=headers, media_type=_JSON)
+
+
+async def silence(_scope: Scope, receive: Receive, _send: Send) -> None:
+    """Hold the connection, without an answer, until the client leaves."""
+    await client_left(receive)
+
+
+async def _stop_reading(after: int, scope: Scope, receive: Receive, _: Send) -> None:
+    """Read no more than `after` bytes of the body, and hold the connection."""
+    await _read_at_least(receive, after)
+    await connection_of(scope).gone()
 
 
 async def _read_at_least(receive: Receive, size: int) -> None:

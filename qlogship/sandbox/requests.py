@@ -61,7 +61,7 @@ _Id = Annotated[int, Field(gt=0, le=2**63 - 1)]
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 
-class NewUser(_Json):
+class NewPerson(_Json):
     """A user to be; `groups` and `manage_groups` are ids of teams."""
 
     uses_softphone: bool
@@ -146,6 +146,11 @@ class AgentStatusLog(_Span):
     until: Annotated[NaiveDatetime, BeforeValidator(_moment)] = Field(alias="to")
     format: Literal["csv", "tsv"] = "csv"
 
+    @property
+    def sample(self) -> str:
+        """Return the name of the file that is the answer."""
+        return f"agents.{self.format}"
+
 
 class CallLog(_Span):
     """A span of time with its zone, and the zone that times are shown in."""
@@ -156,3 +161,8 @@ class CallLog(_Span):
     local_time_zone_offset: str = Field(pattern=r"^[+-]([0-9]{1,2}|[0-7][0-9]{2}|8[0-3][0-9]|840)$")
     lang: Literal["en", "ru"] = "en"
     type_file: Literal["xlsx", "csv"] = "xlsx"
+
+    @property
+    def sample(self) -> str:
+        """Return the name of the file that is the answer."""
+        return f"calls.{self.type_file}"

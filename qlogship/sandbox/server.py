@@ -14,6 +14,7 @@ import signal
 import socket
 import threading
 import time
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Self
 
 import uvicorn
@@ -24,13 +25,11 @@ from qlogship.sandbox import faults
 from qlogship.sandbox.app import App
 from qlogship.sandbox.connection import ConnectionProtocol
 from qlogship.sandbox.database import Database
-from qlogship.sandbox.options import Options
+from qlogship.sandbox.options import SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
-
 
 _HOST = "127.0.0.1"
 _BACKLOG = 128
@@ -39,7 +38,7 @@ _LAST_TASKS = 5.0
 
 
 def serve(
-    options: Options,
+    options: SandboxOptions,
     *,
     host: str = _HOST,
     port: int = 0,
@@ -52,12 +51,11 @@ def serve(
     Call it in the main thread. Raises UsageError when the address cannot be
     had, StateError when the data file cannot be used.
     """
-    database = Database(data)
-    try:
-        listener = _listen(host, port)
-        asyncio.run(_until_signal(App(options, database, script=script), listener, started))
-    finally:
-        database.close()
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    with Sandbox(options, script=script, data=data, host=host, port=port) as sandbox:
+        started(sandbox.url)
+        signal.sigwait(ends)
 
 
 class Sandbox:
@@ -69,58 +67,48 @@ class Sandbox:
 
     def __init__(
         self,
-        options: Options | None = None,
+        options: SandboxOptions | None = None,
         *,
         script: faults.Script = (),
         data: Path | None = None,
+        host: str = _HOST,
         port: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.options = options or Options()
+        self.options = options or SandboxOptions()
         self._database = Database(data)
         self._app = App(self.options, self._database, script=script, clock=clock)
         self.storage = self._app.tenant.storage
+        self._host = host
         self.port = port
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._stop: Future[None] = Future()
 
     def __enter__(self) -> Self:
-        """Start."""
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._database.close()
+            raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop, and let the data go."""
+    def __exit__(self, *_: object) -> None:
         self.stop()
         self._database.close()
 
     @property
     def url(self) -> str:
         """Return the address to give to a client, without a slash at the end."""
-        return _url(_HOST, self.port)
-
-    @property
-    def email(self) -> str:
-        """Return the e-mail address that is let in."""
-        return self.options.email
-
-    @property
-    def password(self) -> str:
-        """Return the password that is let in."""
-        return self.options.password
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
 
     def start(self) -> None:
         """Listen; returns when clients can connect."""
         if self._thread is not None:
             return
-        listener = _listen(_HOST, self.port)
+        listener = _listen(self._host, self.port)
         self.port = listener.getsockname()[1]
+        self._stop = Future()
         ready = threading.Event()
         self._thread = threading.Thread(
             target=self._live, args=(listener, ready), name="sandbox", daemon=True
@@ -130,42 +118,26 @@ class Sandbox:
 
     def stop(self) -> None:
         """Cut every connection and refuse new ones; what was uploaded stays."""
-        thread, loop, stop = self._thread, self._loop, self._stop
-        if thread is None or loop is None or stop is None:
-            return
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        self._thread = None
+        if self._thread is not None:
+            self._stop.set_result(None)
+            self._thread.join()
+            self._thread = None
 
     def _live(self, listener: socket.socket, ready: threading.Event) -> None:
         try:
-            asyncio.run(self._run(listener, ready))
+            asyncio.run(_serve(self._app, listener, self._stop, ready.set))
         finally:
             # Whoever waits for the start must not wait for ever when it failed.
             ready.set()
-
-    async def _run(self, listener: socket.socket, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
-        await _serve(self._app, listener, self._stop, ready.set)
-
-
-async def _until_signal(app: App, listener: socket.socket, started: Callable[[str], None]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    host, port = listener.getsockname()[:2]
-    await _serve(app, listener, stop, lambda: started(_url(host, port)))
 
 
 async def _serve(
     app: App,
     listener: socket.socket,
-    stop: asyncio.Event,
+    stop: Future[None],
     started: Callable[[], None],
 ) -> None:
-    """Answer on a listening socket until `stop` is set, then cut whoever is left."""
+    """Answer on a listening socket until `stop` is done, then cut whoever is left."""
     config = uvicorn.Config(
         app.asgi,
         http=ConnectionProtocol,
@@ -183,7 +155,7 @@ async def _serve(
         backlog=_BACKLOG,
     )
     started()
-    await stop.wait()
+    await asyncio.wrap_future(stop)
     server.close()
     for connection in list(state.connections):
         connection.transport.abort()
@@ -211,7 +183,3 @@ def _listen(host: str, port: int) -> socket.socket:
     # protocol, and without it a reply of two writes takes 40 milliseconds.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -53,7 +53,6 @@ CREATE TABLE IF NOT EXISTS total (
 );
 INSERT OR IGNORE INTO total VALUES (1, 0, 0, 0, 0, 0, 0);
 """
-_COLUMNS = "id, arrived_at, filename, sha256, bytes, lines, calls, kept, answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +63,14 @@ class Arrival:
     filename: str
     body: bytes
 
+    @property
+    def sha256(self) -> str:
+        """Return the digest of the bytes, which tells whether two files are the same."""
+        return hashlib.sha256(self.body).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class SandboxUpload:
     """One row of the record: `kept` says whether it counts, `answer` what was replied."""
 
     id: int
@@ -114,21 +118,20 @@ class Storage:
         With `Repeats.DROP` a file that is here already stores nothing and counts 0.
         """
         tally = tally_of(arrival.body)
-        digest = hashlib.sha256(arrival.body).hexdigest()
         with self._database.transaction() as database:
-            if repeats is Repeats.DROP and _holds(database, digest):
-                _insert(database, arrival, tally, digest, f"{answer}, repeat", kept=False)
+            same = "SELECT 1 FROM upload WHERE sha256 = ? AND kept"
+            if repeats is Repeats.DROP and database.execute(same, (arrival.sha256,)).fetchone():
+                _insert(database, arrival, tally, f"{answer}, repeat", kept=False)
                 return 0
-            _insert(database, arrival, tally, digest, answer, kept=True)
+            _insert(database, arrival, tally, answer, kept=True)
             _add(database, tally, len(arrival.body))
         return len(tally.calls)
 
     def refuse(self, arrival: Arrival, *, answer: str) -> None:
         """Put on record a file that came whole and was not taken."""
         tally = tally_of(arrival.body)
-        digest = hashlib.sha256(arrival.body).hexdigest()
         with self._database.transaction() as database:
-            _insert(database, arrival, tally, digest, answer, kept=False)
+            _insert(database, arrival, tally, answer, kept=False)
 
     def clear(self) -> None:
         """Forget everything that was uploaded; the numbers of later uploads go on counting."""
@@ -139,39 +142,29 @@ class Storage:
 
     def summary(self, *, queues: int = 24) -> Summary:
         """Return the sums, with the `queues` busiest queues."""
-        with self._database.reading() as database:
-            uploads, refused, lines, size, calls, distinct = database.execute(
+        with self._database.transaction() as database:
+            totals = database.execute(
                 "SELECT uploads, refused, lines, bytes, calls, distinct_calls FROM total"
             ).fetchone()
-            count, answered, abandoned, other = database.execute(
-                "SELECT count(*), total(answered), total(abandoned), total(other) FROM queue"
+            fates = database.execute(
+                "SELECT count(*) AS queue_count, ifnull(sum(answered), 0) AS answered,"
+                " ifnull(sum(abandoned), 0) AS abandoned, ifnull(sum(other), 0) AS other FROM queue"
             ).fetchone()
             busiest = database.execute(
                 "SELECT name, answered, abandoned, other FROM queue"
                 " ORDER BY answered + abandoned + other DESC, key LIMIT ?",
                 (queues,),
             ).fetchall()
-        return Summary(
-            uploads=uploads,
-            refused=refused,
-            lines=lines,
-            bytes=size,
-            calls=calls,
-            distinct_calls=distinct,
-            answered=int(answered),
-            abandoned=int(abandoned),
-            other=int(other),
-            queues=tuple(QueueTally(*row) for row in busiest),
-            queue_count=count,
-        )
+        return Summary(**totals, **fates, queues=tuple(QueueTally(*row) for row in busiest))
 
-    def uploads(self) -> list[Upload]:
-        """Return what is kept, in order of arrival."""
-        return self._rows(f"SELECT {_COLUMNS} FROM upload WHERE kept ORDER BY id")  # noqa: S608
-
-    def latest(self, limit: int) -> list[Upload]:
+    def latest(self, limit: int) -> list[SandboxUpload]:
         """Return the newest arrivals first, those that were not kept among them."""
-        return self._rows(f"SELECT {_COLUMNS} FROM upload ORDER BY id DESC LIMIT ?", limit)  # noqa: S608
+        rows = self._database.rows(
+            "SELECT id, arrived_at, filename, sha256, bytes, lines, calls, kept, answer"
+            " FROM upload ORDER BY id DESC LIMIT ?",
+            limit,
+        )
+        return [SandboxUpload(**{**row, "kept": bool(row["kept"])}) for row in rows]
 
     def body(self, upload_id: int) -> bytes | None:
         """Return the bytes of one upload, or None when they are not kept."""
@@ -183,24 +176,11 @@ class Storage:
         rows = self._database.rows("SELECT body FROM upload WHERE kept ORDER BY id")
         return [zlib.decompress(body) for (body,) in rows]
 
-    def _rows(self, query: str, *values: int) -> list[Upload]:
-        rows = self._database.rows(query, *values)
-        return [
-            Upload(number, at, filename, digest, size, lines, calls, bool(kept), answer)
-            for number, at, filename, digest, size, lines, calls, kept, answer in rows
-        ]
-
-
-def _holds(database: sqlite3.Connection, digest: str) -> bool:
-    found = database.execute("SELECT 1 FROM upload WHERE sha256 = ? AND kept", (digest,))
-    return found.fetchone() is not None
-
 
 def _insert(
     database: sqlite3.Connection,
     arrival: Arrival,
     tally: FileTally,
-    digest: str,
     answer: str,
     *,
     kept: bool,
@@ -211,7 +191,7 @@ def _insert(
         (
             arrival.at,
             arrival.filename,
-            digest,
+            arrival.sha256,
             len(arrival.body),
             tally.lines,
             len(tally.calls),

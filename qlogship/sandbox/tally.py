@@ -17,6 +17,9 @@ from qlogship.queue_log.records import entered_calls, parse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+FATES = ("answered", "abandoned", "other")
+"""What may become of a call in a queue: the fields that count it."""
+
 _ABANDON = b"ABANDON"
 
 

@@ -34,9 +34,9 @@ class Tokens:
             "exp": int(now + self._lifetime),
             "jti": secrets.token_hex(8),
         }
-        signed = b".".join(
-            _encode(_json(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims)
-        )
+        parts = ({"alg": "HS256", "typ": "JWT"}, claims)
+        texts = (json.dumps(part, separators=(",", ":")) for part in parts)
+        signed = b".".join(_encode(text.encode("ascii")) for text in texts)
         return b".".join((signed, _encode(self._sign(signed)))).decode("ascii")
 
     def valid(self, token: str) -> bool:
@@ -53,10 +53,6 @@ class Tokens:
 
     def _sign(self, text: bytes) -> bytes:
         return hmac.digest(self._secret, text, hashlib.sha256)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
 def _encode(raw: bytes) -> bytes:

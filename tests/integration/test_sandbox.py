@@ -21,7 +21,7 @@ import pytest
 from qlogship.errors import StateError, UsageError
 from qlogship.sandbox.command import read_script
 from qlogship.sandbox.faults import FaultScriptError
-from qlogship.sandbox.options import Options, Repeats
+from qlogship.sandbox.options import Repeats, SandboxOptions
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def test_no_token(sandbox: Sandbox, token: str) -> None:
 def test_token_ends() -> None:
     """A token is refused once its lifetime is over."""
     clock = Clock()
-    with Sandbox(Options(token_lifetime=60.0), clock=clock) as sandbox:
+    with Sandbox(SandboxOptions(token_lifetime=60.0), clock=clock) as sandbox:
         client = Client(sandbox)
         assert client.upload().status_code == 200
         clock.now += 61
@@ -235,7 +235,7 @@ def test_no_file(sandbox: Sandbox, client: Client) -> None:
 
 def test_file_limit() -> None:
     """A file above the sandbox's own limit is answered with 413, however it is announced."""
-    with Sandbox(Options(max_file=1000)) as sandbox:
+    with Sandbox(SandboxOptions(max_file=1000)) as sandbox:
         client = Client(sandbox)
         assert client.upload(b"x" * 1000).status_code == 200
         assert client.upload(b"x" * 1001).status_code == 413
@@ -257,14 +257,14 @@ def test_answer_forms(sandbox: Sandbox, client: Client, form: str, answer: bytes
     """The count is told in the form that was chosen, for all uploads or by a step for one."""
     sandbox.script([{"do": "pass", "form": form}])
     assert client.upload().content == answer
-    with Sandbox(Options(answer=form)) as other:  # type: ignore[arg-type]
+    with Sandbox(SandboxOptions(answer=form)) as other:  # type: ignore[arg-type]
         assert Client(other).upload().content == answer
 
 
 def test_repeats() -> None:
     """A repeat is counted again, or, if so chosen, answered with 0 and not kept."""
     for repeats, answers in ((Repeats.KEEP, [2, 2]), (Repeats.DROP, [2, 0])):
-        with Sandbox(Options(repeats=repeats)) as sandbox:
+        with Sandbox(SandboxOptions(repeats=repeats)) as sandbox:
             client = Client(sandbox)
             assert [client.upload().json(), client.upload().json()] == answers
             assert len(sandbox.uploads()) == len([a for a in answers if a])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from qlogship.sandbox.options import Options
+from qlogship.sandbox.options import SandboxOptions
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def test_users_are_kept_with_the_data(tmp_path: Path) -> None:
     data = tmp_path / "sandbox.db"
     with Sandbox(data=data) as sandbox:
         Client(sandbox).create()
-    with Sandbox(Options(email="new@example.com"), data=data) as sandbox:
+    with Sandbox(SandboxOptions(email="new@example.com"), data=data) as sandbox:
         emails = [person.email for person in sandbox.people()]
 
     assert emails == ["new@example.com", "user@company.com"]

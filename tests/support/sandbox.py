@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from qlogship.sandbox.options import Options
+    from qlogship.sandbox.options import SandboxOptions
     from qlogship.sandbox.people import Person
-    from qlogship.sandbox.storage import Upload
+    from qlogship.sandbox.storage import SandboxUpload
     from tests.support.traffic import RequestSeen
 
 _LOOK_AGAIN = 0.01
@@ -27,7 +27,7 @@ class Sandbox(server.Sandbox):
 
     def __init__(
         self,
-        options: Options | None = None,
+        options: SandboxOptions | None = None,
         *,
         data: Path | None = None,
         port: int = 0,
@@ -36,6 +36,16 @@ class Sandbox(server.Sandbox):
         super().__init__(options, data=data, port=port, clock=clock)
         self._traffic = Traffic(clock)
         self._app.asgi = self._traffic.watch(self._app.asgi)
+
+    @property
+    def email(self) -> str:
+        """Return the e-mail address that is let in."""
+        return self.options.email
+
+    @property
+    def password(self) -> str:
+        """Return the password that is let in."""
+        return self.options.password
 
     def script(self, steps: object) -> None:
         """Set the fault script, in its JSON form; it replaces what was left of the last one."""
@@ -56,9 +66,9 @@ class Sandbox(server.Sandbox):
         """Return the bytes of every kept upload, in order of arrival."""
         return self.storage.bodies()
 
-    def uploads(self) -> list[Upload]:
+    def uploads(self) -> list[SandboxUpload]:
         """Return the kept uploads, in order of arrival."""
-        return self.storage.uploads()
+        return [upload for upload in reversed(self.arrivals()) if upload.kept]
 
     def calls(self) -> set[bytes]:
         """Return every callid that entered a queue in what is kept."""
@@ -68,7 +78,7 @@ class Sandbox(server.Sandbox):
         """Return the users in the order of their ids, the administrator first."""
         return self._app.tenant.people.page(descending=False)[0]
 
-    def arrivals(self) -> list[Upload]:
+    def arrivals(self) -> list[SandboxUpload]:
         """Return the newest arrivals first, those that were refused or dropped among them."""
         return self.storage.latest(1000)
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from qlogship.clocks import Clocks
 from qlogship.config import Settings
-from qlogship.sandbox.options import Options
+from qlogship.sandbox.options import SandboxOptions
 from qlogship.service import build
 from qlogship.service.shipper import Shipper
 from qlogship.shipping.worker import UploadThread
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PATIENCE: Final = 20.0
 """Seconds of real time that an answer may take."""
 
-_ACCOUNT: Final = Options()
+_ACCOUNT: Final = SandboxOptions()
 _MOST_STEPS: Final = 5_000
 
 

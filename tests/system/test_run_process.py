@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from qlogship.errors import ExitCode
-from qlogship.sandbox.options import Options
+from qlogship.sandbox.options import SandboxOptions
 from tests.support.calls import call
 from tests.support.notify import Manager
 from tests.support.sandbox import Sandbox
@@ -120,7 +120,7 @@ def test_reload_takes_the_new_settings(
     installation: Installation, dashboard: Sandbox, manager: Manager
 ) -> None:
     """Address, password, linger: what SIGHUP reads counts from then on; systemd sees it happen."""
-    with Sandbox(Options(password="another one")) as other:
+    with Sandbox(SandboxOptions(password="another one")) as other:
         installation.configure(batch={"linger": 600.0})
         installation.write(call(1, NOON))
         with installation.start(**manager.environment()) as service:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from qlogship.errors import ExitCode
-from qlogship.sandbox.options import Options
+from qlogship.sandbox.options import SandboxOptions
 from tests.support.calls import call
 from tests.support.installation import Installation
 from tests.support.sandbox import Sandbox
@@ -60,7 +60,7 @@ def assert_clean_machine(installation: Installation, service: Running) -> None:
 
 def test_a_whole_session_gives_no_secret_away(tmp_path: Path) -> None:
     """Login, refusals, renewals, lost replies, an answer that repeats the password: all clean."""
-    with Sandbox(Options(password=RIGHT, token_lifetime=3.0)) as dashboard:
+    with Sandbox(SandboxOptions(password=RIGHT, token_lifetime=3.0)) as dashboard:
         installation = Installation(tmp_path, dashboard.url)
         installation.configure(log={"level": "debug"})
         installation.set_password(WRONG)
@@ -127,7 +127,7 @@ def assert_clean_machine_after(installation: Installation) -> None:
 
 def test_a_password_in_the_environment_stays_there(tmp_path: Path) -> None:
     """`config show` masks it, and a fault that concerns it does not repeat it."""
-    with Sandbox(Options(password=RIGHT)) as dashboard:
+    with Sandbox(SandboxOptions(password=RIGHT)) as dashboard:
         installation = Installation(tmp_path, dashboard.url)
         installation.configure(dashboard={"password_file": None})
         installation.write(call(1, NOON))

@@ -16,7 +16,7 @@ import trustme
 from qlogship.cli.app import main
 from qlogship.config import load
 from qlogship.errors import ExitCode
-from qlogship.sandbox.options import Options
+from qlogship.sandbox.options import SandboxOptions
 from tests.support.access import open_to_all
 from tests.support.far_end import FarEnd, server_context
 from tests.support.installation import EMAIL, PASSWORD, PROGRAM, environment
@@ -249,7 +249,7 @@ def test_a_password_of_any_letters(machine: Machine) -> None:
     """In the C locale, too: what is typed is what is sent and kept."""
     secret = "пароль с пробелом"
     with (
-        Sandbox(Options(password=secret)) as dashboard,
+        Sandbox(SandboxOptions(password=secret)) as dashboard,
         machine.terminal(
             *("--url", dashboard.url, "--email", EMAIL, "--source", str(machine.log)),
             *("--history", "none"),

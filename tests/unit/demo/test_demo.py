@@ -13,12 +13,11 @@ from qlogship.demo import lines, screen
 from qlogship.demo.snapshot import (
     ROTATION,
     CentreSnapshot,
-    DashboardSnapshot,
-    Phase,
+    DemoPhase,
+    DemoSnapshot,
     ServiceSnapshot,
-    Snapshot,
 )
-from qlogship.demo.verdict import Verdict, compare
+from qlogship.demo.verdict import DemoVerdict, compare
 from qlogship.queue_log.records import entered_calls
 from qlogship.sandbox.storage import Summary
 from qlogship.sandbox.tally import QueueTally
@@ -65,7 +64,7 @@ def upload(body: bytes, *, number: int = 1, state: str = "accepted", again: int 
     )
 
 
-def judged(written: bytes, *bodies: bytes, ledger: tuple[Upload, ...] | None = None) -> Verdict:
+def judged(written: bytes, *bodies: bytes, ledger: tuple[Upload, ...] | None = None) -> DemoVerdict:
     """Return the verdict on these bodies; the ledger knows each of them once."""
     return compare(
         written,
@@ -139,8 +138,8 @@ def test_repeat_hides_nothing() -> None:
     assert (verdict.exact, verdict.calls.missing) == (False, 1)
 
 
-SNAPSHOT = Snapshot(
-    phase=Phase.PLAYING,
+SNAPSHOT = DemoSnapshot(
+    phase=DemoPhase.PLAYING,
     elapsed=83.0,
     speed=30.0,
     centre=CentreSnapshot(
@@ -168,26 +167,24 @@ SNAPSHOT = Snapshot(
         ),
         troubles=(Trouble("dashboard_unreachable", 0.0, "no \x1b[31mway", "Wait."),),
     ),
-    dashboard=DashboardSnapshot(
-        url="http://127.0.0.1:8642",
-        summary=Summary(
-            uploads=88,
-            refused=0,
-            lines=8600,
-            bytes=680_000,
-            calls=1217,
-            distinct_calls=1216,
-            answered=991,
-            abandoned=103,
-            other=42,
-            queues=(QueueTally("sales", 700, 90, 30), QueueTally("x" * 40 + "\x07", 1, 0, 0)),
-            queue_count=2,
-        ),
+    url="http://127.0.0.1:8642",
+    summary=Summary(
+        uploads=88,
+        refused=0,
+        lines=8600,
+        bytes=680_000,
+        calls=1217,
+        distinct_calls=1216,
+        answered=991,
+        abandoned=103,
+        other=42,
+        queues=(QueueTally("sales", 700, 90, 30), QueueTally("x" * 40 + "\x07", 1, 0, 0)),
+        queue_count=2,
     ),
 )
 
 
-def shown(snapshot: Snapshot, width: int, height: int) -> str:
+def shown(snapshot: DemoSnapshot, width: int, height: int) -> str:
     """Return what a terminal of that size gets to see, as text."""
     terminal = Console(
         file=io.StringIO(), record=True, force_terminal=True, width=width, height=height
@@ -196,11 +193,11 @@ def shown(snapshot: Snapshot, width: int, height: int) -> str:
     return terminal.export_text()
 
 
-@pytest.mark.parametrize("snapshot", [SNAPSHOT, Snapshot()], ids=["full", "opening"])
+@pytest.mark.parametrize("snapshot", [SNAPSHOT, DemoSnapshot()], ids=["full", "opening"])
 @pytest.mark.parametrize(
     "size", [(200, 60), (100, 30), (80, 24), (76, 12), (75, 40), (40, 15), (20, 6), (1, 1)], ids=str
 )
-def test_screen_fits(snapshot: Snapshot, size: tuple[int, int]) -> None:
+def test_screen_fits(snapshot: DemoSnapshot, size: tuple[int, int]) -> None:
     """The picture has the size of the terminal, whatever that is."""
     rows = shown(snapshot, *size).splitlines()
     assert (len(rows), max(map(len, rows))) == (size[1], size[0])
@@ -255,9 +252,9 @@ def test_lines_introduce(capsys: pytest.CaptureFixture[str]) -> None:
     view = lines.Lines()
     for elapsed in (0.0, 0.5, 0.9, 1.0, 1.5):
         view.draw(replace(SNAPSHOT, elapsed=elapsed))
-    view.draw(replace(SNAPSHOT, elapsed=1.6, phase=Phase.SHIPPING))
+    view.draw(replace(SNAPSHOT, elapsed=1.6, phase=DemoPhase.SHIPPING))
     first, second, third = capsys.readouterr().out.splitlines()
     assert "http://127.0.0.1:8642" in first
     assert "process 4321" in first
     assert second == lines.line(replace(SNAPSHOT, elapsed=1.0))
-    assert third.endswith(Phase.SHIPPING.value)
+    assert third.endswith(DemoPhase.SHIPPING.value)

@@ -11,7 +11,7 @@ import pytest
 
 from qlogship.errors import UsageError
 from qlogship.sandbox.command import greeting, load_server
-from qlogship.sandbox.options import Options
+from qlogship.sandbox.options import SandboxOptions
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -39,7 +39,7 @@ def test_extra_present() -> None:
 
 def test_greeting() -> None:
     """The greeting's settings are TOML, and its export is shell, whatever the credentials are."""
-    options = Options(email='"Пётр"@example.com', password="it's $HOME")
+    options = SandboxOptions(email='"Пётр"@example.com', password="it's $HOME")
     text = greeting("http://127.0.0.1:1", options)
     settings = text[text.index("[dashboard]") : text.index("and for the password")]
     assert tomllib.loads(settings) == {

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 from qlogship.sandbox import page
 from qlogship.sandbox.people import Person
-from qlogship.sandbox.storage import Summary, Upload
+from qlogship.sandbox.storage import SandboxUpload, Summary
 from qlogship.sandbox.tally import QueueTally
 
 NOW = 1_700_000_000.0
@@ -28,7 +28,7 @@ SOME = replace(
     queues=(QueueTally("sales", 600, 200, 0), QueueTally("support", 300, 100, 40)),
     queue_count=2,
 )
-UPLOAD = Upload(5, NOW - 60, "queue_log", "0" * 64, 2048, 40, 7, True, "200")
+UPLOAD = SandboxUpload(5, NOW - 60, "queue_log", "0" * 64, 2048, 40, 7, True, "200")
 ANNA = Person(
     id=7,
     name="Anna",

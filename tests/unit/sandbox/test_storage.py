@@ -38,7 +38,7 @@ def _arrival(body: bytes, name: str = "queue_log") -> Arrival:
 def test_kept(storage: Storage) -> None:
     """A kept file is on record with its digest and sizes, and its bytes come back unchanged."""
     assert storage.keep(_arrival(TWO, "x"), answer="200") == 2
-    (upload,) = storage.uploads()
+    (upload,) = storage.latest(10)
     assert upload.arrived_at == 1_700_000_100.5
     assert upload.filename == "x"
     assert upload.sha256 == hashlib.sha256(TWO).hexdigest()
@@ -81,7 +81,7 @@ def test_repeat_dropped(storage: Storage) -> None:
 def test_refused(storage: Storage) -> None:
     """A refused file is on record, is not kept, and counts in no sum but its own."""
     storage.refuse(_arrival(ONE), answer="413")
-    assert storage.uploads() == []
+    assert [upload.kept for upload in storage.latest(10)] == [False]
     assert storage.bodies() == []
     summary = storage.summary()
     assert (summary.uploads, summary.refused, summary.calls, summary.lines) == (0, 1, 0, 0)
@@ -96,7 +96,7 @@ def test_cleared(storage: Storage) -> None:
     summary = storage.summary()
     assert (summary.uploads, summary.calls, summary.bytes, summary.queue_count) == (0, 0, 0, 0)
     storage.keep(_arrival(ONE), answer="200", repeats=Repeats.DROP)
-    assert [upload.id for upload in storage.uploads()] == [2]
+    assert [upload.id for upload in storage.latest(10)] == [2]
 
 
 def test_busiest(storage: Storage) -> None:
