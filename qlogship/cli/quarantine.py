@@ -166,16 +166,15 @@ def _agreed(decision: Decision, uploads: Sequence[Upload]) -> bool:
             hint="Add --yes to do it without asking.",
         )
     for upload in uploads:
-        output.print_note(
-            f"upload {upload.id}: {_content(upload)}; {_why(upload.detail, upload.answer)}"
-        )
+        why = _why(upload.answer.detail, upload.answer.text)
+        output.print_note(f"upload {upload.id}: {_content(upload)}; {why}")
     these = "it" if len(uploads) == 1 else f"these {len(uploads)}"
     question = f"Send {these} again?" if decision == "resend" else f"Give {these} up for good?"
     return typer.confirm(question, err=True)
 
 
 def _content(upload: Upload) -> str:
-    return f"{count(upload.calls, 'call')}, {count(upload.lines, 'record')}"
+    return f"{count(upload.composition.calls, 'call')}, {count(upload.composition.lines, 'record')}"
 
 
 def _why(detail: str | None, answer: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import asdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -33,11 +34,28 @@ _ROWS = 20
 _SHOWN = 10
 """Files and calls that are shown to people; --json has them all."""
 
-_KEYS: Final = (
-    *("id", "generation", "parent", "state", "lines", "calls", "reported_calls", "bytes"),
-    *("sha256", "first_time", "last_time", "attempts", "possible_duplicate", "http_status"),
-    *("prepared_at", "answered_at", "not_before", "detail", "answer"),
-)
+# What an upload's row is called in JSON, and where it stands in the ledger's row.
+_KEYS: Final = {
+    "id": "id",
+    "generation": "generation",
+    "parent": "parent",
+    "state": "state",
+    "lines": "composition.lines",
+    "calls": "composition.calls",
+    "reported_calls": "answer.reported_calls",
+    "bytes": "composition.bytes",
+    "sha256": "composition.sha256",
+    "first_time": "composition.first_time",
+    "last_time": "composition.last_time",
+    "attempts": "attempts",
+    "possible_duplicate": "possible_duplicate",
+    "http_status": "answer.http_status",
+    "prepared_at": "prepared_at",
+    "answered_at": "answer.answered_at",
+    "not_before": "not_before",
+    "detail": "answer.detail",
+    "answer": "answer.text",
+}
 
 _PLACE_KEYS: Final = ("path", "start", "end", "first_seq", "last_seq")
 
@@ -126,7 +144,8 @@ def as_rows(ledger: Ledger, uploads: Iterable[Upload]) -> list[UploadRow]:
     """Return uploads as `--json` prints them; times are epoch seconds."""
     present = ledger.generation()
     return [
-        {key: getattr(upload, key) for key in _KEYS} | {"superseded": upload.generation < present}
+        {key: attrgetter(place)(upload) for key, place in _KEYS.items()}
+        | {"superseded": upload.generation < present}
         for upload in uploads
     ]
 
@@ -151,7 +170,7 @@ def print_rows(
 
 def report(state: Snapshot, upload: Upload) -> UploadRow:
     """Return all that is known of an upload, as `show --json` prints it."""
-    lines = state.archive.text(upload.runs).split(b"\n")[:-1]
+    lines = state.archive.text(upload.composition.runs).split(b"\n")[:-1]
     records = filter(None, map(parse, lines))
     callids = dict.fromkeys(record.callid for record in records if record.event == ENTERQUEUE)
     return {
@@ -160,7 +179,7 @@ def report(state: Snapshot, upload: Upload) -> UploadRow:
         "files": [
             {key: getattr(place, key) for key in _PLACE_KEYS}
             | {"lines": place.last_seq - place.first_seq + 1}
-            for place in state.contents.places(upload.runs)
+            for place in state.contents.places(upload.composition.runs)
         ],
         "callids": [_text(callid) for callid in callids if callid not in NO_CALL],
         "first_record": _text(lines[0]),

@@ -261,18 +261,18 @@ def _uploads(uploads: Sequence[Upload]) -> Table:
         tries = (f" ×{upload.attempts}", _OTHER) if upload.attempts > 1 else ""
         table.add_row(
             Text.assemble((mark, style), f" {upload.id}", tries),
-            f"{upload.lines:,}",
-            f"{upload.calls:,}",
-            "" if upload.reported_calls is None else f"{upload.reported_calls:,}",
+            f"{upload.composition.lines:,}",
+            f"{upload.composition.calls:,}",
+            "" if upload.answer.reported_calls is None else f"{upload.answer.reported_calls:,}",
             _duration(upload),
         )
     return table
 
 
 def _duration(upload: Upload) -> str:
-    if upload.answered_at is None or upload.state == "prepared":
+    if upload.answer.answered_at is None or upload.state == "prepared":
         return ""
-    seconds = max(0.0, upload.answered_at - upload.prepared_at)
+    seconds = max(0.0, upload.answer.answered_at - upload.prepared_at)
     return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
 
 

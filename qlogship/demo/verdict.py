@@ -109,13 +109,13 @@ def compare(
             Counter(entered_calls(written)),
             Counter(callid for body in bodies for callid in entered_calls(body)),
             archived=archived_calls,
-            shipped=sum(upload.calls for upload in accepted),
+            shipped=sum(upload.composition.calls for upload in accepted),
         ),
         records=_tally(
             Counter(BytesIO(written)),
             Counter(line for body in bodies for line in BytesIO(body)),
             archived=archived_records,
-            shipped=sum(upload.lines for upload in accepted),
+            shipped=sum(upload.composition.lines for upload in accepted),
         ),
         uploads=len(arrived),
         repeats=len(arrived) - len(bodies),
@@ -127,8 +127,8 @@ def _without_repeats(arrived: Sequence[bytes], ledger: Sequence[Upload]) -> list
     decided: Counter[str] = Counter()
     sent: Counter[str] = Counter()
     for row in ledger:
-        decided[row.sha256] += 1
-        sent[row.sha256] += row.attempts if row.possible_duplicate else 1
+        decided[row.composition.sha256] += 1
+        sent[row.composition.sha256] += row.attempts if row.possible_duplicate else 1
     bodies = []
     here: Counter[str] = Counter()
     for body in arrived:

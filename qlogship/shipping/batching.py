@@ -46,21 +46,29 @@ class WindowRecord(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The records of one upload, decided once.
+class Composition:
+    """Which records an upload holds, decided once; with the archive it gives them again.
 
-    `body` is what is sent: each record with its newline, in archive order.
-    `calls` counts the callids that enter a queue in it. The times are epoch
-    seconds of its first and last record, None when there is none with a time.
+    `calls` counts the callids that enter a queue in it, `bytes` and `sha256` are
+    those of its text. The times are epoch seconds of its first and last record, None
+    when there is none with a time.
     """
 
     runs: tuple[Run, ...]
-    body: bytes = field(repr=False)
     lines: int
     calls: int
+    bytes: int
     first_time: int | None
     last_time: int | None
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The records of one upload, and their text: each with its newline, in archive order."""
+
+    composition: Composition
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,15 +348,16 @@ def _part(block: _Block, kept: Collection[bytes]) -> _Parted:
 
 
 def _batch(runs: Sequence[Run], body: bytes, calls: int) -> Batch:
-    return Batch(
+    composition = Composition(
         runs=tuple(runs),
-        body=body,
         lines=sum(last - first + 1 for first, last in runs),
         calls=calls,
+        bytes=len(body),
         first_time=next(times_in(body), None),
         last_time=next(times_from_the_end(body), None),
         sha256=sha256(body).hexdigest(),
     )
+    return Batch(composition, body)
 
 
 def _text(lines: Sequence[bytes]) -> bytes:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.runs import Run, decode_runs, encode_runs
+from qlogship.shipping.batching import Composition
 from qlogship.shipping.resync.rules import Holding
 
 if TYPE_CHECKING:
@@ -21,30 +22,35 @@ if TYPE_CHECKING:
     from qlogship.shipping.batching import Batch
 
 
+_COMPOSITION: Final = ("lines", "calls", "bytes", "first_time", "last_time", "sha256")
+_ANSWER: Final = ("reported_calls", "http_status", "answered_at", "detail")
+
+
+@dataclass(frozen=True, slots=True)
+class UploadAnswer:
+    """What was answered last to an upload, when (epoch seconds), and the raw `text` of it."""
+
+    reported_calls: int | None = None
+    http_status: int | None = None
+    answered_at: float | None = None
+    detail: str | None = None
+    text: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One row of the ledger. Times are epoch seconds; `runs` names its records."""
+    """One row of the ledger. Times are epoch seconds."""
 
     id: int
     generation: int
     state: str
-    lines: int
-    calls: int
-    reported_calls: int | None
-    bytes: int
+    composition: Composition
     attempts: int
     possible_duplicate: bool
-    http_status: int | None
-    first_time: int | None
-    last_time: int | None
     prepared_at: float
-    answered_at: float | None
     not_before: float | None
-    sha256: str
-    runs: tuple[Run, ...]
-    detail: str | None
-    answer: str | None
     parent: int | None
+    answer: UploadAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +111,14 @@ class Ledger:
             " VALUES (?, 'prepared', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 generation,
-                batch.lines,
-                batch.calls,
-                len(batch.body),
-                batch.first_time,
-                batch.last_time,
+                batch.composition.lines,
+                batch.composition.calls,
+                batch.composition.bytes,
+                batch.composition.first_time,
+                batch.composition.last_time,
                 at,
-                batch.sha256,
-                encode_runs(batch.runs),
+                batch.composition.sha256,
+                encode_runs(batch.composition.runs),
                 parent is not None and parent.possible_duplicate,
                 parent.id if parent is not None else None,
             ),
@@ -316,7 +322,18 @@ class Ledger:
 
 
 def _upload(row: sqlite3.Row) -> Upload:
-    values: dict[str, Any] = dict(row)
-    values["possible_duplicate"] = bool(values["possible_duplicate"])
-    values["runs"] = tuple(decode_runs(values["runs"]))
-    return Upload(**values)
+    return Upload(
+        id=row["id"],
+        generation=row["generation"],
+        state=row["state"],
+        composition=Composition(
+            runs=tuple(decode_runs(row["runs"])),
+            **{key: row[key] for key in _COMPOSITION},
+        ),
+        attempts=row["attempts"],
+        possible_duplicate=bool(row["possible_duplicate"]),
+        prepared_at=row["prepared_at"],
+        not_before=row["not_before"],
+        parent=row["parent"],
+        answer=UploadAnswer(text=row["answer"], **{key: row[key] for key in _ANSWER}),
+    )

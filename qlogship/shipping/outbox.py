@@ -284,8 +284,11 @@ class Outbox:
         """Return the bytes of an upload, the same at every attempt."""
         body = self._bodies.get(upload.id)
         if body is None:
-            body = self._archive.text(upload.runs)
-            if len(body) != upload.bytes or sha256(body).hexdigest() != upload.sha256:
+            body = self._archive.text(upload.composition.runs)
+            if (
+                len(body) != upload.composition.bytes
+                or sha256(body).hexdigest() != upload.composition.sha256
+            ):
                 raise StateError(
                     f"the archive no longer gives the bytes of upload {upload.id}",
                     hint="Restore the state directory from a backup.",

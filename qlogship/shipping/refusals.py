@@ -53,7 +53,7 @@ class Refusals:
         others = [number for number in self._suspects if number != upload.id]
         # A second refusal, after others were accepted, says nothing about the far end.
         count = 0 if upload.id in self._once_more else len(others)
-        return examine(verdict, runs=upload.runs, body=body(), suspects=count)
+        return examine(verdict, runs=upload.composition.runs, body=body(), suspects=count)
 
     def follow_up(self, upload: Upload, verdict: Verdict, finding: RefusalCause) -> bool:
         """Write down what follows, behind the attempt; return whether others wait now."""
@@ -77,9 +77,9 @@ class Refusals:
 
         A single call is sent as it is: that it is too big is for the dashboard to say.
         """
-        if self._learnt is None or upload.bytes <= self._learnt or upload.attempts:
+        if self._learnt is None or upload.composition.bytes <= self._learnt or upload.attempts:
             return False
-        parts = parts_of(upload.runs, body(), max_bytes=self._learnt)
+        parts = parts_of(upload.composition.runs, body(), max_bytes=self._learnt)
         if len(parts) < 2:
             return False
         self._ledger.divide(upload, parts, at=self._clocks.wall())

@@ -35,9 +35,9 @@ class UploadLog:
         """Tell what came back after `seconds`; `delay` is the wait before the next attempt."""
         facts = {
             "upload": upload.id,
-            "lines": upload.lines,
-            "calls": upload.calls,
-            "bytes": upload.bytes,
+            "lines": upload.composition.lines,
+            "calls": upload.composition.calls,
+            "bytes": upload.composition.bytes,
             "seconds": round(seconds, 3),
         }
         if decision.state == "accepted":

@@ -218,21 +218,21 @@ def test_a_fault_that_happens_once(
         assert two.attempts == 1
         bodies = sandbox.bodies()
         assert second in bodies
-        assert one.lines == 3
+        assert one.composition.lines == 3
         match row.meaning:
             case "unknown" if on_unknown == "resend":
                 assert (one.state, one.attempts, one.possible_duplicate) == ("accepted", 2, True)
                 assert bodies[:-1] == [first] * (2 if row.stores else 1)
             case "unknown":
                 assert (one.state, one.attempts) == ("unknown", 1)
-                assert one.http_status == row.status
-                assert one.detail
+                assert one.answer.http_status == row.status
+                assert one.answer.detail
                 assert bodies[:-1] == [first] * (1 if row.stores else 0)
             case "again":
                 assert (one.state, one.attempts, one.possible_duplicate) == ("accepted", 2, False)
                 assert bodies[:-1] == [first]
-                assert one.answered_at is not None
-                assert one.answered_at - one.prepared_at >= row.waits
+                assert one.answer.answered_at is not None
+                assert one.answer.answered_at - one.prepared_at >= row.waits
             case "renewed":
                 assert (one.state, one.attempts, one.possible_duplicate) == ("accepted", 1, False)
                 assert bodies[:-1] == [first]
@@ -340,7 +340,7 @@ def test_an_acceptance_in_any_form(form: str, tmp_path: Path, sandbox: Sandbox) 
         assert sandbox.bodies() == lines_to_bodies(centre.text)
         for upload in service.uploads():
             assert (upload.state, upload.attempts) == ("accepted", 1)
-            assert upload.reported_calls == (1 if counted else None)
+            assert upload.answer.reported_calls == (1 if counted else None)
         kinds = [trouble.kind for trouble in service.store.troubles.all()]
         assert kinds == ([] if counted else ["count_unreadable"])
         assert service.log.count("trouble_began") == (0 if counted else 1)
@@ -361,12 +361,12 @@ def test_a_file_the_dashboard_never_takes_is_kept(tmp_path: Path, sandbox: Sandb
         service.restart()
         service.live(600.0)
         refused, taken = service.uploads()
-        assert (refused.state, refused.http_status, refused.attempts) == ("rejected", 400, 2)
-        assert "something in it that is not accepted" in (refused.answer or "")
+        assert (refused.state, refused.answer.http_status, refused.attempts) == ("rejected", 400, 2)
+        assert "something in it that is not accepted" in (refused.answer.text or "")
         assert taken.state == "accepted"
         assert sandbox.bodies() == [good]
         assert service.archived() == bad + good
-        assert service.store.archive.text(refused.runs) == bad
+        assert service.store.archive.text(refused.composition.runs) == bad
 
 
 def test_no_login_for_ever_is_slow_and_quarantines_nothing(

@@ -117,10 +117,10 @@ def test_restarts_during_an_outage_do_not_hurry_what_the_dashboard_put_off(
         service.live(700.0)
         (upload,) = service.uploads()
         assert upload.state == "accepted"
-        assert upload.answered_at is not None
-        assert upload.answered_at >= asked + 400.0
+        assert upload.answer.answered_at is not None
+        assert upload.answer.answered_at >= asked + 400.0
 
 
 def uploads_in_order(service: SteppedService) -> list[bytes]:
     """Return the bytes of every upload of the ledger."""
-    return [service.store.archive.text(row.runs) for row in service.uploads()]
+    return [service.store.archive.text(row.composition.runs) for row in service.uploads()]

@@ -174,8 +174,8 @@ def test_a_call_that_is_too_big_by_itself(tmp_path: Path, sandbox: Sandbox) -> N
         states = by_state(service)
         assert set(states) == {"accepted", "split", "rejected"}
         (quarantined,) = states["rejected"]
-        assert (quarantined.calls, quarantined.http_status) == (1, 413)
-        assert service.store.archive.text(quarantined.runs) == big
+        assert (quarantined.composition.calls, quarantined.answer.http_status) == (1, 413)
+        assert service.store.archive.text(quarantined.composition.runs) == big
         assert_each_line_once(sandbox.bodies(), b"".join(text[:150] + text[151:]))
 
 
@@ -198,8 +198,10 @@ def test_the_offending_call_is_found(
         assert_each_line_once(sandbox.bodies(), b"".join(good))
         states = by_state(service)
         assert set(states) == {"accepted", "split", "rejected"}
-        assert [service.store.archive.text(row.runs) for row in states["rejected"]] == bad
-        assert {row.calls for row in states["rejected"]} == {1}
+        assert [
+            service.store.archive.text(row.composition.runs) for row in states["rejected"]
+        ] == bad
+        assert {row.composition.calls for row in states["rejected"]} == {1}
         # Some nine halvings for each, and a second look.
         assert sum(not row.kept for row in sandbox.arrivals()) <= 12 * len(bad)
         assert all(row.parent is not None for row in states["rejected"])
@@ -231,7 +233,7 @@ def test_records_of_no_call_are_told_apart_too(tmp_path: Path, sandbox: Sandbox)
         write(service, pauses)
         ship(service)
         (quarantined,) = by_state(service)["rejected"]
-        assert (quarantined.lines, quarantined.calls) == (1, 0)
+        assert (quarantined.composition.lines, quarantined.composition.calls) == (1, 0)
         assert b"".join(sandbox.bodies()) == b"".join(pauses[:7] + pauses[8:])
 
 
@@ -255,12 +257,14 @@ def test_killed_while_answers_are_on_their_way(tmp_path: Path, sandbox: Sandbox,
         ship(service)
         states = by_state(service)
         assert set(states) == {"accepted", "split", "rejected"}
-        assert [service.store.archive.text(row.runs) for row in states["rejected"]] == bad
+        assert [
+            service.store.archive.text(row.composition.runs) for row in states["rejected"]
+        ] == bad
         good = [lines for lines in text if lines not in bad]
         once = list(dict.fromkeys(sandbox.bodies()))
         assert_lines([line for body in once for line in lines_of(body)], lines_of(b"".join(good)))
         assert_in_order(once, b"".join(text))
-        marked = {row.sha256 for row in states["accepted"] if row.possible_duplicate}
+        marked = {row.composition.sha256 for row in states["accepted"] if row.possible_duplicate}
         for body, times in Counter(sandbox.bodies()).items():
             assert times == 1 or sha256(body).hexdigest() in marked
 
@@ -332,7 +336,7 @@ def test_refused_one_by_one(tmp_path: Path, sandbox: Sandbox) -> None:
         service.live(1_800.0)
         assert calls_in(b"".join(sandbox.bodies())) == calls_in(b"".join(text[:2] + text[3:]))
         (quarantined_upload,) = by_state(service)["rejected"]
-        assert service.store.archive.text(quarantined_upload.runs) == text[2]
+        assert service.store.archive.text(quarantined_upload.composition.runs) == text[2]
 
 
 def test_many_offenders_do_not_stop_the_others(tmp_path: Path, sandbox: Sandbox) -> None:

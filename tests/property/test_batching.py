@@ -37,7 +37,7 @@ def window(*, max_bytes: int, clock: int | None = None) -> Window:
 
 def seqs(batch: Batch) -> list[int]:
     """Return the numbers of a batch's records."""
-    return [seq for first, last in batch.runs for seq in range(first, last + 1)]
+    return [seq for first, last in batch.composition.runs for seq in range(first, last + 1)]
 
 
 def held_seqs(calls: Window) -> list[int]:
@@ -104,16 +104,16 @@ def check_batches(
         numbers = seqs(batch)
         lines = [archive[number] for number in numbers]
         assert numbers == sorted(set(numbers))
-        assert list(batch.runs) == runs_of(numbers)
+        assert list(batch.composition.runs) == runs_of(numbers)
         assert batch.body == text_of(lines)
-        assert batch.lines == len(lines) > 0
-        assert batch.sha256 == sha256(batch.body).hexdigest()
+        assert batch.composition.lines == len(lines) > 0
+        assert batch.composition.sha256 == sha256(batch.body).hexdigest()
         times = [time for line in lines if (time := time_of(line)) is not None]
-        assert batch.first_time == (times[0] if times else None)
-        assert batch.last_time == (times[-1] if times else None)
+        assert batch.composition.first_time == (times[0] if times else None)
+        assert batch.composition.last_time == (times[-1] if times else None)
         rows = [row for line in lines if (row := parse(line)) is not None]
         entered = {row.callid for row in rows if row.event == b"ENTERQUEUE"} - NO_CALL
-        assert batch.calls == len(entered)
+        assert batch.composition.calls == len(entered)
         whose = {owners[number] for number in numbers}
         # Records of NONE are not divided yet; tests/unit/shipping/test_batching.py shows it.
         alone = len(whose) == 1 and (len(numbers) == 1 or NOBODY not in whose)

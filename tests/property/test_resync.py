@@ -139,7 +139,7 @@ class Resyncing(Shipping):
         held = Counter[int]()
         by_id = {upload.id: upload for upload in self.store.ledger.uploads()}
         for number, times in self.arrivals.stored.items():
-            for first, last in by_id[number].runs:
+            for first, last in by_id[number].composition.runs:
                 held.update(dict.fromkeys(range(first, last + 1), times))
         assert held == Counter(range(1, len(archived) + 1))
         assert {upload.state for upload in self.present()} <= {"accepted"}
@@ -148,7 +148,7 @@ class Resyncing(Shipping):
         place = {
             seq: upload.id
             for upload in self.present()
-            for first, last in upload.runs
+            for first, last in upload.composition.runs
             for seq in range(first, last + 1)
         }
         self.whole(archived, place)

@@ -502,9 +502,9 @@ class FarEnd:
             assert len(numbers) == 1, "an upload that the ledger does not announce"
             (upload,) = (row for row in reader.uploads() if row.id == numbers[0])
         assert upload.state in {"prepared", "unknown"}
-        assert upload.sha256 == sha256(body).hexdigest()
-        assert upload.bytes == len(body)
-        assert upload.lines == body.count(b"\n")
+        assert upload.composition.sha256 == sha256(body).hexdigest()
+        assert upload.composition.bytes == len(body)
+        assert upload.composition.lines == body.count(b"\n")
         return upload
 
 
@@ -981,12 +981,12 @@ class Shipping(RuleBasedStateMachine):
                 self.parts(upload)
                 continue
             body = b""
-            for first, last in upload.runs:
+            for first, last in upload.composition.runs:
                 for seq in range(first, last + 1):
                     assert seq not in place, f"record {seq} is in two uploads"
                     place[seq] = upload.id
                     body += archived[seq - 1]
-            assert sha256(body).hexdigest() == upload.sha256
+            assert sha256(body).hexdigest() == upload.composition.sha256
         return place
 
     def parts(self, upload: Upload) -> None:
@@ -995,9 +995,12 @@ class Shipping(RuleBasedStateMachine):
         parts = [one for one in self.store.ledger.uploads() if one.parent == upload.id]
         assert len(parts) > 1
         records = sorted(
-            seq for part in parts for first, last in part.runs for seq in range(first, last + 1)
+            seq
+            for part in parts
+            for first, last in part.composition.runs
+            for seq in range(first, last + 1)
         )
-        whole = (range(first, last + 1) for first, last in upload.runs)
+        whole = (range(first, last + 1) for first, last in upload.composition.runs)
         assert records == sorted(seq for numbers in whole for seq in numbers)
         assert all(part.generation == upload.generation for part in parts)
 
@@ -1067,7 +1070,7 @@ class Shipping(RuleBasedStateMachine):
         assert figures.archive.torn_lines == self.pbx.torn.total()
         assert figures.held.lines == figures.held.calls == figures.uploads.pending == 0
         assert figures.uploads.accepted == len(accepted)
-        assert figures.shipped.lines == sum(upload.lines for upload in accepted)
+        assert figures.shipped.lines == sum(upload.composition.lines for upload in accepted)
         assert figures.shipped.lines == sum(
             self.arrivals.bodies[upload.id].count(b"\n") for upload in accepted
         )
@@ -1077,7 +1080,7 @@ class Shipping(RuleBasedStateMachine):
     def rightly_refused(self, upload: Upload) -> None:
         """What a picky far end left in quarantine is one call, or record, that it never takes."""
         assert self.store is not None
-        text = self.store.archive.text(upload.runs)
+        text = self.store.archive.text(upload.composition.runs)
         owners = {row[1] if row else b"" for row in map(fields, text.split(b"\n")[:-1])}
         assert len(owners) == 1
         if not owners & self.arrivals.poison:

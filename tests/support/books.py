@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from qlogship.queue_log.records import entered_calls, times_from_the_end, times_in
-from qlogship.shipping.batching import Batch
+from qlogship.shipping.batching import Batch, Composition
 from qlogship.shipping.ledger import AttemptResult
 from qlogship.source.streams import Stream
 from qlogship.state.store import Store
@@ -84,15 +84,16 @@ class Books:
         ledger = self.store.ledger
         text = self.store.archive.text(runs)
         calls = len(entered_calls(text))
-        batch = Batch(
+        composition = Composition(
             runs=runs,
-            body=text,
+            bytes=len(text),
             lines=text.count(b"\n"),
             calls=calls,
             first_time=next(times_in(text), None),
             last_time=next(times_from_the_end(text), None),
             sha256=sha256(text).hexdigest(),
         )
+        batch = Batch(composition, text)
         with self.store.transaction():
             upload = ledger.prepare(batch, generation=generation or ledger.generation(), at=at)
             duplicate = False

@@ -213,7 +213,11 @@ def test_a_loss_that_is_accepted(damaged: Installation, dashboard: Sandbox) -> N
     """What is lost is given up once, by name; all else is shipped, and then it adds up."""
     refused = damaged.call("resync", "--yes", "--json")
     assert refused.returncode == ExitCode.FAILED
-    lost = [upload.id for upload in damaged.ledger() if (upload.first_time or 0) < NOON + 1_500]
+    lost = [
+        upload.id
+        for upload in damaged.ledger()
+        if (upload.composition.first_time or 0) < NOON + 1_500
+    ]
     ids = ",".join(map(str, lost))
     assert f"--accept-loss {ids}`" in result(refused)["error"]["hint"]
     too_few = ids[2:]

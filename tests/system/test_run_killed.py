@@ -59,7 +59,7 @@ def test_kills_lose_nothing_and_repeat_nothing_unnamed(
     # What a kill cut off is sent again after a moment.
     done = installation.once("--flush")
     assert done.returncode == 0, done.stderr
-    ledger = {row.sha256: row for row in installation.ledger()}
+    ledger = {row.composition.sha256: row for row in installation.ledger()}
     arrived = dashboard.bodies()
     times = Counter(sha256(body).hexdigest() for body in arrived)
     assert times.keys() == ledger.keys()

@@ -110,13 +110,16 @@ def test_a_whole_session_gives_no_secret_away(tmp_path: Path) -> None:
                 said += [done.stdout, done.stderr]
         assert_clean("what was said", "".join(said).encode())
         assert_clean_machine_after(installation)
-        assert refused.answer is not None
-        assert "***" in refused.answer
+        assert refused.answer.text is not None
+        assert "***" in refused.answer.text
 
 
 def wait_for_answers(installation: Installation, count: int) -> None:
     """Wait until so many uploads have been answered, one way or the other."""
-    until(lambda: sum(row.answered_at is not None for row in installation.ledger()) >= count, 20)
+    until(
+        lambda: sum(row.answer.answered_at is not None for row in installation.ledger()) >= count,
+        20,
+    )
 
 
 def assert_clean_machine_after(installation: Installation) -> None:

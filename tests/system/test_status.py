@@ -211,7 +211,7 @@ def wait_for_answers(installation: Installation, count: int) -> None:
     """Wait until so many uploads were answered."""
 
     def answered() -> bool:
-        return sum(row.answered_at is not None for row in installation.ledger()) >= count
+        return sum(row.answer.answered_at is not None for row in installation.ledger()) >= count
 
     until(answered)
 

@@ -116,7 +116,7 @@ class Resyncing:
             return
         if upload.generation != resync.generation or resync.restarts >= RESTARTS_MAX:
             return
-        self._log.warning("resync_begins_again", upload=upload.id, detail=upload.detail)
+        self._log.warning("resync_begins_again", upload=upload.id, detail=upload.answer.detail)
         self._rows.restart(f"the answer to upload {upload.id} was lost")
         self._due = self._clocks.monotonic() + delay
         self._proof = Proof(self._archive)

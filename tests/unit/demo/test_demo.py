@@ -21,7 +21,8 @@ from qlogship.demo.verdict import DemoVerdict, compare
 from qlogship.queue_log.records import entered_calls
 from qlogship.sandbox.storage import Summary
 from qlogship.sandbox.tally import QueueTally
-from qlogship.shipping.ledger import Upload
+from qlogship.shipping.batching import Composition
+from qlogship.shipping.ledger import Upload, UploadAnswer
 from qlogship.troubles.rows import Trouble
 from tests.support.figures import figures_with
 
@@ -44,23 +45,21 @@ def upload(body: bytes, *, number: int = 1, state: str = "accepted", again: int 
         id=number,
         generation=1,
         state=state,
-        lines=body.count(b"\n"),
-        calls=calls,
-        reported_calls=calls,
-        bytes=len(body),
+        composition=Composition(
+            runs=(),
+            lines=body.count(b"\n"),
+            calls=calls,
+            bytes=len(body),
+            first_time=None,
+            last_time=None,
+            sha256=hashlib.sha256(body).hexdigest(),
+        ),
         attempts=1 + again,
         possible_duplicate=again > 0,
-        http_status=200,
-        first_time=None,
-        last_time=None,
         prepared_at=100.0,
-        answered_at=100.012,
         not_before=None,
-        sha256=hashlib.sha256(body).hexdigest(),
-        runs=(),
-        detail=None,
-        answer=None,
         parent=None,
+        answer=UploadAnswer(calls, 200, 100.012),
     )
 
 

@@ -45,7 +45,7 @@ def custom(second: int, call: str, size: int) -> bytes:
 
 def seqs(batch: Batch) -> list[int]:
     """Return the numbers of a batch's records."""
-    return [seq for first, last in batch.runs for seq in range(first, last + 1)]
+    return [seq for first, last in batch.composition.runs for seq in range(first, last + 1)]
 
 
 # --- a cut ---
@@ -57,11 +57,11 @@ def test_a_batch_tells_what_is_in_it() -> None:
     calls = window()
     assert calls.add(11, text_of(lines)) == 7
     (batch,) = calls.cut(T + 60)
-    assert batch.runs == ((11, 17),)
+    assert batch.composition.runs == ((11, 17),)
     assert batch.body == text_of(lines)
-    assert batch.sha256 == sha256(batch.body).hexdigest()
-    assert (batch.lines, batch.calls) == (7, 2)
-    assert (batch.first_time, batch.last_time) == (T + 1, T + 9)
+    assert batch.composition.sha256 == sha256(batch.body).hexdigest()
+    assert (batch.composition.lines, batch.composition.calls) == (7, 2)
+    assert (batch.composition.first_time, batch.composition.last_time) == (T + 1, T + 9)
     assert calls.empty
 
 
@@ -70,7 +70,12 @@ def test_a_batch_without_a_time() -> None:
     calls = window()
     calls.add(1, b"y\n\n\0\0\n")
     (batch,) = calls.cut(T)
-    assert (batch.first_time, batch.last_time, batch.calls, batch.lines) == (None, None, 0, 3)
+    assert (
+        batch.composition.first_time,
+        batch.composition.last_time,
+        batch.composition.calls,
+        batch.composition.lines,
+    ) == (None, None, 0, 3)
     assert batch.body == b"y\n\n\0\0\n"
 
 
@@ -81,7 +86,7 @@ def test_others_pass_a_call_that_is_held() -> None:
     assert calls.counts(T + 60) == (1, 1)
     (first,) = calls.cut(T + 60)
     assert seqs(first) == [2, 3, 4]
-    assert first.calls == 1
+    assert first.composition.calls == 1
     assert calls.held_runs == [(1, 1)]
     calls.add(5, text_of([end(61, "A"), enter(62, "C")]))
     (second,) = calls.cut(T + 70)
@@ -94,17 +99,17 @@ def test_a_call_that_comes_back_is_counted_where_it_enters() -> None:
     """A late record of a call that has left makes no call of its batch."""
     calls = window()
     calls.add(1, text_of([enter(0, "A"), end(1, "A")]))
-    assert [batch.calls for batch in calls.cut(T + 60)] == [1]
+    assert [batch.composition.calls for batch in calls.cut(T + 60)] == [1]
     calls.add(3, text_of([record(T + 61, b"A", b"q1", b"NONE", b"INFO", b"survey|5")]))
     assert calls.cut(T + 62) == []
-    assert [batch.calls for batch in calls.cut(T + 70)] == [0]
+    assert [batch.composition.calls for batch in calls.cut(T + 70)] == [0]
 
 
 def test_two_legs_are_one_call() -> None:
     """A call that enters twice is counted once in its batch."""
     calls = window()
     calls.add(1, text_of([enter(0, "A"), end(1, "A"), enter(1, "A", "q2"), end(2, "A", "q2")]))
-    assert [batch.calls for batch in calls.cut(T + 60)] == [1]
+    assert [batch.composition.calls for batch in calls.cut(T + 60)] == [1]
 
 
 def test_a_flush_lets_all_go() -> None:
@@ -112,7 +117,7 @@ def test_a_flush_lets_all_go() -> None:
     calls = window()
     calls.add(1, text_of([enter(0, "A"), pause(1)]))
     (batch,) = calls.cut(T + 1, flush=True)
-    assert (seqs(batch), batch.calls) == ([1, 2], 1)
+    assert (seqs(batch), batch.composition.calls) == ([1, 2], 1)
     assert calls.empty
     assert calls.held_runs == []
     assert calls.cut(T + 1, flush=True) == []
@@ -202,7 +207,7 @@ def test_calls_stay_whole_when_a_batch_is_divided() -> None:
     calls = window(max_bytes=500)
     calls.add(1, text_of(lines))
     batches = calls.cut(T + 60)
-    assert [batch.calls for batch in batches] == [1, 1]
+    assert [batch.composition.calls for batch in batches] == [1, 1]
     assert all(len(batch.body) <= 500 for batch in batches)
     assert sorted(seq for batch in batches for seq in seqs(batch)) == list(range(1, 9))
     assert [b"|B|" in batch.body for batch in batches] == [False, True]
@@ -218,8 +223,8 @@ def test_a_call_larger_than_an_upload_travels_alone() -> None:
     batches = calls.cut(T + 60)
     large = [batch for batch in batches if len(batch.body) > 500]
     assert [seqs(batch) for batch in large] == [[2, 3, 6]]
-    assert sum(batch.lines for batch in batches) == 7
-    assert sum(batch.calls for batch in batches) == 2
+    assert sum(batch.composition.lines for batch in batches) == 7
+    assert sum(batch.composition.calls for batch in batches) == 2
 
 
 def test_a_body_of_exactly_the_size() -> None:

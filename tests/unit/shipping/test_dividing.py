@@ -58,7 +58,7 @@ def test_several_calls_are_halved(verdict: Verdict) -> None:
     assert finding.refusal == "divisible"
     assert 2 <= len(finding.parts) <= 3
     assert max(len(part.body) for part in finding.parts) <= (len(body) + 1) // 2
-    assert sum(part.calls for part in finding.parts) == 100
+    assert sum(part.composition.calls for part in finding.parts) == 100
 
 
 def test_the_limit_that_is_learnt() -> None:
@@ -109,13 +109,15 @@ def test_parts_hold_all_that_the_whole_held(owners: list[bytes], data: st.DataOb
 
     text = dict(zip(seqs, lines, strict=True))
     rank = {seq: place for place, seq in enumerate(seqs)}
-    assert sorted(chain.from_iterable(numbers(part.runs) for part in parts)) == sorted(seqs)
+    assert sorted(chain.from_iterable(numbers(part.composition.runs) for part in parts)) == sorted(
+        seqs
+    )
     for part in parts:
-        found = numbers(part.runs)
+        found = numbers(part.composition.runs)
         assert [rank[seq] for seq in found] == sorted(rank[seq] for seq in found)
         assert part.body == b"".join(text[seq] for seq in found)
-        assert part.lines == len(found)
-        assert part.calls == len(entered_calls(part.body))
+        assert part.composition.lines == len(found)
+        assert part.composition.calls == len(entered_calls(part.body))
     places = [callids(part) for part in parts]
     assert sum(map(len, places)) == len(set().union(*places))
 
@@ -135,7 +137,7 @@ def test_the_steps_to_one_call_are_few(count: int, data: st.DataObject) -> None:
     steps = 0
     while parts := examine(Verdict.REFUSED, runs=runs, body=body, suspects=0).parts:
         (part,) = (part for part in parts if wanted in part.body)
-        body, runs, steps = part.body, part.runs, steps + 1
+        body, runs, steps = part.body, part.composition.runs, steps + 1
 
     assert len(entered_calls(body)) == 1
     assert steps <= count.bit_length() + 1

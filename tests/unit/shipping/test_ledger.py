@@ -9,8 +9,8 @@ from importlib.resources import files
 
 import pytest
 
-from qlogship.shipping.batching import Batch
-from qlogship.shipping.ledger import Attempt, AttemptResult, Ledger, Upload
+from qlogship.shipping.batching import Batch, Composition
+from qlogship.shipping.ledger import Attempt, AttemptResult, Ledger, Upload, UploadAnswer
 from qlogship.shipping.position import ShippingPosition
 from qlogship.source.cursor import Cursor
 from qlogship.source.streams import Stream
@@ -37,15 +37,16 @@ def ledger(db: sqlite3.Connection) -> Ledger:
 def batch(first: int = 1, last: int = 3, *, calls: int = 1) -> Batch:
     """Return a batch of these records."""
     body = b"".join(b"1795411800|%d.1|q|NONE|X|\n" % seq for seq in range(first, last + 1))
-    return Batch(
+    composition = Composition(
         runs=((first, last),),
-        body=body,
         lines=last - first + 1,
         calls=calls,
+        bytes=len(body),
         first_time=1_795_411_800,
         last_time=None,
         sha256=sha256(body).hexdigest(),
     )
+    return Batch(composition, body)
 
 
 def result(state: str, **changes: object) -> AttemptResult:
@@ -73,30 +74,21 @@ def send(ledger: Ledger, upload: Upload, outcome: AttemptResult, *, at: float = 
 
 def test_prepared(ledger: Ledger) -> None:
     """A decided batch is written with all that is known of it, and nothing that is not."""
-    what = replace(batch(3, 9, calls=2), runs=((3, 4), (7, 9), (5_000_000_000, 5_000_000_001)))
-    upload = ledger.prepare(what, generation=4, at=1.5)
+    runs = ((3, 4), (7, 9), (5_000_000_000, 5_000_000_001))
+    composition = replace(batch(3, 9, calls=2).composition, runs=runs)
+    upload = ledger.prepare(Batch(composition, b"..."), generation=4, at=1.5)
 
     assert upload == Upload(
         id=1,
         generation=4,
         state="prepared",
-        lines=7,
-        calls=2,
-        reported_calls=None,
-        bytes=len(what.body),
+        composition=composition,
         attempts=0,
         possible_duplicate=False,
-        http_status=None,
-        first_time=1_795_411_800,
-        last_time=None,
         prepared_at=1.5,
-        answered_at=None,
         not_before=None,
-        sha256=what.sha256,
-        runs=what.runs,
-        detail=None,
-        answer=None,
         parent=None,
+        answer=UploadAnswer(),
     )
     assert ledger.uploads() == [upload]
 
@@ -114,19 +106,27 @@ def test_attempts(ledger: Ledger) -> None:
     """Each attempt is counted before it is made, and its outcome is written behind it."""
     upload = ledger.prepare(batch(), generation=1, at=1.0)
     upload = ledger.begin_attempt(upload, at=2.0)
-    assert (upload.state, upload.attempts, upload.answered_at) == ("prepared", 1, None)
+    assert (upload.state, upload.attempts, upload.answer.answered_at) == ("prepared", 1, None)
     upload = ledger.end_attempt(
         upload, result("prepared", http_status=503, detail="busy", not_before=9.0), at=3.0
     )
-    assert (upload.state, upload.http_status, upload.detail) == ("prepared", 503, "busy")
-    assert (upload.answered_at, upload.not_before) == (3.0, 9.0)
+    assert (upload.state, upload.answer.http_status, upload.answer.detail) == (
+        "prepared",
+        503,
+        "busy",
+    )
+    assert (upload.answer.answered_at, upload.not_before) == (3.0, 9.0)
     upload = ledger.begin_attempt(upload, at=9.5)
     assert (upload.attempts, upload.not_before) == (2, None)
     upload = ledger.end_attempt(
         upload, result("accepted", reported_calls=0, answer='{"calls": 0}'), at=10.0
     )
 
-    assert (upload.state, upload.reported_calls, upload.answer) == ("accepted", 0, '{"calls": 0}')
+    assert (upload.state, upload.answer.reported_calls, upload.answer.text) == (
+        "accepted",
+        0,
+        '{"calls": 0}',
+    )
     assert ledger.uploads() == [upload]
 
 
@@ -211,7 +211,7 @@ def test_parts(ledger: Ledger) -> None:
     first, second = (ledger.prepare(batch(), generation=1, at=0.0) for _ in range(2))
     ledger.divide(first, [batch(1, 1), batch(2, 3)], at=5.0)
     left, right = ledger.waiting(unknown_too=False)[:2]
-    assert [left.runs, right.runs] == [((1, 1),), ((2, 3),)]
+    assert [left.composition.runs, right.composition.runs] == [((1, 1),), ((2, 3),)]
     ledger.divide(left, [batch(1, 1), batch(1, 1)], at=6.0)
     whole = ledger.find(first.id)
 

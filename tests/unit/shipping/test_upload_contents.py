@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qlogship.archive.archive import Archive
 from qlogship.archive.chunks import FOLD_BYTES
-from qlogship.shipping.batching import Batch
+from qlogship.shipping.batching import Batch, Composition
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.upload_contents import Contents, Place
 from qlogship.source.cursor import Cursor
@@ -50,9 +50,10 @@ class Book:
 
     def upload(self, *runs: tuple[int, int], generation: int = 1) -> int:
         """Write an upload of these records; return its number."""
-        batch = Batch(
-            runs=runs, body=b"", lines=0, calls=0, first_time=None, last_time=None, sha256=""
+        composition = Composition(
+            runs, lines=0, calls=0, bytes=0, first_time=None, last_time=None, sha256=""
         )
+        batch = Batch(composition, b"")
         return self.ledger.prepare(batch, generation=generation, at=1.0).id
 
     def text_of(self, places: Sequence[Place]) -> bytes:
