@@ -11,9 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from qlogship.reconcile.report import Sums
+    from collections.abc import Iterable, Mapping
 
 
 class Severity(StrEnum):
@@ -184,6 +182,6 @@ BEHIND: Final = {
 HEADINGS: Final = ALWAYS | BEHIND
 
 
-def columns(total: Sums) -> dict[str, str]:
+def columns(total: Mapping[str, int]) -> dict[str, str]:
     """Return the columns of a table with these sums, and their headings: none that is all 0."""
     return {name: text for name, text in HEADINGS.items() if name in ALWAYS or total[name]}

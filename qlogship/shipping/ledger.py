@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.runs import Run, decode_runs, encode_runs
 from qlogship.shipping.batching import Composition
-from qlogship.shipping.resync.rules import Holding
+from qlogship.shipping.holding import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

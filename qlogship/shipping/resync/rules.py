@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from qlogship.archive.runs import Run
+    from qlogship.shipping.holding import Holding
 
 RESTARTS_MAX = 20
 
@@ -45,22 +46,6 @@ class Phase(StrEnum):
 
 BEFORE_CLEARED = frozenset({Phase.ASKED, Phase.CHECKING, Phase.CLEARING})
 """The phases in which nothing is uploaded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """What the dashboard holds by the ledger: the accepted uploads of one generation.
-
-    `unknown` counts those that it may hold. Times are epoch seconds.
-    """
-
-    uploads: int
-    unknown: int
-    lines: int
-    calls: int
-    reported_calls: int
-    first_time: int | None
-    last_time: int | None
 
 
 @dataclass(frozen=True, slots=True)
