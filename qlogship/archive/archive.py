@@ -65,7 +65,8 @@ class Archive:
         text = data + b"\n" if torn else data
         lines = text.count(b"\n")
         calls = None
-        if not self.chunks.packs(text):
+        # Behind what is not counted yet, the counter would have to be recalled each time.
+        if not self.chunks.packs(text) and self.calls.all_counted:
             calls = self.calls.count(first_seq, entered_calls(text), behind=first_seq + lines)
         self.origins.note(stream, offset, size=len(data), torn=torn)
         self.chunks.append(text, lines=lines, calls=calls, torn=torn)

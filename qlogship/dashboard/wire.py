@@ -219,8 +219,12 @@ class Stream(httpcore.NetworkStream):
             while True:
                 if not (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()):
                     self._wire.wait(self._socket, select.POLLIN, httpcore.ReadTimeout)
-                with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
+                try:
                     return self._socket.recv(max_bytes)
+                except (BlockingIOError, ssl.SSLWantReadError):
+                    continue
+                except ssl.SSLWantWriteError:  # TLS has something to say by itself
+                    self._wire.wait(self._socket, select.POLLOUT, httpcore.ReadTimeout)
         except OSError as exc:
             raise httpcore.ReadError(f"the connection broke: {_words(exc)}") from exc
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
+from qlogship.source.compression import DamagedError
 from qlogship.source.cursor import sighting_of
 from qlogship.source.family import began
 from qlogship.source.files import LONGEST_RECORD, OpenFile
@@ -240,7 +241,11 @@ class RotatedFiles:
         path = str(unread.member.path)
         file = unread.file
         if file is None:
-            return  # could not be opened: the next scan tries again
+            # Could not be opened: the next scan tries again, unless it will never be whole.
+            damage = self.damaged.get(path)
+            if damage is not None and isinstance(damage.__cause__, DamagedError):
+                self._see(path, sighting_of(unread.member.status))
+            return
         sighting = sighting_of(file.status)
         if file.compression is not None:
             rest = not file.whole

@@ -6,6 +6,8 @@ client's own timeouts.
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -319,6 +321,30 @@ def test_a_clear_that_a_person_must_mend_is_tried_slowly(
         service.live(30.0)
         assert service.store.resyncs.open() is None
         assert service.store.troubles.all() == []
+
+
+def test_each_resync_proves_the_archive_anew(tmp_path: Path, sandbox: Sandbox) -> None:
+    """What was proved for one resync is no proof for the next: its chunk may be damaged since."""
+    with SteppedService(tmp_path, Clock(EPOCH), url=sandbox.url, batch=BATCH) as service:
+        centre = Centre(service)
+        centre.call()
+        service.live(20.0)
+
+        def resync() -> str:
+            with service.store.transaction():
+                row = service.store.resyncs.ask(reason="asked", accepted_loss=(), at=EPOCH)
+            service.live(60.0)
+            found = service.store.resyncs.get(row.id)
+            assert found is not None
+            return str(found.phase)
+
+        assert resync() == "done"
+        assert sandbox.bodies() == [centre.text]
+        with closing(sqlite3.connect(service.state / "qlogship.db")) as database:
+            database.execute("UPDATE chunk SET data = x'0a'")
+            database.commit()
+        assert resync() == "refused"
+        assert sandbox.bodies() == [centre.text]
 
 
 def lines_to_bodies(text: bytes) -> list[bytes]:

@@ -185,6 +185,7 @@ class Resyncing:
             detail = "an upload is unknown or quarantined" if doubt else None
             self._rows.end(Phase.DONE, at=self._clocks.wall(), detail=detail)
         self._resync = None
+        self._proof = Proof(self._archive)  # the next one is to be proved by itself
         self._log.info("resync_done", generation=resync.generation, in_doubt=doubt)
 
     # --- proof ---
