@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from qlogship.config import Settings
     from qlogship.shipping.resync.plan import Progress
-    from qlogship.shipping.resync.rules import Plan
+    from qlogship.shipping.resync.rules import ResyncPlan
 
 _LOOK_EVERY = 0.5
 _RESYNC_KEYS = (
@@ -147,7 +147,7 @@ def _ids(text: str | None) -> set[int]:
         ) from None
 
 
-def _plan(settings: Settings, *, quiet: bool) -> Plan:
+def _plan(settings: Settings, *, quiet: bool) -> ResyncPlan:
     with (
         Reader(settings.state.directory) as reader,
         Meter("checking the archive", quiet=quiet) as meter,
@@ -161,7 +161,7 @@ def _plan(settings: Settings, *, quiet: bool) -> Plan:
     return plan
 
 
-def _print_plan(plan: Plan, settings: Settings) -> None:
+def _print_plan(plan: ResyncPlan, settings: Settings) -> None:
     holding, archive = plan.holding, plan.restorable
     held = f"{_amount(holding.calls, holding.lines)} in {count(holding.uploads, 'upload')}"
     whole = f"{_amount(archive.calls, archive.lines)}, {size(archive.bytes)}"
@@ -194,7 +194,7 @@ def _span(first: int | None, last: int | None) -> str:
     return f", {stamp(first, seconds=False)} to {stamp(last, seconds=False)}"
 
 
-def _expected(plan: Plan) -> str:
+def _expected(plan: ResyncPlan) -> str:
     """Return how many uploads there will be, and how long they take."""
     if not plan.uploads:
         return "no upload"
@@ -229,7 +229,7 @@ def _confirm(settings: Settings) -> None:
         )
 
 
-def _refusal(plan: Plan) -> ResyncRefused:
+def _refusal(plan: ResyncPlan) -> ResyncRefused:
     ids = ",".join(map(str, plan.lost))
     return ResyncRefused(
         f"{count(plan.lost_lines, 'record')} cannot be restored: the dashboard would lose"
@@ -305,7 +305,7 @@ def _say_detached(number: int, running: int | None, *, as_json: bool) -> None:
 # --- afterwards ---
 
 
-def _report(progress: Progress, plan: Plan | None, *, as_json: bool) -> ExitCode:
+def _report(progress: Progress, plan: ResyncPlan | None, *, as_json: bool) -> ExitCode:
     resync = progress.resync
     if resync.phase is Phase.REFUSED:
         raise ResyncRefused(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.resync.plan import Progress
-    from qlogship.shipping.resync.rules import Plan
+    from qlogship.shipping.resync.rules import ResyncPlan
     from qlogship.troubles.rows import Trouble
 
 
@@ -82,7 +82,7 @@ class Reader:
             ).fetchone()
             return None if first is None else (first, last)
 
-    def plan(self, *, max_bytes: int, say: Callable[[int, int], None]) -> Plan | None:
+    def plan(self, *, max_bytes: int, say: Callable[[int, int], None]) -> ResyncPlan | None:
         """Return what a resync would do, None without anything; see `shipping/resync/plan.py`."""
         with reported(self._directory):
             return plan(self._db, max_bytes=max_bytes, say=say) if self._db is not None else None

@@ -12,7 +12,7 @@ from tests.support.importing import Importing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qlogship.shipping.resync.rules import Plan
+    from qlogship.shipping.resync.rules import ResyncPlan
 
 T: Final = 1_795_411_800
 MANY: Final = 1_500
@@ -24,7 +24,7 @@ def calls(count: int, first: int = 0, at: int = T) -> bytes:
     return b"".join(whole(f"{at}.{n}", at + 10 * n) for n in range(first, first + count))
 
 
-def plan_of(directory: Path) -> Plan:
+def plan_of(directory: Path) -> ResyncPlan:
     """Return what a resync would do."""
     with Reader(directory) as reader:
         plan = reader.plan(max_bytes=100_000, say=lambda *_: None)

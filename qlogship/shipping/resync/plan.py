@@ -10,11 +10,11 @@ from qlogship.archive.runs import merged, overlap, records_in, without
 from qlogship.queue_log.counting import CallCounter
 from qlogship.queue_log.records import entered_calls, time_span
 from qlogship.shipping.ledger import Ledger
-from qlogship.shipping.resync.proof import Proof
+from qlogship.shipping.resync.proof import ArchiveProof
 from qlogship.shipping.resync.rows import Resyncs
 from qlogship.shipping.resync.rules import (
-    Plan,
     Restorable,
+    ResyncPlan,
     estimate,
     uploads_needed,
 )
@@ -50,7 +50,7 @@ class Progress:
 
 def plan(
     connection: sqlite3.Connection, *, max_bytes: int, say: Callable[[int, int], None]
-) -> Plan:
+) -> ResyncPlan:
     """Read the whole archive to see what a resync would do.
 
     `say` hears how many records were read, and of how many.
@@ -59,7 +59,7 @@ def plan(
     survey = _Survey(
         merged(run for _, runs in ledger.on_the_dashboard(unknown_too=False) for run in runs)
     )
-    proof = Proof(archive)
+    proof = ArchiveProof(archive)
     done = False
     while not done:
         done = proof.read_on(survey.take)
@@ -69,7 +69,7 @@ def plan(
     held_calls, held_lines = connection.execute(
         "SELECT held_calls, held_lines FROM shipping"
     ).fetchone()
-    return Plan(
+    return ResyncPlan(
         holding=replace(
             holding,
             first_time=_earliest(holding.first_time, survey.held_from),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _CHUNKS_AT_ONCE: Final = 8
 
 
-class Proof:
+class ArchiveProof:
     """Read the archive to its end; `lost` are the runs that cannot be read.
 
     It is only in memory: after a crash the archive is read anew, so that no clear is

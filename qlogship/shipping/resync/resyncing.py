@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from qlogship.archive.runs import without
 from qlogship.dashboard.verdicts import NOT_CLEARED, Verdict, is_slow
 from qlogship.shipping.backoff import next_delay
-from qlogship.shipping.resync.proof import Proof
+from qlogship.shipping.resync.proof import ArchiveProof
 from qlogship.shipping.resync.rules import (
     BEFORE_CLEARED,
     RESTARTS_MAX,
@@ -67,7 +67,7 @@ class Resyncing:
         self._clocks = clocks
         self._log = log
         self._resync: Resync | None = rows.open()
-        self._proof = Proof(archive)
+        self._proof = ArchiveProof(archive)
         # Not as it was written down: whoever starts anew has perhaps mended what was wrong.
         self._due = clocks.monotonic()
         self.failures = 0
@@ -119,7 +119,7 @@ class Resyncing:
         self._log.warning("resync_begins_again", upload=upload.id, detail=upload.answer.detail)
         self._rows.restart(f"the answer to upload {upload.id} was lost")
         self._due = self._clocks.monotonic() + delay
-        self._proof = Proof(self._archive)
+        self._proof = ArchiveProof(self._archive)
         self._resync = self._rows.open()
 
     # --- clearing ---
@@ -185,7 +185,7 @@ class Resyncing:
             detail = "an upload is unknown or quarantined" if doubt else None
             self._rows.end(Phase.DONE, at=self._clocks.wall(), detail=detail)
         self._resync = None
-        self._proof = Proof(self._archive)  # the next one is to be proved by itself
+        self._proof = ArchiveProof(self._archive)  # the next one is to be proved by itself
         self._log.info("resync_done", generation=resync.generation, in_doubt=doubt)
 
     # --- proof ---
@@ -215,7 +215,7 @@ class Resyncing:
                 "Look at `qlogship resync --dry-run`.",
                 grave=True,
             )
-            self._proof = Proof(self._archive)
+            self._proof = ArchiveProof(self._archive)
             return
         if missing:
             self._log.warning("resync_loses", uploads=missing, lines=lines)

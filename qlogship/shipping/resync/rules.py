@@ -60,7 +60,7 @@ class Restorable:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ResyncPlan:
     """What a resync would do.
 
     `lost` names the uploads that the dashboard holds and the archive cannot give
