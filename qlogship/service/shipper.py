@@ -67,6 +67,7 @@ class Shipper:
             rows=store.resyncs,
             ledger=store.ledger,
             position=store.position,
+            generations=store.generations,
             archive=store.archive,
             transaction=store.transaction,
             notices=self._notices,

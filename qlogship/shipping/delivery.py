@@ -6,7 +6,7 @@ about the batch; the meaning itself lives in `outcome`, the wait in `backoff`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from qlogship.dashboard.verdicts import Verdict, is_slow, trouble_of
@@ -25,15 +25,15 @@ class Decision:
     """What the ledger is to say about a batch, and what happens next.
 
     `again`: send the same bytes once more, after a backoff; `slow`: after a
-    long one, for a person must act. `possible_duplicate`: the far end may hold
-    the batch twice, or soon will. `trouble` names what stands in the way of
+    long one, for a person must act. `is_open`: the far end may have stored the
+    batch, and the answer does not tell. `trouble` names what stands in the way of
     every upload, None when nothing does.
     """
 
     state: State
     again: bool
     slow: bool
-    possible_duplicate: bool
+    is_open: bool
     trouble: DashboardTrouble | None
 
 
@@ -42,16 +42,13 @@ def decide(
     *,
     on_unknown: OnUnknown,
     state: State = "prepared",
-    possible_duplicate: bool = False,
     refusal: Refusal = "single",
 ) -> Decision:
     """Say what becomes of a batch whose upload ended with this verdict.
 
-    `state` and `possible_duplicate` are what the ledger says of the batch
-    before. A batch that is unknown stays so until an answer says otherwise: an
-    attempt that did not get through proves nothing about the one before it.
-    The flag, once set, is never taken back; what a repeat was answered is on
-    record beside it.
+    `state` is what the ledger says of the batch before. A batch that is unknown
+    stays so until an answer says otherwise: an attempt that did not get through
+    proves nothing about the one before it.
 
     `refusal` is what `dividing` found out, should the body have been refused: a
     divisible one is split, a single call is quarantined; and when everything is
@@ -60,16 +57,13 @@ def decide(
     about_one_body = refusal != "everything"
     trouble = trouble_of(verdict, about_one_body=about_one_body)
     slow = is_slow(verdict, about_one_body=about_one_body)
+    is_open = verdict is Verdict.UNKNOWN
 
     def again(state: State) -> Decision:
-        return Decision(
-            state, again=True, slow=slow, possible_duplicate=possible_duplicate, trouble=trouble
-        )
+        return Decision(state, again=True, slow=slow, is_open=is_open, trouble=trouble)
 
     def over(state: State) -> Decision:
-        return Decision(
-            state, again=False, slow=False, possible_duplicate=possible_duplicate, trouble=trouble
-        )
+        return Decision(state, again=False, slow=False, is_open=is_open, trouble=trouble)
 
     match verdict:
         case Verdict.ACCEPTED:
@@ -77,7 +71,7 @@ def decide(
         case Verdict.TOO_BIG | Verdict.REFUSED if about_one_body:
             return over("split" if refusal == "divisible" else "rejected")
         case Verdict.UNKNOWN if on_unknown == "resend":
-            return replace(again("unknown"), possible_duplicate=True)
+            return again("unknown")
         case Verdict.UNKNOWN:
             return over("unknown")
         case (

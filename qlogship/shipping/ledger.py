@@ -39,18 +39,32 @@ class UploadAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One row of the ledger. Times are epoch seconds."""
+    """One row of the ledger. Times are epoch seconds.
+
+    `open_sends` counts the attempts that may have been stored without an answer that tells
+    so: copies that the dashboard may hold, beside the one an acceptance tells of. The one
+    that is under way is among them. `vouched`: a person said that it is there once.
+    """
 
     id: int
     generation: int
     state: str
     composition: Composition
     attempts: int
-    possible_duplicate: bool
+    open_sends: int
     prepared_at: float
     not_before: float | None
     parent: int | None
     answer: UploadAnswer
+    vouched: bool = False
+
+    @property
+    def possible_duplicate(self) -> bool:
+        """Whether the dashboard may hold it twice.
+
+        The answer to an accepted one tells of one copy more than its open sends.
+        """
+        return self.open_sends > (0 if self.state == "accepted" else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +84,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """What an attempt came to, and the state the upload takes from it."""
+    """What an attempt came to, and the state the upload takes from it.
+
+    `is_open`: it may have been stored, and the answer does not tell.
+    """
 
     state: str
     verdict: str
-    possible_duplicate: bool
+    is_open: bool
     reported_calls: int | None
     http_status: int | None
     detail: str
@@ -103,11 +120,11 @@ class Ledger:
     ) -> Upload:
         """Write a decided batch; it may be sent once this is committed.
 
-        A part of an upload that may have arrived is a possible duplicate, too.
+        A part of an upload may be there as often as the whole.
         """
         cursor = self._db.execute(
             "INSERT INTO upload (generation, state, lines, calls, bytes, first_time, last_time,"
-            " prepared_at, sha256, runs, possible_duplicate, parent)"
+            " prepared_at, sha256, runs, open_sends, parent)"
             " VALUES (?, 'prepared', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 generation,
@@ -119,7 +136,7 @@ class Ledger:
                 at,
                 batch.composition.sha256,
                 encode_runs(batch.composition.runs),
-                parent is not None and parent.possible_duplicate,
+                parent.open_sends if parent is not None else 0,
                 parent.id if parent is not None else None,
             ),
         )
@@ -127,17 +144,14 @@ class Ledger:
         return self._one(upload_id if upload_id is not None else 0)
 
     def begin_attempt(self, upload: Upload, *, at: float) -> Upload:
-        """Write that an upload is about to be sent, before it is.
-
-        One whose outcome is unknown is a possible duplicate from then on.
-        """
+        """Write that an upload is about to be sent, before it is; until its end it is open."""
         self._db.execute(
             "INSERT INTO attempt (upload, number, sent_at) VALUES (?, ?, ?)",
             (upload.id, upload.attempts + 1, at),
         )
         self._db.execute(
             "UPDATE upload SET attempts = attempts + 1, not_before = NULL,"
-            " possible_duplicate = max(possible_duplicate, state = 'unknown') WHERE id = ?",
+            " open_sends = open_sends + 1 WHERE id = ?",
             (upload.id,),
         )
         return self._one(upload.id)
@@ -150,13 +164,13 @@ class Ledger:
             (at, result.verdict, result.http_status, result.detail, upload.id, upload.attempts),
         )
         self._db.execute(
-            "UPDATE upload SET state = ?, reported_calls = ?, possible_duplicate = ?,"
+            "UPDATE upload SET state = ?, reported_calls = ?, open_sends = max(0, open_sends - ?),"
             " http_status = ?, answered_at = ?, not_before = ?, detail = ?, answer = ?"
             " WHERE id = ?",
             (
                 result.state,
                 result.reported_calls,
-                result.possible_duplicate,
+                not result.is_open,
                 result.http_status,
                 at,
                 result.not_before,
@@ -331,9 +345,10 @@ def _upload(row: sqlite3.Row) -> Upload:
             **{key: row[key] for key in _COMPOSITION},
         ),
         attempts=row["attempts"],
-        possible_duplicate=bool(row["possible_duplicate"]),
+        open_sends=row["open_sends"],
         prepared_at=row["prepared_at"],
         not_before=row["not_before"],
         parent=row["parent"],
+        vouched=bool(row["vouched"]),
         answer=UploadAnswer(text=row["answer"], **{key: row[key] for key in _ANSWER}),
     )

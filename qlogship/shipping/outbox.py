@@ -260,7 +260,6 @@ class Outbox:
             outcome.verdict,
             on_unknown=self._resyncing.on_unknown(upload),
             state=upload.state,  # type: ignore[arg-type]  # checked by the schema
-            possible_duplicate=upload.possible_duplicate,
             refusal=finding.refusal,
         )
 
@@ -271,7 +270,7 @@ class Outbox:
         result = AttemptResult(
             state=decision.state,
             verdict=str(outcome.verdict),
-            possible_duplicate=decision.possible_duplicate,
+            is_open=decision.is_open,
             reported_calls=outcome.reported_calls,
             http_status=outcome.http_status,
             detail=outcome.detail,

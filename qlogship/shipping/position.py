@@ -65,7 +65,8 @@ class ShippingPosition:
     def begin_generation(self, *, ahead: Sequence[Run], frontier: int) -> int:
         """Begin to ship anew: first these runs, then all from `frontier` on; return the generation.
 
-        The uploads of the generation before are superseded from then on.
+        The uploads of the generation before are superseded from then on. What is known of the
+        new one is written with it (`generations`).
         """
         self._db.execute(
             "UPDATE shipping SET generation = generation + 1, ahead = ?, frontier = ?, held = x'',"

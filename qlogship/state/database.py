@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FILE_NAME: Final = "qlogship.db"
 
-MIGRATIONS: Final = ("schema.sql",)
+MIGRATIONS: Final = ("schema.sql", "schema_2.sql")
 """The scripts that lead from one schema version to the next; number n makes version n."""
 
 _REMEDIES: Final = {
@@ -42,9 +42,10 @@ def connect(directory: Path) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA journal_size_limit = 16777216")
             _migrate(connection, path)
+            # Not before: a table is made anew by a migration, and others refer to it.
+            connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             connection.close()
             raise

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qlogship.archive.archive import Archive
 from qlogship.archive.spans import Timeline
 from qlogship.errors import StateError
+from qlogship.shipping.generations import Generations
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.resync.rows import Resyncs
@@ -56,6 +57,7 @@ class Store:
             with reported(self._directory):
                 self.archive = Archive(self._db)
                 self.cursor = Cursor(self._db)
+                self.generations = Generations(self._db)
                 self.ledger = Ledger(self._db)
                 self.position = ShippingPosition(self._db)
                 self.requests = Requests(self._db)

@@ -14,6 +14,18 @@ from qlogship.shipping.ledger import AttemptResult
 from qlogship.source.streams import Stream
 from qlogship.state.store import Store
 
+LOST: Final = AttemptResult(
+    state="unknown",
+    verdict="unknown",
+    is_open=True,
+    reported_calls=None,
+    http_status=None,
+    detail="no answer came",
+    answer="",
+    not_before=None,
+)
+"""What an attempt came to whose answer was lost."""
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
@@ -107,11 +119,14 @@ class Books:
                 upload = ledger.end_attempt(upload, result, at=sent_at + 1)
             if state != "prepared":
                 count = calls if reported == -1 else reported
+                if duplicate:
+                    upload = ledger.begin_attempt(upload, at=at)
+                    upload = ledger.end_attempt(upload, LOST, at=at)
                 upload = ledger.begin_attempt(upload, at=at)
                 result = AttemptResult(
                     state=state,
                     verdict=state if state != "rejected" else "refused",
-                    possible_duplicate=duplicate,
+                    is_open=state == "unknown",
                     reported_calls=count if state == "accepted" else None,
                     http_status=200 if state == "accepted" else None,
                     detail=detail,

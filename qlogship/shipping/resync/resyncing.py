@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from qlogship.archive.runs import without
 from qlogship.dashboard.verdicts import NOT_CLEARED, Verdict, is_slow
 from qlogship.shipping.backoff import next_delay
+from qlogship.shipping.generations import Generation
 from qlogship.shipping.resync.proof import ArchiveProof
 from qlogship.shipping.resync.rules import (
     BEFORE_CLEARED,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from qlogship.config.model import DeliverySettings
     from qlogship.dashboard.outcome import Outcome
     from qlogship.shipping.delivery import OnUnknown
+    from qlogship.shipping.generations import Generations
     from qlogship.shipping.ledger import Ledger, Upload
     from qlogship.shipping.position import ShippingPosition
     from qlogship.shipping.resync.rows import Resync, Resyncs
@@ -51,6 +53,7 @@ class Resyncing:
         rows: Resyncs,
         ledger: Ledger,
         position: ShippingPosition,
+        generations: Generations,
         archive: Archive,
         transaction: Callable[[], AbstractContextManager[None]],
         notices: Notices,
@@ -60,6 +63,7 @@ class Resyncing:
         self._rows = rows
         self._ledger = ledger
         self._position = position
+        self._generations = generations
         self._archive = archive
         self._transaction = transaction
         self._settings = settings
@@ -166,7 +170,18 @@ class Resyncing:
         self._notices.end_all("dashboard_")
         archive = self._archive
         order = without(archive.order(), self._proof.lost)
+        before = self._generations.current()
         generation = self._position.begin_generation(ahead=order, frontier=archive.next_seq)
+        self._generations.write(
+            Generation(
+                generation,
+                before.destination,
+                begun_at=self._clocks.wall(),
+                cleared=True,
+                first_seq=1,
+                since=None,
+            )
+        )
         lines = sum(last - first + 1 for first, last in order)
         self._rows.cleared(
             generation=generation, lines=lines, size=archive.size(), at=self._clocks.wall()

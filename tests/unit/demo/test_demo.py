@@ -55,7 +55,7 @@ def upload(body: bytes, *, number: int = 1, state: str = "accepted", again: int 
             sha256=hashlib.sha256(body).hexdigest(),
         ),
         attempts=1 + again,
-        possible_duplicate=again > 0,
+        open_sends=again,
         prepared_at=100.0,
         not_before=None,
         parent=None,

@@ -34,19 +34,18 @@ NOT_THROUGH = (
 )
 
 
-def every_case() -> Iterator[tuple[Verdict, OnUnknown, State, bool]]:
+def every_case() -> Iterator[tuple[Verdict, OnUnknown, State]]:
     """Yield all there is to decide on."""
     for verdict in Verdict:
         for choice in CHOICES:
             for state in OPEN_STATES:
-                yield verdict, choice, state, False
-                yield verdict, choice, state, True
+                yield verdict, choice, state
 
 
 def test_an_accepted_batch_is_done() -> None:
     """An acceptance is final, and no trouble."""
     assert decide(Verdict.ACCEPTED, on_unknown="resend") == Decision(
-        state="accepted", again=False, slow=False, possible_duplicate=False, trouble=None
+        state="accepted", again=False, slow=False, is_open=False, trouble=None
     )
 
 
@@ -66,7 +65,7 @@ def test_what_did_not_get_through_is_sent_again(
 ) -> None:
     """The batch stays prepared; where a person must act, the next attempt is far off."""
     assert decide(verdict, on_unknown="hold") == Decision(
-        state="prepared", again=True, slow=slow, possible_duplicate=False, trouble=trouble
+        state="prepared", again=True, slow=slow, is_open=False, trouble=trouble
     )
 
 
@@ -74,20 +73,16 @@ def test_what_did_not_get_through_is_sent_again(
 def test_a_refusal_of_this_body_rejects_it(verdict: Verdict) -> None:
     """A refused batch goes to quarantine, and does not stand in the way of others."""
     assert decide(verdict, on_unknown="resend") == Decision(
-        state="rejected", again=False, slow=False, possible_duplicate=False, trouble=None
+        state="rejected", again=False, slow=False, is_open=False, trouble=None
     )
 
 
 @pytest.mark.parametrize("verdict", [Verdict.TOO_BIG, Verdict.REFUSED])
 def test_a_refusal_of_several_calls_splits_them(verdict: Verdict) -> None:
     """What may be the fault of one call among others goes in parts, even if it may have arrived."""
-    decision = decide(
-        verdict, on_unknown="resend", state="unknown", possible_duplicate=True, refusal="divisible"
-    )
+    decision = decide(verdict, on_unknown="resend", state="unknown", refusal="divisible")
 
-    assert decision == Decision(
-        state="split", again=False, slow=False, possible_duplicate=True, trouble=None
-    )
+    assert decision == Decision(state="split", again=False, slow=False, is_open=False, trouble=None)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.TOO_BIG, Verdict.REFUSED])
@@ -98,7 +93,7 @@ def test_a_far_end_that_refuses_everything_is_a_trouble(verdict: Verdict, state:
         state=state,
         again=True,
         slow=True,
-        possible_duplicate=False,
+        is_open=False,
         trouble=REFUSES_EVERYTHING,
     )
 
@@ -109,7 +104,7 @@ def test_unknown_with_resend_is_sent_again_and_flagged() -> None:
         state="unknown",
         again=True,
         slow=False,
-        possible_duplicate=True,
+        is_open=True,
         trouble=NOT_ACCEPTING,
     )
 
@@ -120,7 +115,7 @@ def test_unknown_with_hold_waits_for_a_person() -> None:
         state="unknown",
         again=False,
         slow=False,
-        possible_duplicate=False,
+        is_open=True,
         trouble=NOT_ACCEPTING,
     )
 
@@ -131,23 +126,16 @@ def test_an_unknown_batch_stays_unknown_until_it_is_answered(
     verdict: Verdict, choice: OnUnknown
 ) -> None:
     """An attempt that did not get through proves nothing about the one before it."""
-    decision = decide(verdict, on_unknown=choice, state="unknown", possible_duplicate=True)
+    decision = decide(verdict, on_unknown=choice, state="unknown")
 
     assert (decision.state, decision.again) == ("unknown", True)
-
-
-def test_the_flag_of_a_possible_duplicate_is_never_taken_back() -> None:
-    """Whatever is answered later, the batch has been sent twice."""
-    for verdict, choice, state, flag in every_case():
-        decision = decide(verdict, on_unknown=choice, state=state, possible_duplicate=flag)
-        assert decision.possible_duplicate >= flag
 
 
 def test_only_an_answer_ends_a_batch() -> None:
     """A batch is accepted or rejected by the verdicts that say so, and by no other."""
     ends = {Verdict.ACCEPTED: "accepted", Verdict.TOO_BIG: "rejected", Verdict.REFUSED: "rejected"}
-    for verdict, choice, state, flag in every_case():
-        decision = decide(verdict, on_unknown=choice, state=state, possible_duplicate=flag)
+    for verdict, choice, state in every_case():
+        decision = decide(verdict, on_unknown=choice, state=state)
         if verdict in ends:
             assert (decision.state, decision.again) == (ends[verdict], False)
         else:
@@ -156,8 +144,8 @@ def test_only_an_answer_ends_a_batch() -> None:
 
 def test_what_stops_all_uploads_is_named() -> None:
     """Every verdict that says nothing about this body alone is a trouble with a name."""
-    for verdict, choice, state, flag in every_case():
-        decision = decide(verdict, on_unknown=choice, state=state, possible_duplicate=flag)
+    for verdict, choice, state in every_case():
+        decision = decide(verdict, on_unknown=choice, state=state)
         about_this_body = verdict in {Verdict.ACCEPTED, Verdict.TOO_BIG, Verdict.REFUSED}
         assert (decision.trouble is None) == about_this_body
         if decision.trouble is not None:

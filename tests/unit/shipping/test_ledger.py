@@ -54,7 +54,7 @@ def result(state: str, **changes: object) -> AttemptResult:
     plain = AttemptResult(
         state=state,
         verdict=state,
-        possible_duplicate=False,
+        is_open=state == "unknown",
         reported_calls=None,
         http_status=200,
         detail="",
@@ -84,7 +84,7 @@ def test_prepared(ledger: Ledger) -> None:
         state="prepared",
         composition=composition,
         attempts=0,
-        possible_duplicate=False,
+        open_sends=0,
         prepared_at=1.5,
         not_before=None,
         parent=None,
@@ -166,10 +166,11 @@ def test_cut_off(ledger: Ledger) -> None:
     send(ledger, first, result("accepted"))
     second = ledger.begin_attempt(second, at=5.0)
     assert ledger.cut_off() == [second]
-    second = ledger.end_attempt(second, result("unknown", possible_duplicate=True), at=6.0)
+    second = ledger.end_attempt(second, result("unknown"), at=6.0)
     assert ledger.cut_off() == []
-    assert second.possible_duplicate
+    assert (second.open_sends, second.possible_duplicate) == (1, False)
     second = ledger.begin_attempt(second, at=7.0)
+    assert (second.open_sends, second.possible_duplicate) == (2, True)
     third = ledger.begin_attempt(third, at=8.0)
 
     assert ledger.cut_off() == [second, third]
@@ -229,12 +230,13 @@ def test_parts(ledger: Ledger) -> None:
 
 
 def test_parts_of_what_may_have_arrived(ledger: Ledger) -> None:
-    """They are possible duplicates as the whole was."""
+    """They may be there as often as the whole."""
     upload = ledger.prepare(batch(), generation=1, at=0.0)
-    upload = send(ledger, upload, result("split", possible_duplicate=True))
+    upload = send(ledger, upload, result("unknown"))
+    upload = send(ledger, upload, result("split"))
     ledger.divide(upload, [batch(1, 1), batch(2, 3)], at=5.0)
 
-    assert all(part.possible_duplicate for part in ledger.waiting(unknown_too=False))
+    assert [part.open_sends for part in ledger.waiting(unknown_too=False)] == [1, 1]
 
 
 def test_split_and_dropped_uploads_count_for_nothing(
@@ -297,7 +299,7 @@ def test_figures(db: sqlite3.Connection, ledger: Ledger) -> None:
                 result(
                     state,
                     reported_calls=None if number == 0 else 3,
-                    possible_duplicate=number == 1,
+                    is_open=number == 1 or state == "unknown",
                 ),
                 at=20.0 + number,
             )

@@ -1,0 +1,73 @@
+"""The generations: one row each, with the destination that it is shipped to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qlogship.shipping.destination import Destination
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_COLUMNS = "number, url, account, begun_at, cleared, first_seq, since"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What is shipped to one destination since it was begun, or cleared.
+
+    `destination` is None when it is not known: nothing was shipped yet (`begun_at` is None, too),
+    or a version of qlogship shipped it that did not write that down. Not shipped in it are the
+    records before `first_seq`, and those older than `since` (epoch seconds; None: all are).
+    `cleared`: it began with a clear that the dashboard acknowledged.
+    """
+
+    number: int
+    destination: Destination | None
+    begun_at: float | None
+    cleared: bool
+    first_seq: int
+    since: int | None
+
+
+class Generations:
+    """Read and write generations; the caller holds the transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def current(self) -> Generation:
+        """Return the generation that is shipped now."""
+        row = self._db.execute(
+            f"SELECT {_COLUMNS} FROM generation"  # noqa: S608
+            " WHERE number = (SELECT generation FROM shipping)"
+        ).fetchone()
+        return _generation(row)
+
+    def all(self) -> list[Generation]:
+        """Return every generation, oldest first."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM generation ORDER BY number")  # noqa: S608
+        return [_generation(row) for row in rows]
+
+    def write(self, generation: Generation) -> None:
+        """Write a generation, a new one or what is known of it now."""
+        there = generation.destination
+        self._db.execute(
+            f"INSERT OR REPLACE INTO generation ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (
+                generation.number,
+                there.url if there else None,
+                there.account if there else None,
+                generation.begun_at,
+                generation.cleared,
+                generation.first_seq,
+                generation.since,
+            ),
+        )
+
+
+def _generation(row: tuple[int, str | None, str | None, float | None, int, int, int]) -> Generation:
+    number, url, account, begun_at, cleared, first_seq, since = row
+    there = Destination(url, account or "") if url is not None else None
+    return Generation(number, there, begun_at, bool(cleared), first_seq, since)

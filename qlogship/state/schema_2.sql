@@ -1,0 +1,67 @@
+-- Version 2. A ledger belongs to a destination; copies that may have arrived are counted.
+
+-- One row per generation: what is shipped to one destination since it was begun, or cleared.
+CREATE TABLE generation (
+    number    INTEGER PRIMARY KEY,
+    url       TEXT,                         -- where it is uploaded to (shipping/destination.py);
+    account   TEXT,                         -- both NULL: not known, version 1 did not write it down
+    begun_at  REAL,                         -- NULL: nothing was shipped yet
+    cleared   INTEGER NOT NULL DEFAULT 0,   -- it began with a clear that was acknowledged
+    first_seq INTEGER NOT NULL DEFAULT 1,   -- records before it are not shipped in this generation,
+    since     INTEGER                       -- nor are those older than this; NULL: all are
+);
+INSERT INTO generation (number, begun_at, cleared)
+    SELECT upload.generation, min(upload.prepared_at),
+        EXISTS (SELECT 1 FROM resync WHERE resync.generation = upload.generation
+                AND resync.cleared_at IS NOT NULL)
+    FROM upload GROUP BY upload.generation;
+INSERT OR IGNORE INTO generation (number, begun_at, cleared)
+    SELECT generation, NULL,
+        EXISTS (SELECT 1 FROM resync WHERE resync.generation = shipping.generation
+                AND resync.cleared_at IS NOT NULL)
+    FROM shipping;
+
+-- As in version 1, but for the last three columns, of which open_sends takes the place of
+-- possible_duplicate. The table is made anew: older SQLite cannot drop a column.
+CREATE TABLE upload_2 (
+    id                 INTEGER PRIMARY KEY AUTOINCREMENT,
+    generation         INTEGER NOT NULL,
+    state              TEXT    NOT NULL CHECK (state IN
+        ('prepared', 'accepted', 'unknown', 'rejected', 'split', 'dropped')),
+    lines              INTEGER NOT NULL,
+    calls              INTEGER NOT NULL,
+    reported_calls     INTEGER,
+    bytes              INTEGER NOT NULL,
+    attempts           INTEGER NOT NULL DEFAULT 0,
+    http_status        INTEGER,
+    first_time         INTEGER,
+    last_time          INTEGER,
+    prepared_at        REAL    NOT NULL,
+    answered_at        REAL,
+    not_before         REAL,                -- when the next attempt is due
+    sha256             TEXT    NOT NULL,
+    runs               BLOB    NOT NULL,    -- which records (archive/runs.py, encode_runs)
+    detail             TEXT,
+    answer             TEXT,                -- the raw answer, capped
+    parent             INTEGER REFERENCES upload (id),  -- the upload it was a part of
+    open_sends         INTEGER NOT NULL DEFAULT 0,      -- attempts that may have been stored, and
+                                                        -- of which no answer tells; of the parent, too
+    again              INTEGER,             -- its calls that an earlier upload of this generation
+                                            -- carried, too; NULL while they were not counted
+    vouched            INTEGER NOT NULL DEFAULT 0       -- a person said that it is there once
+);
+INSERT INTO upload_2 (id, generation, state, lines, calls, reported_calls, bytes, attempts,
+        http_status, first_time, last_time, prepared_at, answered_at, not_before, sha256, runs,
+        detail, answer, parent, open_sends)
+    SELECT id, generation, state, lines, calls, reported_calls, bytes, attempts,
+        http_status, first_time, last_time, prepared_at, answered_at, not_before, sha256, runs,
+        detail, answer, parent,
+        max(possible_duplicate, (SELECT count(*) FROM attempt WHERE attempt.upload = upload.id
+            AND (attempt.verdict IS NULL OR attempt.verdict = 'unknown')))
+    FROM upload;
+DROP TABLE upload;
+ALTER TABLE upload_2 RENAME TO upload;
+CREATE INDEX upload_parts ON upload (parent) WHERE parent IS NOT NULL;
+CREATE INDEX upload_uncounted ON upload (id) WHERE again IS NULL;
+CREATE INDEX upload_figures ON upload
+    (generation, state, calls, reported_calls, lines, open_sends);
