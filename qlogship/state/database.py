@@ -43,7 +43,7 @@ def connect(directory: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA journal_size_limit = 16777216")
-            _migrate(connection, path)
+            bring_up_to_date(connection, path)
             # Not before: a table is made anew by a migration, and others refer to it.
             connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
@@ -80,6 +80,20 @@ def connect_to_read(directory: Path) -> sqlite3.Connection | None:
             hint="Start the service once; it brings the database up to date.",
         )
     return connection
+
+
+def bring_up_to_date(connection: sqlite3.Connection, path: Path | str) -> None:
+    """Make the tables of a new database, or those of an older version into the present ones.
+
+    Foreign keys must not be checked meanwhile. `path` is for the error.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        _refuse_newer(path, version)
+    for number, name in enumerate(MIGRATIONS[version:], start=version + 1):
+        script = files("qlogship.state").joinpath(name).read_text(encoding="utf-8")
+        # executescript commits what is open, so the transaction is in the script.
+        connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
 @contextmanager
@@ -123,17 +137,7 @@ def user_name() -> str:
         return f"uid {os.geteuid()}"
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        _refuse_newer(path, version)
-    for number, name in enumerate(MIGRATIONS[version:], start=version + 1):
-        script = files("qlogship.state").joinpath(name).read_text(encoding="utf-8")
-        # executescript commits what is open, so the transaction is in the script.
-        connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
-
-
-def _refuse_newer(path: Path, version: int) -> NoReturn:
+def _refuse_newer(path: Path | str, version: int) -> NoReturn:
     raise StateError(
         f"the state database {path} has schema version {version}; "
         f"this qlogship knows versions up to {len(MIGRATIONS)}",

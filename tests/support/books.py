@@ -14,18 +14,6 @@ from qlogship.shipping.ledger import AttemptResult
 from qlogship.source.streams import Stream
 from qlogship.state.store import Store
 
-LOST: Final = AttemptResult(
-    state="unknown",
-    verdict="unknown",
-    is_open=True,
-    reported_calls=None,
-    http_status=None,
-    detail="no answer came",
-    answer="",
-    not_before=None,
-)
-"""What an attempt came to whose answer was lost."""
-
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
@@ -114,14 +102,11 @@ class Books:
                 now = "unknown" if duplicate else "prepared"
                 upload = ledger.begin_attempt(upload, at=sent_at)
                 result = AttemptResult(
-                    now, verdict, duplicate, None, None, "no answer came", "", None
+                    now, verdict, verdict == "unknown", None, None, "no answer came", "", None
                 )
                 upload = ledger.end_attempt(upload, result, at=sent_at + 1)
             if state != "prepared":
                 count = calls if reported == -1 else reported
-                if duplicate:
-                    upload = ledger.begin_attempt(upload, at=at)
-                    upload = ledger.end_attempt(upload, LOST, at=at)
                 upload = ledger.begin_attempt(upload, at=at)
                 result = AttemptResult(
                     state=state,

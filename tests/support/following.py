@@ -8,17 +8,17 @@ of a real archive in memory; a restart begins from what was written down.
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
 from qlogship.clocks import Clocks
 from qlogship.source.cursor import Cursor
 from qlogship.source.follower import QueueLog
+from tests.support.memory import state_in_memory
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
@@ -57,11 +57,7 @@ class Clock:
 
 def memory_database() -> sqlite3.Connection:
     """Return a state database that lives in memory."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.execute("PRAGMA foreign_keys = ON")
-    script = files("qlogship.state").joinpath("schema.sql").read_text(encoding="utf-8")
-    connection.executescript(script)
-    return connection
+    return state_in_memory()
 
 
 class Following:

@@ -16,6 +16,7 @@ import pytest
 
 from qlogship.errors import ExitCode
 from qlogship.state.reader import Reader
+from qlogship.state.store import Store
 from tests.fixtures import queue_log
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def old(installation: Installation, unpacked: Path) -> Installation:
     """Return an installation with a copy of the old state and of its queue_log."""
     shutil.copytree(unpacked / "log", installation.log.parent, dirs_exist_ok=True)
     shutil.copytree(unpacked / "state", installation.state)
+    Store(installation.state).close()  # brings it up to date, as the service does
     installation.configure(batch={"max_bytes": 60_000})
     return installation
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from importlib.resources import files
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ from qlogship.source.cursor import Cursor
 from qlogship.source.streams import Stream
 from qlogship.state.figures import figures
 from tests.support.books import damage
+from tests.support.memory import state_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,10 +29,7 @@ class Book:
     """An archive in memory, a cursor beside it, and what was put in."""
 
     def __init__(self) -> None:
-        self.db = sqlite3.connect(":memory:", isolation_level=None)
-        self.db.execute("PRAGMA foreign_keys = ON")
-        script = files("qlogship.state").joinpath("schema.sql").read_text(encoding="utf-8")
-        self.db.executescript(script)
+        self.db = state_in_memory()
         self.archive = Archive(self.db)
         self.offsets: dict[int, int] = {}
         self.lines: list[bytes] = []

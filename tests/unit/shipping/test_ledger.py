@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from hashlib import sha256
-from importlib.resources import files
 
 import pytest
 
@@ -16,16 +15,13 @@ from qlogship.source.cursor import Cursor
 from qlogship.source.streams import Stream
 from qlogship.state.figures import Figures, figures
 from qlogship.troubles.rows import Trouble, Troubles
+from tests.support.memory import state_in_memory
 
 
 @pytest.fixture
 def db() -> sqlite3.Connection:
     """Return a state database in memory."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.execute("PRAGMA foreign_keys = ON")
-    script = files("qlogship.state").joinpath("schema.sql").read_text(encoding="utf-8")
-    connection.executescript(script)
-    return connection
+    return state_in_memory()
 
 
 @pytest.fixture

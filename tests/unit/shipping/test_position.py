@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-from importlib.resources import files
-
 import pytest
 
 from qlogship.shipping.position import Position, ShippingPosition
+from tests.support.memory import state_in_memory
 
 
 @pytest.fixture
 def position() -> ShippingPosition:
     """Return the position of a state that nothing was written to yet."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    script = files("qlogship.state").joinpath("schema.sql").read_text(encoding="utf-8")
-    connection.executescript(script)
+    connection = state_in_memory()
     return ShippingPosition(connection)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +15,7 @@ from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.upload_contents import Contents, Place
 from qlogship.source.cursor import Cursor
 from qlogship.source.streams import Stream
+from tests.support.memory import state_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +28,7 @@ class Book:
     """An archive and a ledger in memory, and the files that were read into it."""
 
     def __init__(self) -> None:
-        self.db = sqlite3.connect(":memory:", isolation_level=None)
-        script = files("qlogship.state").joinpath("schema.sql").read_text(encoding="utf-8")
-        self.db.executescript(script)
+        self.db = state_in_memory()
         self.archive = Archive(self.db)
         self.ledger = Ledger(self.db)
         self.contents = Contents(self.db, self.archive)
