@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 
 from qlogship.dashboard import administration, reports
@@ -17,7 +18,7 @@ from qlogship.dashboard.destination import destination
 from qlogship.dashboard.exchange import Request
 from qlogship.dashboard.failures import failure_of, unclear
 from qlogship.dashboard.outcome import Outcome, judge
-from qlogship.dashboard.session import Session
+from qlogship.dashboard.session import Session, refuses_token
 from qlogship.errors import InvalidUser
 
 if TYPE_CHECKING:
@@ -284,7 +285,11 @@ class TeamDashboard:
 
     def _outcome(self, request: Request) -> Outcome:
         reply = self._session.ask(request)
-        return reply.login or judge(reply.answer, now=self._wall_clock())
+        if reply.login is not None:
+            return reply.login
+        outcome = judge(reply.answer, now=self._wall_clock())
+        # Who is pointed to the login page was not let in, whatever the status is.
+        return replace(outcome, sent=outcome.sent and not refuses_token(reply.answer))
 
     def _answer(self, request: Request, action: str, *, changes: bool) -> bytes:
         """Return the body of a good answer; raise what any other one stands for."""

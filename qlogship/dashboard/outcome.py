@@ -49,7 +49,8 @@ class Outcome:
 
     `reported_calls` is None when no count could be read for sure. `retry_after`
     is in seconds. `detail` is one sentence for people; `answer` is the raw
-    answer as text, for the ledger.
+    answer as text, for the ledger. `sent`: the body may have left this machine and
+    come to somebody who takes it; false where only the login failed.
     """
 
     verdict: Verdict
@@ -58,6 +59,7 @@ class Outcome:
     http_status: int | None
     detail: str
     answer: str
+    sent: bool = True
 
 
 def judge(answer: Answer, *, now: float) -> Outcome:
@@ -71,6 +73,7 @@ def judge(answer: Answer, *, now: float) -> Outcome:
         http_status=answer.status,
         detail=detail,
         answer=_shown(text, ANSWER_MAX),
+        sent=answer.sent,
     )
 
 

@@ -122,14 +122,14 @@ class Session:
             if token is None:
                 return Reply(Answer(sent=False), login=login)
         reply = self._ask_with(token, request, sink)
-        if not _refuses_token(reply.answer):
+        if not refuses_token(reply.answer):
             return reply
         renewed, login = self._new_token()
         if renewed is None:
             return Reply(Answer(sent=False), login=login)
         if renewed.text != token.text or isinstance(self._credentials, EmailPassword):
             reply = self._ask_with(renewed, request, sink)
-        if _refuses_token(reply.answer):
+        if refuses_token(reply.answer):
             self._token = None
         return reply
 
@@ -158,9 +158,10 @@ class Session:
                 problem = ""
         self._token = token_of(text, now=now)
         if self._token is not None:
-            return self._token, Outcome(Verdict.ACCEPTED, None, None, None, "there is a token", "")
+            detail = "there is a token"
+            return self._token, Outcome(Verdict.ACCEPTED, None, None, None, detail, "", sent=False)
         detail = f"login: {problem or 'what was given is no token'}"
-        return None, Outcome(Verdict.UNAUTHORIZED, None, None, None, detail, "")
+        return None, Outcome(Verdict.UNAUTHORIZED, None, None, None, detail, "", sent=False)
 
     def _ask_with(self, token: Token, request: Request, sink: Sink | None) -> Reply:
         if request.by_cookie:
@@ -246,7 +247,7 @@ class Session:
         return masked(answer, known)
 
 
-def _refuses_token(answer: Answer) -> bool:
+def refuses_token(answer: Answer) -> bool:
     """Return whether an answer sends away who has no live token; some point to the login page."""
     if is_redirect(answer.status):
         return _LOGIN_PAGE.match(answer.location) is not None

@@ -1,8 +1,9 @@
 """The one table of what the dashboard's answers come to, and of what can be wrong with it.
 
 A verdict is what an answer means. Here stand, for each one, the HTTP statuses that
-lead to it and the trouble that it is; and for each trouble what to type next,
-whether only a person can end it, and the exit code it ends a command with.
+lead to it, the trouble that it is, and whether it leaves open what became of a body;
+and for each trouble what to type next, whether only a person can end it, and the exit
+code it ends a command with.
 
 To add a verdict, add a row here and say in `qlogship.shipping.delivery` what becomes
 of an upload. What else than the status decides is read in `outcome`.
@@ -96,26 +97,32 @@ class Meaning:
     `statuses` lead to it whatever else the answer holds. `trouble` is what stands
     in the way of all uploads then; None when the verdict is about one body alone.
     `says` is such a status in words, `outage` why nothing was delivered while it lasted.
+    `leaves_open`: a body that was sent may have been stored nevertheless, for whoever
+    answered need not know; all others tell that it was, or was not.
     """
 
     trouble: DashboardTrouble | None
     statuses: frozenset[int] = frozenset()
     says: str = ""
     outage: str = ""
+    leaves_open: bool = False
 
 
 MEANINGS: Final[dict[Verdict, Meaning]] = {
     Verdict.ACCEPTED: Meaning(None),
     Verdict.UNREACHABLE: Meaning(UNREACHABLE, outage="the dashboard could not be reached"),
     # The far end answers with something, or with nothing, but not with an acceptance.
-    Verdict.UNKNOWN: Meaning(NOT_ACCEPTING, outage="no answer came back whole"),
+    Verdict.UNKNOWN: Meaning(NOT_ACCEPTING, outage="no answer came back whole", leaves_open=True),
     Verdict.LATER: Meaning(
         BUSY,
         frozenset({408, 425, 429, 503}),
         says="not now",
         outage="the dashboard asked for patience",
+        leaves_open=True,
     ),
-    Verdict.NOT_ACCEPTED: Meaning(NOT_ACCEPTING, outage="somebody answered, but not the dashboard"),
+    Verdict.NOT_ACCEPTED: Meaning(
+        NOT_ACCEPTING, outage="somebody answered, but not the dashboard", leaves_open=True
+    ),
     Verdict.UNAUTHORIZED: Meaning(
         REFUSES_CREDENTIALS,
         frozenset({401, 403}),
@@ -131,7 +138,9 @@ MEANINGS: Final[dict[Verdict, Meaning]] = {
     Verdict.REFUSED: Meaning(
         None, says="it refuses the request", outage="the dashboard refused what it was sent"
     ),
-    Verdict.REDIRECTED: Meaning(REDIRECTS, outage="the dashboard's address led elsewhere"),
+    Verdict.REDIRECTED: Meaning(
+        REDIRECTS, outage="the dashboard's address led elsewhere", leaves_open=True
+    ),
     # These speak of the address, the method or the form of every upload, of no body.
     Verdict.NOT_THERE: Meaning(
         REFUSES_EVERYTHING,
@@ -179,6 +188,14 @@ def verdict_of(status: int, *, sent: bool) -> Verdict | None:
     if sent:
         return Verdict.UNKNOWN
     return Verdict.LATER if 500 <= status < 600 else Verdict.UNREACHABLE
+
+
+def leaves_open(verdict: Verdict, *, sent: bool) -> bool:
+    """Return whether a body may have been stored without an answer that tells so.
+
+    `sent`: it may have left this machine. UNKNOWN says that of itself.
+    """
+    return MEANINGS[verdict].leaves_open and (sent or verdict is Verdict.UNKNOWN)
 
 
 def trouble_of(verdict: Verdict, *, about_one_body: bool = False) -> DashboardTrouble | None:

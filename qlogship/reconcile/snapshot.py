@@ -99,7 +99,8 @@ def _note_uploads(
     """
     noted: Counter[RecordPlace] = Counter()
     for upload_generation, state, runs, number, *told in connection.execute(
-        "SELECT generation, state, runs, id, lines, reported_calls, open_sends > 0, attempts,"
+        "SELECT generation, state, runs, id, lines, reported_calls,"
+        " open_sends > 0 AND NOT vouched, attempts,"
         " coalesce(detail, '') FROM upload WHERE state != 'split' ORDER BY id"
     ):
         place = _PLACES[state]
@@ -141,6 +142,6 @@ def _repeated(connection: sqlite3.Connection) -> tuple[Repeated, ...]:
     """Return the uploads that were accepted when they were sent again, of all generations."""
     rows = connection.execute(
         "SELECT id, calls, reported_calls FROM upload"
-        " WHERE state = 'accepted' AND open_sends > 0 ORDER BY id"
+        " WHERE state = 'accepted' AND open_sends > 0 AND NOT vouched ORDER BY id"
     )
     return tuple(Repeated(*row) for row in rows)

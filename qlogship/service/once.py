@@ -41,7 +41,8 @@ def run_once(settings: Settings, *, flush: bool, log: Any) -> ExitCode:  # noqa:
     """Ship all that is complete now, with `flush` also what is still open.
 
     A call that has just ended is given the seconds of `batch.settle` to go on.
-    Returns DONE or IN_DOUBT. Raises what kept it from shipping all.
+    Returns DONE or IN_DOUBT; the latter also when an upload was set aside and others have to
+    wait for the next run. Raises what kept it from shipping all.
     """
     no_hints()
     mailbox: SimpleQueue[None] = SimpleQueue()
@@ -110,7 +111,9 @@ def _shipping(
     """Make a shipper with all it needs, and end that afterwards; answers wake the mailbox."""
     clocks = Clocks()
     dashboard = build.dashboard(settings)
-    worker = UploadThread(dashboard.upload, dashboard.clear, lambda: mailbox.put(None))
+    worker = UploadThread(
+        dashboard.upload, dashboard.clear, dashboard.log_in, lambda: mailbox.put(None)
+    )
     source = build.queue_log(settings, store, clocks)
     try:
         yield (
@@ -148,7 +151,8 @@ def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None
         head = shipper.waiting[0] if shipper.waiting else None
         if head is not None and not shipper.sending:
             _raise_hopeless(shipper)
-            if head.attempts >= _ATTEMPTS or wait > _LONGEST_WAIT:
+            tries = max(head.attempts, shipper.failed_probes)
+            if tries >= _ATTEMPTS or shipper.send_wait > _LONGEST_WAIT:
                 _raise_trouble(shipper)
                 return
         try:
@@ -177,7 +181,9 @@ def _raise_trouble(shipper: Shipper) -> None:
     for kind, message in shipper.troubles.items():
         if kind == "source":
             raise SourceUnreadable(message, hint="Check source.path and who may read it.")
-        if shipper.waiting and kind in TROUBLES and kind != NOT_CLEARED.kind:
+        # What was set aside needs a person, whatever the next run may bring: that is IN_DOUBT.
+        waits = shipper.waiting and not shipper.set_aside
+        if waits and kind in TROUBLES and kind != NOT_CLEARED.kind:
             raise DashboardUnreachable(
                 message, hint="Run this again later; nothing is lost meanwhile."
             )

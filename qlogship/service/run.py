@@ -140,7 +140,10 @@ class Service:
         while store is not None:
             dashboard, goes_on = self._dashboard, False
             worker = UploadThread(
-                dashboard.upload, dashboard.clear, lambda: self.tell(Event.ANSWERED)
+                dashboard.upload,
+                dashboard.clear,
+                dashboard.log_in,
+                lambda: self.tell(Event.ANSWERED),
             )
             try:
                 store = self._ship_with(store, worker)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qlogship.shipping.archiver import Archiver
 from qlogship.shipping.intake import Intake
 from qlogship.shipping.outbox import Outbox
+from qlogship.shipping.patience import Patience
 from qlogship.shipping.record_time import RunningTime
 from qlogship.shipping.refusals import Refusals
 from qlogship.shipping.resync.resyncing import Resyncing
@@ -73,12 +74,14 @@ class Shipper:
             notices=self._notices,
             clocks=clocks,
             log=log,
+            timeout=settings.dashboard.timeout,
         )
 
         def refusals() -> Refusals:
             wanted = settings.batch.max_bytes
             return Refusals(store.ledger, store.position, clocks, log, wanted=wanted)
 
+        self._tell = UploadLog(self._notices, log)
         with store.transaction():
             self._outbox = Outbox(
                 settings,
@@ -87,7 +90,8 @@ class Shipper:
                 worker=uploads,
                 resyncing=self._resyncing,
                 refusals=refusals,
-                tell=UploadLog(self._notices, log),
+                patience=Patience(store.position, clocks),
+                tell=self._tell,
                 clocks=clocks,
             )
         self._intake = Intake(
@@ -139,6 +143,21 @@ class Shipper:
         return self._outbox.sending
 
     @property
+    def send_wait(self) -> float:
+        """The seconds until the next request is due; 0.0 when one is, or none waits."""
+        return max(0.0, self._outbox.wait(self._clocks.monotonic()) or 0.0)
+
+    @property
+    def failed_probes(self) -> int:
+        """How many logins in a row failed that were to work before the next upload."""
+        return self._outbox.failed_probes
+
+    @property
+    def set_aside(self) -> int:
+        """How many uploads became unknown since the start, and are not sent again."""
+        return self._tell.set_aside
+
+    @property
     def unsettled(self) -> bool:
         """Whether a call has ended and only its silence is awaited."""
         return self._intake.unsettled
@@ -185,7 +204,7 @@ class Shipper:
                     self._outbox.begin_again()
                     self._intake.rewind(self._outbox.max_bytes)
                     self.drained = False
-                self._intake.shrink(self._outbox.max_bytes)
+                self._intake.resize(self._outbox.max_bytes)
             attempt = self._outbox.begin() if send else None
             self._notices.write()
         self._outbox.hand_over(attempt, answered=outcome is not None)

@@ -122,9 +122,9 @@ class Window:
         self._held: list[WindowRecord] = []
         self._held_bytes = 0
 
-    def shrink(self, max_bytes: int) -> None:
-        """Make smaller batches from now on: the far end takes no larger ones."""
-        self._max_bytes = min(self._max_bytes, max_bytes)
+    def resize(self, max_bytes: int) -> None:
+        """Make batches of that size from now on, by what the far end takes."""
+        self._max_bytes = max_bytes
 
     @property
     def room(self) -> int:

@@ -10,7 +10,7 @@ from qlogship.shipping.destination import Destination
 if TYPE_CHECKING:
     import sqlite3
 
-_COLUMNS = "number, url, account, begun_at, cleared, first_seq, since"
+_COLUMNS = "number, url, account, begun_at, cleared, first_seq, since, late_calls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Generation:
     `destination` is None when it is not known: nothing was shipped yet (`begun_at` is None, too),
     or a version of qlogship shipped it that did not write that down. Not shipped in it are the
     records before `first_seq`, and those older than `since` (epoch seconds; None: all are).
-    `cleared`: it began with a clear that the dashboard acknowledged.
+    `cleared`: it began with a clear that the dashboard acknowledged; `late_calls` of the
+    generation before were sent so shortly before it that they may have been stored after it.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Generation:
     cleared: bool
     first_seq: int
     since: int | None
+    late_calls: int = 0
 
 
 class Generations:
@@ -54,7 +56,7 @@ class Generations:
         """Write a generation, a new one or what is known of it now."""
         there = generation.destination
         self._db.execute(
-            f"INSERT OR REPLACE INTO generation ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT OR REPLACE INTO generation ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             (
                 generation.number,
                 there.url if there else None,
@@ -63,11 +65,14 @@ class Generations:
                 generation.cleared,
                 generation.first_seq,
                 generation.since,
+                generation.late_calls,
             ),
         )
 
 
-def _generation(row: tuple[int, str | None, str | None, float | None, int, int, int]) -> Generation:
-    number, url, account, begun_at, cleared, first_seq, since = row
+def _generation(
+    row: tuple[int, str | None, str | None, float | None, int, int, int, int],
+) -> Generation:
+    number, url, account, begun_at, cleared, first_seq, since, late_calls = row
     there = Destination(url, account or "") if url is not None else None
-    return Generation(number, there, begun_at, bool(cleared), first_seq, since)
+    return Generation(number, there, begun_at, bool(cleared), first_seq, since, late_calls)

@@ -93,9 +93,9 @@ class Intake:
         """Whether something may go now."""
         return self._window.ready(self._now())
 
-    def shrink(self, max_bytes: int) -> None:
-        """Make smaller batches from now on: the far end takes no larger ones."""
-        self._window.shrink(max_bytes)
+    def resize(self, max_bytes: int) -> None:
+        """Make batches of that size from now on, by what the far end takes."""
+        self._window.resize(max_bytes)
 
     def fill(self, *, written: float | None) -> bool:
         """Take archived records in; return whether the window is full.

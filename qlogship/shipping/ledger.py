@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.runs import Run, decode_runs, encode_runs
+from qlogship.dashboard.verdicts import Verdict, leaves_open
 from qlogship.shipping.batching import Composition
+from qlogship.shipping.delivery import MOST_OPEN_SENDS
 from qlogship.shipping.holding import Holding
 
 if TYPE_CHECKING:
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
 
 
 _COMPOSITION: Final = ("lines", "calls", "bytes", "first_time", "last_time", "sha256")
+CUT_OFF: Final = "qlogship ended before an answer was recorded"
+"""What is said of an attempt that a crash cut off, in place of an answer."""
+
+_ENDED: Final = (
+    f"CASE WHEN attempt.detail = '{CUT_OFF}' THEN sent_at"
+    " ELSE coalesce(attempt.answered_at, sent_at) END"
+)
 _ANSWER: Final = ("reported_calls", "http_status", "answered_at", "detail")
 
 
@@ -62,9 +71,10 @@ class Upload:
     def possible_duplicate(self) -> bool:
         """Whether the dashboard may hold it twice.
 
-        The answer to an accepted one tells of one copy more than its open sends.
+        The answer to an accepted one tells of one copy more than its open sends. What a
+        person said of it ends the doubt.
         """
-        return self.open_sends > (0 if self.state == "accepted" else 1)
+        return not self.vouched and self.open_sends > (0 if self.state == "accepted" else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +201,14 @@ class Ledger:
     def waiting(self, *, unknown_too: bool) -> list[Upload]:
         """Return the uploads that are still to be sent, oldest first.
 
-        Parts stand in the place of the upload that was split.
+        Parts stand in the place of the upload that was split. Unknown ones that were sent
+        as often as may be are not among them.
         """
-        states = ("prepared", "unknown") if unknown_too else ("prepared", "prepared")
         found = self._select(
-            "SELECT * FROM upload WHERE state IN (?, ?) AND generation ="
-            " (SELECT generation FROM shipping) ORDER BY id",
-            states,
+            "SELECT * FROM upload WHERE generation = (SELECT generation FROM shipping)"
+            " AND (state = 'prepared' OR (state = 'unknown' AND ? AND open_sends < ?))"
+            " ORDER BY id",
+            (unknown_too, MOST_OPEN_SENDS),
         )
         return sorted(found, key=self._lineage)
 
@@ -283,8 +294,9 @@ class Ledger:
         for number in suspects:
             cursor = self._db.execute(
                 "UPDATE upload SET state = 'prepared', not_before = NULL WHERE id = ?"
-                " AND state = 'rejected' AND generation = (SELECT generation FROM shipping)",
-                (number,),
+                " AND state = 'rejected' AND open_sends < ?"
+                " AND generation = (SELECT generation FROM shipping)",
+                (number, MOST_OPEN_SENDS),
             )
             if cursor.rowcount:
                 taken.append(number)
@@ -310,6 +322,58 @@ class Ledger:
         self._db.execute(
             "UPDATE upload SET state = 'dropped' WHERE id = ? AND state = 'rejected'", (upload.id,)
         )
+
+    # What is open
+
+    def has_counted(self) -> bool:
+        """Return whether the dashboard has reported a count of calls in this generation."""
+        found = self._db.execute(
+            "SELECT 1 FROM upload WHERE state = 'accepted' AND reported_calls IS NOT NULL"
+            " AND generation = (SELECT generation FROM shipping) LIMIT 1"
+        )
+        return found.fetchone() is not None
+
+    def vouch(self, upload: Upload) -> None:
+        """Write that a person said: the dashboard holds this upload, once."""
+        self._db.execute(
+            "UPDATE upload SET vouched = 1, state = 'accepted', not_before = NULL WHERE id = ?"
+            " AND state IN ('unknown', 'accepted')",
+            (upload.id,),
+        )
+
+    def lost(self, upload: Upload) -> None:
+        """Write that a person said: the dashboard does not hold this upload. It is sent again."""
+        self._db.execute(
+            "UPDATE upload SET state = 'prepared', open_sends = 0, not_before = NULL"
+            " WHERE id = ? AND state = 'unknown'",
+            (upload.id,),
+        )
+
+    def last_open_end(self) -> float | None:
+        """Return when the last request ended of which no answer tells, in epoch seconds.
+
+        One that was cut off with the service ended, for all we know, when it was sent.
+        """
+        verdicts = sorted(verdict for verdict in Verdict if leaves_open(verdict, sent=True))
+        found: float | None = self._db.execute(
+            f"SELECT max({_ENDED}) FROM attempt JOIN upload ON upload.id = attempt.upload"  # noqa: S608
+            " WHERE upload.generation = (SELECT generation FROM shipping)"
+            f" AND (verdict IS NULL OR verdict IN ({', '.join('?' * len(verdicts))}))",
+            verdicts,
+        ).fetchone()[0]
+        return found
+
+    def calls_open_since(self, moment: float) -> int:
+        """Return how many calls were in requests that are open and ended later than `moment`."""
+        verdicts = sorted(verdict for verdict in Verdict if leaves_open(verdict, sent=True))
+        calls: int = self._db.execute(
+            "SELECT coalesce(sum(calls), 0) FROM upload WHERE"  # noqa: S608
+            " generation = (SELECT generation FROM shipping) AND id IN (SELECT upload FROM attempt"
+            f" WHERE {_ENDED} > ? AND"
+            f" (verdict IS NULL OR verdict IN ({', '.join('?' * len(verdicts))})))",
+            (moment, *verdicts),
+        ).fetchone()[0]
+        return calls
 
     # One upload
 

@@ -4,6 +4,9 @@ One outbox per dashboard. Uploads go out in the order they were decided; the old
 one's backoff holds all others. At most `AHEAD` are decided before they can be sent;
 what arrives meanwhile stays in the archive and makes fuller batches later.
 
+Before a body whose fate is open is sent again, and before the next one after such an
+outcome, a login has to work (`patience`); no body is sent a fourth time (`delivery`).
+
 An attempt is begun in the ledger, committed, and only then handed to the worker:
 what the ledger does not know was never sent. Memory runs ahead of the database
 within a transaction; when it fails, make a new outbox from what was committed.
@@ -18,10 +21,10 @@ from typing import TYPE_CHECKING, Final
 from qlogship.dashboard.outcome import Outcome
 from qlogship.dashboard.verdicts import REFUSES_EVERYTHING, Verdict
 from qlogship.errors import StateError
-from qlogship.shipping.backoff import RETRY_AFTER_MAX, next_delay
-from qlogship.shipping.delivery import decide
+from qlogship.shipping.backoff import RETRY_AFTER_MAX
+from qlogship.shipping.delivery import decide, doubting_a_missing_count
 from qlogship.shipping.dividing import NOTHING
-from qlogship.shipping.ledger import AttemptResult
+from qlogship.shipping.ledger import CUT_OFF, AttemptResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from qlogship.shipping.delivery import Decision
     from qlogship.shipping.dividing import RefusalCause
     from qlogship.shipping.ledger import Ledger, Upload
+    from qlogship.shipping.patience import Patience
     from qlogship.shipping.refusals import Refusals
     from qlogship.shipping.resync.resyncing import Resyncing
     from qlogship.shipping.upload_log import UploadLog
@@ -45,23 +49,25 @@ _CUT_OFF = Outcome(
     reported_calls=None,
     retry_after=None,
     http_status=None,
-    detail="qlogship ended before an answer was recorded",
+    detail=CUT_OFF,
     answer="",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """An attempt that is begun in the ledger: an upload with its body, or a clear."""
+    """What is to be sent: an upload with its body, begun in the ledger, a login, or a clear."""
 
     upload: Upload | None = None
     body: bytes = b""
+    probe: bool = False
 
 
 class Outbox:
     """Send what was decided, and write down what came back; the caller holds the transaction.
 
-    `refusals` makes the memory of what the dashboard refuses, anew after a clear.
+    `refusals` makes the memory of what the dashboard refuses, anew after a clear;
+    `patience` says when the next request is due.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Outbox:
         worker: Uploads,
         resyncing: Resyncing,
         refusals: Callable[[], Refusals],
+        patience: Patience,
         tell: UploadLog,
         clocks: Clocks,
     ) -> None:
@@ -84,18 +91,22 @@ class Outbox:
         self._new_refusals = refusals
         self._tell = tell
         self._clocks = clocks
-        self._under_way: tuple[Upload, float] | None = None
-        self.begin_again()
+        self._patience = patience
+        self._under_way: tuple[Upload | None, float] | None = None
+        self._begin_with_nothing()
         self._recover()
         self._look_who_waits()
-        self._due = self._remembered_delay()
+        patience.be_due_at_least(self._remembered_delay())
 
     def begin_again(self) -> None:
         """Begin with nothing that waits: the dashboard was cleared."""
+        self._begin_with_nothing()
+        self._patience.begin_again()
+
+    def _begin_with_nothing(self) -> None:
         self._refusals = self._new_refusals()
         self._waiting: list[Upload] = []
         self._bodies: dict[int, bytes] = {}
-        self._due = self._clocks.monotonic()
 
     @property
     def waiting(self) -> list[Upload]:
@@ -106,6 +117,11 @@ class Outbox:
     def sending(self) -> bool:
         """Whether a request is under way."""
         return self._worker.busy
+
+    @property
+    def failed_probes(self) -> int:
+        """How many logins in a row failed that were to work before the next upload."""
+        return self._patience.failed_probes
 
     @property
     def max_bytes(self) -> int:
@@ -130,8 +146,6 @@ class Outbox:
             upload = self._ledger.prepare(
                 batch, generation=self._ledger.generation(), at=self._clocks.wall()
             )
-            if not self._waiting:
-                self._due = max(self._due, self._clocks.monotonic())
             self._waiting.append(upload)
             if len(self._waiting) <= AHEAD:
                 self._bodies[upload.id] = batch.body
@@ -150,7 +164,7 @@ class Outbox:
             return None
         if self._resyncing.stops_uploads:
             return self._resyncing.wait()
-        return self._due - now if self._waiting else None
+        return self._patience.rest(now) if self._waiting else None
 
     def ended(self, outcome: Outcome) -> bool:
         """Write down what came back of the request that was sent; return if it was cleared."""
@@ -158,6 +172,11 @@ class Outbox:
         if under_way is None:
             return self._resyncing.cleared(outcome)
         upload, sent_at = under_way
+        if upload is None:
+            delay = self._patience.probed(outcome)
+            self._patience.be_due(delay)
+            self._tell.probed(outcome, delay=delay)
+            return False
         self._answered(upload, outcome, seconds=self._clocks.monotonic() - sent_at)
         return False
 
@@ -168,6 +187,8 @@ class Outbox:
             return Dispatch()
         if not self._upload_is_due():
             return None
+        if self._patience.asks_first(self._waiting[0]):
+            return Dispatch(probe=True)
         while self._refusals.fit(self._waiting[0], lambda: self._body(self._waiting[0])):
             self._look_who_waits()
         body = self._body(self._waiting[0])
@@ -180,9 +201,14 @@ class Outbox:
             self._worker.forget()
         if attempt is None:
             return
+        if attempt.probe:
+            self._under_way = None, self._clocks.monotonic()
+            self._worker.submit_probe()
+            return
         if attempt.upload is None:
             self._worker.submit_clear()
             return
+        self._patience.sends()
         self._waiting[0] = attempt.upload
         self._bodies[attempt.upload.id] = attempt.body
         self._under_way = attempt.upload, self._clocks.monotonic()
@@ -201,45 +227,45 @@ class Outbox:
             self._tell.cut_off(cut_off)
             decision = self._decide(cut_off, _CUT_OFF)
             upload = self._record(cut_off, _CUT_OFF, decision, delay=0.0)
-            self._resyncing.upload_is_unknown(upload, 0.0)
+            delay = self._patience.after_open()
+            self._patience.be_due_at_least(delay)
+            self._resyncing.upload_is_unknown(upload, delay)
 
     def _remembered_delay(self) -> float:
-        """Return when the oldest waiting upload is due, on the monotonic clock.
+        """Return the seconds until the oldest waiting upload is due.
 
         Only a wait that the dashboard asked for is kept over a restart: whoever
         restarts the service has perhaps mended what was wrong.
         """
         not_before = self._waiting[0].not_before if self._waiting else None
         if not_before is None or "dashboard_busy" not in self._tell.troubles:
-            return self._clocks.monotonic()
-        wait = min(max(0.0, not_before - self._clocks.wall()), RETRY_AFTER_MAX)
-        return self._clocks.monotonic() + wait
+            return 0.0
+        return min(max(0.0, not_before - self._clocks.wall()), RETRY_AFTER_MAX)
 
     def _upload_is_due(self) -> bool:
         if self._resyncing.stops_uploads:
             return False
-        return bool(self._waiting) and self._due <= self._clocks.monotonic()
+        return bool(self._waiting) and self._patience.over
 
     def _answered(self, sent: Upload, outcome: Outcome, *, seconds: float) -> None:
         """Write down what came back of an upload, and what follows from it."""
+        outcome = doubting_a_missing_count(
+            outcome, calls=sent.composition.calls, counts=self._ledger.has_counted()
+        )
         finding = self._refusals.examine(sent, outcome.verdict, lambda: self._body(sent))
         decision = self._decide(sent, outcome, finding)
-        delay = next_delay(
-            sent.attempts,
-            random=self._clocks.chance(),
-            retry_after=outcome.retry_after,
-            slow=decision.slow,
-        )
+        delay = self._patience.after(sent, outcome, decision)
+        self._refusals.resize(sent, outcome)
         upload = self._record(sent, outcome, decision, delay=delay)
         others = self._refusals.follow_up(upload, outcome.verdict, finding)
         if decision.again:
             self._waiting = [upload if one.id == upload.id else one for one in self._waiting]
-            self._due = self._clocks.monotonic() + delay
+            self._patience.be_due(delay)
         else:
             self._waiting = [one for one in self._waiting if one.id != upload.id]
             self._bodies.pop(upload.id, None)
             # After an unknown answer the far end is not itself: leave it some time.
-            self._due = self._clocks.monotonic() + (delay if decision.state == "unknown" else 0.0)
+            self._patience.be_due(delay if decision.state == "unknown" else 0.0)
         if others:
             self._look_who_waits()
         if decision.trouble is REFUSES_EVERYTHING:
@@ -261,6 +287,8 @@ class Outbox:
             on_unknown=self._resyncing.on_unknown(upload),
             state=upload.state,  # type: ignore[arg-type]  # checked by the schema
             refusal=finding.refusal,
+            sent=outcome.sent,
+            open_sends=upload.open_sends,
         )
 
     def _record(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.archive.runs import Run, decode_runs, encode_runs
+from qlogship.shipping.sizing import Sizing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -112,3 +113,24 @@ class ShippingPosition:
     def learn_limit(self, limit: int, *, wanted: int) -> None:
         """Remember that the far end takes no larger body, as batch.max_bytes is `wanted`."""
         self._db.execute("UPDATE shipping SET max_bytes = ?, learnt_at = ?", (limit, wanted))
+
+    # What open outcomes have taught
+
+    def open_outcomes(self) -> int:
+        """Return how many answers since the last acceptance left open what was stored."""
+        number: int = self._db.execute("SELECT open_outcomes FROM shipping").fetchone()[0]
+        return number
+
+    def save_open_outcomes(self, number: int) -> None:
+        """Write what `open_outcomes` returns."""
+        self._db.execute("UPDATE shipping SET open_outcomes = ?", (number,))
+
+    def sizing(self) -> Sizing:
+        """Return how large the next bodies are, by how long the dashboard takes."""
+        return Sizing(*self._db.execute("SELECT small_bytes, small_taken FROM shipping").fetchone())
+
+    def save_sizing(self, sizing: Sizing) -> None:
+        """Write what `sizing` returns."""
+        self._db.execute(
+            "UPDATE shipping SET small_bytes = ?, small_taken = ?", (sizing.limit, sizing.taken)
+        )

@@ -1,7 +1,7 @@
 """What follows when the dashboard refuses a body: it goes in parts, or in quarantine, or waits.
 
-The decision is that of `dividing`; here it is carried out in the ledger. The
-caller holds the transaction.
+The decision is that of `dividing`; here it is carried out in the ledger, as is what
+`sizing` says of a body that takes too long. The caller holds the transaction.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 from qlogship.dashboard.verdicts import REFUSALS, Verdict
 from qlogship.shipping.batching import parts_of
 from qlogship.shipping.dividing import IN_A_ROW, NOTHING, examine
+from qlogship.shipping.sizing import larger, ran_out_of_time, smaller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qlogship.clocks import Clocks
+    from qlogship.dashboard.outcome import Outcome
     from qlogship.shipping.dividing import RefusalCause
     from qlogship.shipping.ledger import Ledger, Upload
     from qlogship.shipping.position import ShippingPosition
 
 
 class Refusals:
-    """Keep the suspects and the learnt limit; `wanted` is batch.max_bytes."""
+    """Keep the suspects and what was learnt of sizes; `wanted` is batch.max_bytes."""
 
     def __init__(
         self,
@@ -39,11 +41,17 @@ class Refusals:
         self._log = log
         self._wanted = wanted
         self._learnt = position.body_limit(wanted)
+        self._sizing = position.sizing()
         self._suspects, self._once_more = position.suspects()
 
     @property
     def max_bytes(self) -> int:
         """How large a batch may be, in bytes."""
+        return self._sizing.within(self._most)
+
+    @property
+    def _most(self) -> int:
+        """How large a batch may be, in bytes, when time is no matter."""
         return self._wanted if self._learnt is None else self._learnt
 
     def examine(self, upload: Upload, verdict: Verdict, body: Callable[[], bytes]) -> RefusalCause:
@@ -64,7 +72,7 @@ class Refusals:
         self._suspect(upload)
         if finding.refusal == "everything":
             return bool(self._take_back())
-        if finding.limit is not None and finding.limit < self.max_bytes:
+        if finding.limit is not None and finding.limit < self._most:
             self._learnt = finding.limit
             self._position.learn_limit(finding.limit, wanted=self._wanted)
             self._log.warning("body_limit_learnt", max_bytes=finding.limit)
@@ -72,18 +80,33 @@ class Refusals:
             self._ledger.divide(upload, finding.parts, at=self._clocks.wall())
         return bool(finding.parts)
 
-    def fit(self, upload: Upload, body: Callable[[], bytes]) -> bool:
-        """Divide an upload that was never sent and is above the learnt limit; return if it was.
+    def resize(self, upload: Upload, outcome: Outcome) -> None:
+        """Learn from how long a body took how large the next ones are."""
+        size, before = upload.composition.bytes, self._sizing
+        if outcome.verdict is Verdict.ACCEPTED:
+            self._sizing = larger(before, size=size, most=self._most)
+        elif ran_out_of_time(outcome):
+            self._sizing = smaller(before, size=size, most=self._most)
+        if self._sizing == before:
+            return
+        self._position.save_sizing(self._sizing)
+        if self._sizing.limit != before.limit:
+            self._log.info("upload_size_changed", max_bytes=self.max_bytes, upload=upload.id)
 
-        A single call is sent as it is: that it is too big is for the dashboard to say.
+    def fit(self, upload: Upload, body: Callable[[], bytes]) -> bool:
+        """Divide an upload that is larger than it may be; return whether it was.
+
+        Only one that is not there for sure: what may be there is sent again as it was. A
+        single call is sent as it is: that it is too big is for the dashboard to say.
         """
-        if self._learnt is None or upload.composition.bytes <= self._learnt or upload.attempts:
+        max_bytes = self.max_bytes
+        if upload.composition.bytes <= max_bytes or upload.open_sends:
             return False
-        parts = parts_of(upload.composition.runs, body(), max_bytes=self._learnt)
+        parts = parts_of(upload.composition.runs, body(), max_bytes=max_bytes)
         if len(parts) < 2:
             return False
         self._ledger.divide(upload, parts, at=self._clocks.wall())
-        self._log.info("upload_split", upload=upload.id, parts=len(parts), max_bytes=self._learnt)
+        self._log.info("upload_split", upload=upload.id, parts=len(parts), max_bytes=max_bytes)
         return True
 
     def _suspect(self, upload: Upload) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qlogship.dashboard.verdicts import REFUSES_EVERYTHING
+from qlogship.dashboard.verdicts import REFUSES_EVERYTHING, trouble_of
 
 if TYPE_CHECKING:
     from qlogship.dashboard.outcome import Outcome
@@ -19,6 +19,8 @@ class UploadLog:
     def __init__(self, notices: Notices, log: Any) -> None:  # noqa: ANN401
         self._notices = notices
         self._log = log
+        self.set_aside = 0
+        """How many uploads became unknown, and are not sent again."""
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -53,12 +55,26 @@ class UploadLog:
         if trouble is not None:
             self._notices.begin(trouble.kind, outcome.detail, trouble.hint, grave=decision.slow)
             self._notices.end_all("dashboard_", but={trouble.kind})
-        if decision.state == "unknown":
+        if decision.state == "unknown" and not decision.again:
+            self.set_aside += 1
+        if decision.set_aside:
+            self._log.error(
+                "upload_set_aside", **facts, detail=outcome.detail, sends=upload.open_sends
+            )
+        elif decision.state == "unknown":
             self._log.warning(
                 "outcome_unknown", **facts, detail=outcome.detail, again=decision.again
             )
         if decision.again:
             self._log.debug("upload_postponed", **facts, detail=outcome.detail, wait=delay)
+
+    def probed(self, outcome: Outcome, *, delay: float) -> None:
+        """Tell what came of a login that was to work before the next upload."""
+        trouble = trouble_of(outcome.verdict)
+        if trouble is not None:
+            self._notices.begin(trouble.kind, outcome.detail, trouble.hint, grave=trouble.person)
+            self._notices.end_all("dashboard_", but={trouble.kind})
+        self._log.debug("dashboard_probed", detail=outcome.detail, wait=delay)
 
     def _accepted(self, upload: Upload, outcome: Outcome, facts: dict[str, float]) -> None:
         self._notices.end_all("dashboard_")

@@ -26,6 +26,9 @@ class Uploads(Protocol):
     def submit_clear(self) -> None:
         """Begin to clear the dashboard; `busy` must be false."""
 
+    def submit_probe(self) -> None:
+        """Begin to log in, to see whether the dashboard is itself; `busy` must be false."""
+
     def outcome(self) -> Outcome | None:
         """Return the outcome of the request when it is there, again and again."""
 
@@ -36,18 +39,20 @@ class Uploads(Protocol):
 class UploadThread:
     """Do one request at a time on a thread of its own.
 
-    `upload` and `clear` block and return the outcome; `wake` is called, on the
-    thread, when one is there. What they raise is raised by `outcome`.
+    `upload`, `clear` and `log_in` block and return the outcome; `wake` is called, on
+    the thread, when one is there. What they raise is raised by `outcome`.
     """
 
     def __init__(
         self,
         upload: Callable[[str, bytes], Outcome],
         clear: Callable[[], Outcome],
+        log_in: Callable[[], Outcome],
         wake: Callable[[], None],
     ) -> None:
         self._upload = upload
         self._clear = clear
+        self._log_in = log_in
         self._wake = wake
         self._jobs: SimpleQueue[Callable[[], Outcome] | None] = SimpleQueue()
         self._outcomes: SimpleQueue[Outcome | Exception] = SimpleQueue()
@@ -71,6 +76,10 @@ class UploadThread:
     def submit_clear(self) -> None:
         """Begin to clear the dashboard; `busy` must be false."""
         self._begin(self._clear)
+
+    def submit_probe(self) -> None:
+        """Begin to log in, to see whether the dashboard is itself; `busy` must be false."""
+        self._begin(self._log_in)
 
     def _begin(self, job: Callable[[], Outcome]) -> None:
         self._pending = True

@@ -111,7 +111,7 @@ def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figure
         ).fetchone()[0]
         shipped_calls, shipped_lines, reported, duplicates = connection.execute(
             "SELECT coalesce(sum(calls), 0), coalesce(sum(lines), 0),"
-            " coalesce(sum(reported_calls), 0), coalesce(sum(open_sends > 0), 0)"
+            " coalesce(sum(reported_calls), 0), coalesce(sum(open_sends > 0 AND NOT vouched), 0)"
             " FROM upload WHERE generation = ? AND state = 'accepted'",
             (generation,),
         ).fetchone()

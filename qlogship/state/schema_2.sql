@@ -8,7 +8,9 @@ CREATE TABLE generation (
     begun_at  REAL,                         -- NULL: nothing was shipped yet
     cleared   INTEGER NOT NULL DEFAULT 0,   -- it began with a clear that was acknowledged
     first_seq INTEGER NOT NULL DEFAULT 1,   -- records before it are not shipped in this generation,
-    since     INTEGER                       -- nor are those older than this; NULL: all are
+    since     INTEGER,                      -- nor are those older than this; NULL: all are
+    late_calls INTEGER NOT NULL DEFAULT 0   -- sent before the clear that it began with, so late that
+                                            -- they may have been stored after it
 );
 INSERT INTO generation (number, begun_at, cleared)
     SELECT upload.generation, min(upload.prepared_at),
@@ -64,4 +66,13 @@ ALTER TABLE upload_2 RENAME TO upload;
 CREATE INDEX upload_parts ON upload (parent) WHERE parent IS NOT NULL;
 CREATE INDEX upload_uncounted ON upload (id) WHERE again IS NULL;
 CREATE INDEX upload_figures ON upload
-    (generation, state, calls, reported_calls, lines, open_sends);
+    (generation, state, calls, reported_calls, lines, open_sends, vouched);
+-- A version before sent on what no answer told of; that ends (shipping/delivery.py).
+UPDATE upload SET state = 'unknown', not_before = NULL
+    WHERE state = 'prepared' AND open_sends >= 3;
+
+-- What answers have taught that leave open what was stored; an acceptance unlearns it.
+ALTER TABLE shipping ADD COLUMN open_outcomes INTEGER NOT NULL DEFAULT 0;  -- since then
+ALTER TABLE shipping ADD COLUMN small_bytes INTEGER;    -- the size of a body that takes no longer
+                                                        -- than the dashboard has; NULL: any
+ALTER TABLE shipping ADD COLUMN small_taken INTEGER NOT NULL DEFAULT 0;    -- accepted at that size

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from qlogship.archive.runs import without
 from qlogship.dashboard.verdicts import NOT_CLEARED, Verdict, is_slow
-from qlogship.shipping.backoff import next_delay
+from qlogship.shipping.backoff import LOGIN, QUICK, Pace, next_delay
 from qlogship.shipping.generations import Generation
 from qlogship.shipping.resync.proof import ArchiveProof
 from qlogship.shipping.resync.rules import (
@@ -59,6 +59,7 @@ class Resyncing:
         notices: Notices,
         clocks: Clocks,
         log: Any,  # noqa: ANN401
+        timeout: float,
     ) -> None:
         self._rows = rows
         self._ledger = ledger
@@ -67,6 +68,8 @@ class Resyncing:
         self._archive = archive
         self._transaction = transaction
         self._settings = settings
+        self._timeout = timeout
+        self._late_calls = 0
         self._notices = notices
         self._clocks = clocks
         self._log = log
@@ -141,6 +144,7 @@ class Resyncing:
     def begin_clear(self) -> None:
         """Write that a clear is about to be sent."""
         self._rows.begin_clear()
+        self._late_calls = self._ledger.calls_open_since(self._clocks.wall() - self._timeout)
         self._resync = self._rows.open()
         self._log.info("clear_begins")
 
@@ -154,7 +158,7 @@ class Resyncing:
                 resync.clears,
                 random=self._clocks.chance(),
                 retry_after=outcome.retry_after,
-                slow=is_slow(outcome.verdict),
+                pace=_pace(outcome.verdict),
             )
             self._rows.clear_failed(outcome.detail)
             self._due = self._clocks.monotonic() + delay
@@ -180,6 +184,7 @@ class Resyncing:
                 cleared=True,
                 first_seq=1,
                 since=None,
+                late_calls=self._late_calls,
             )
         )
         lines = sum(last - first + 1 for first, last in order)
@@ -239,6 +244,19 @@ class Resyncing:
         self._notices.end("resync_refused")
         self._rows.to(Phase.CLEARING)
         self._proof.accepted = True
+        self._let_it_be_quiet()
+
+    def _let_it_be_quiet(self) -> None:
+        """Wait before the clear until no request of which no answer tells may be at work there.
+
+        Stored after the clear, it would be there twice. The dashboard has as long as qlogship
+        waits for an answer, from when the request ended here: not seldom it goes on without us.
+        """
+        ended = self._ledger.last_open_end()
+        if ended is None:
+            return
+        rest = min(ended + self._timeout - self._clocks.wall(), self._timeout)
+        self._due = max(self._due, self._clocks.monotonic() + rest)
 
     def _wants_one(self) -> bool:
         """Return whether qlogship itself wants a resync, and may begin it now."""
@@ -254,3 +272,9 @@ class Resyncing:
             every=self._settings.resync_every,
             hours=self._settings.resync_window,
         )
+
+
+def _pace(verdict: Verdict) -> Pace:
+    if verdict is Verdict.UNAUTHORIZED:
+        return LOGIN
+    return QUICK.slow() if is_slow(verdict) else QUICK

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.shipping.backoff import CAP, RETRY_AFTER_MAX, SLOW, delay, next_delay
+from qlogship.shipping.backoff import (
+    CAP,
+    LOGIN,
+    OPEN,
+    QUICK,
+    RETRY_AFTER_MAX,
+    SLOW,
+    Pace,
+    delay,
+    next_delay,
+)
 
 CHANCE = st.floats(min_value=0, max_value=1, exclude_max=True)
 
@@ -52,12 +62,32 @@ def test_a_retry_after_that_makes_no_sense_leaves_the_backoff(asked: float | Non
     assert next_delay(3, random=0.5, retry_after=asked) == delay(3, random=0.5)
 
 
+@pytest.mark.parametrize("pace", [QUICK.slow(), OPEN.slow(), LOGIN])
 @given(st.integers(1, 50), CHANCE, st.none() | st.floats())
-def test_a_slow_wait_is_at_least_a_minute(attempt: int, chance: float, asked: float | None) -> None:
+def test_a_slow_wait_is_at_least_a_minute(
+    pace: Pace, attempt: int, chance: float, asked: float | None
+) -> None:
     """Where a person has to act, no chance and no server shortens the wait below a minute."""
-    assert SLOW <= next_delay(attempt, random=chance, retry_after=asked, slow=True) <= 3600.0
+    assert SLOW <= next_delay(attempt, random=chance, retry_after=asked, pace=pace) <= 3600.0
 
 
 def test_a_slow_wait_still_heeds_the_server() -> None:
     """A server that asks for more than a minute gets it."""
-    assert next_delay(1, random=0.5, retry_after=90.0, slow=True) == 90.0
+    assert next_delay(1, random=0.5, retry_after=90.0, pace=QUICK.slow()) == 90.0
+
+
+def test_waits_after_open_outcomes_grow_to_an_hour() -> None:
+    """Each try may be a copy: the room for chance doubles from two seconds to an hour."""
+    longest = [next_delay(number, random=0.999_999_999, pace=OPEN) for number in range(1, 14)]
+
+    assert [round(seconds) for seconds in longest] == [
+        *(2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048),
+        *(3600, 3600),
+    ]
+
+
+def test_waits_after_refused_logins_grow_from_a_minute_to_an_hour() -> None:
+    """The dashboard may lock the account: there is no hurry, and ever less of it."""
+    longest = [next_delay(number, random=0.999_999_999, pace=LOGIN) for number in range(1, 9)]
+
+    assert [round(seconds) for seconds in longest] == [60, 120, 240, 480, 960, 1920, 3600, 3600]
