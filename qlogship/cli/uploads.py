@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from qlogship.cli import resolving
 from qlogship.config import load
-from qlogship.errors import UsageError
+from qlogship.errors import ExitCode, UsageError
+from qlogship.installation.identity import become_owner
 from qlogship.queue_log.events import ENTERQUEUE, NO_CALL
 from qlogship.queue_log.records import parse
 from qlogship.state.reader import Reader
@@ -49,6 +51,8 @@ _KEYS: Final = {
     "last_time": "composition.last_time",
     "attempts": "attempts",
     "possible_duplicate": "possible_duplicate",
+    "open_sends": "open_sends",
+    "vouched": "vouched",
     "http_status": "answer.http_status",
     "prepared_at": "prepared_at",
     "answered_at": "answer.answered_at",
@@ -89,9 +93,10 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
 ) -> None:
     """Show what was uploaded, newest first: what was in it, when, and what came back.
 
-    States: prepared (not answered yet), accepted, unknown (the answer was lost),
-    rejected (quarantined), split (refused or too big; its parts went instead),
-    dropped (given up by a person). In JSON, times are epoch seconds.
+    States: prepared (not answered yet), accepted, unknown (no answer tells whether it
+    arrived; sent up to three times, then set aside: see `resolve`), rejected
+    (quarantined), split (refused or too big; its parts went instead), dropped (given up
+    by a person). In JSON, times are epoch seconds.
     """
     if context.invoked_subcommand is not None:
         _nothing_before(context)
@@ -130,6 +135,42 @@ def show(
             )
         found = report(state, upload)
     print_report(found, as_json=as_json)
+
+
+@app.command()
+def resolve(  # noqa: PLR0917 -- typer calls it by name
+    upload_id: UploadArgument,
+    config: ConfigOption = None,
+    arrived: Annotated[
+        bool, typer.Option("--arrived", help="The dashboard holds it, exactly once.")
+    ] = False,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="The dashboard does not hold it: send it again.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> ExitCode:
+    """Say what became of an upload whose answers do not tell, after a look at the dashboard.
+
+    An upload that is unknown was sent up to three times without an answer that tells its
+    fate, and is not sent again by itself. --arrived goes for an accepted upload that may
+    be there twice, too. Ends with 3 when something is still quarantined or unknown.
+    """
+    fate = resolving.fate_of(arrived=arrived, lost=lost)
+    settings = load(config, environ=os.environ, secrets=False).settings
+    become_owner(settings.state.directory)
+    upload = resolving.resolve(settings, upload_id, fate, yes=yes)
+    if upload is None:
+        output.print_note("Nothing was changed.")
+        return ExitCode.FAILED
+    with ledger_of(config) as state:
+        rows = as_rows(state.ledger, [upload]) if state else []
+        in_doubt = state.ledger.in_doubt() if state else False
+    if as_json:
+        output.print_json(rows)
+    else:
+        output.print_text(resolving.in_words(upload, fate))
+    return ExitCode.IN_DOUBT if in_doubt else ExitCode.DONE
 
 
 @contextmanager
@@ -201,6 +242,8 @@ def _rows(found: UploadRow) -> list[tuple[str, str]]:
     """Return an upload in words, one line per matter."""
     superseded = ", superseded by a resync" if found["superseded"] else ""
     doubt = ", possible duplicate" if found["possible_duplicate"] else ""
+    if found["vouched"]:
+        doubt = ", because a person said so"
     rows = [
         ("upload", f"{found['id']} (generation {found['generation']}{superseded})"),
         ("state", found["state"] + doubt),
@@ -287,6 +330,8 @@ def _remark(row: UploadRow) -> str:
         remarks.append(f"part of {row['parent']}")
     if row["possible_duplicate"]:
         remarks.append("possible duplicate")
+    if row["vouched"]:
+        remarks.append("as a person said")
     if row["state"] == "accepted":
         if row["reported_calls"] is None:
             remarks.append("the answer held no count")

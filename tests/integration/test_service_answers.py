@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EPOCH: Final = 1_795_411_800
+MOST: Final = 3
+"""Times that a body is sent while it is open what became of it."""
 BATCH: Final = {"linger": 0.0, "settle": 1.0}
 
 
@@ -231,7 +233,9 @@ def test_a_fault_that_happens_once(
                 assert one.answer.detail
                 assert bodies[:-1] == [first] * (1 if row.stores else 0)
             case "again":
-                assert (one.state, one.attempts, one.possible_duplicate) == ("accepted", 2, False)
+                # Whoever says 404 or 405 has no place for it; the others need not know.
+                doubt = row.status not in {404, 405}
+                assert (one.state, one.attempts, one.possible_duplicate) == ("accepted", 2, doubt)
                 assert bodies[:-1] == [first]
                 assert one.answer.answered_at is not None
                 assert one.answer.answered_at - one.prepared_at >= row.waits
@@ -248,7 +252,10 @@ def test_a_fault_that_happens_once(
 
 @pytest.mark.parametrize("row", LASTING, ids=lambda row: row.name)
 def test_a_fault_that_lasts(row: Row, on_unknown: str, tmp_path: Path, sandbox: Sandbox) -> None:
-    """It is said once and shown in the status; when it ends, all that waited is shipped."""
+    """It is said once and shown in the status; when it ends, all that waited is shipped.
+
+    But for what was sent three times meanwhile: that is set aside, and the rest goes on.
+    """
     sandbox.script([{"on": "upload", "times": None, **row.step}])
     with SteppedService(
         tmp_path,
@@ -290,14 +297,20 @@ def test_a_fault_that_lasts(row: Row, on_unknown: str, tmp_path: Path, sandbox: 
             assert bodies == (lines_to_bodies(centre.text) if row.stores else [last])
         else:
             assert bodies[-1] == last
-            assert states == {"accepted"}
-            # What was lost may have come before, what came last came once.
-            assert_lines(set(lines_of(b"".join(bodies))), lines_of(centre.text))
-            repeated = len(bodies) > len(uploads)
-            assert repeated == (row.stores and row.meaning == "unknown")
-            assert any(upload.possible_duplicate for upload in uploads) == (
-                row.meaning == "unknown"
-            )
+            assert states <= {"accepted", "unknown"}
+            texts = {one.id: service.store.archive.text(one.composition.runs) for one in uploads}
+            for upload in uploads:
+                copies = bodies.count(texts[upload.id])
+                if upload.state == "unknown":
+                    assert (upload.open_sends, copies) == (MOST, MOST if row.stores else 0)
+                else:
+                    assert upload.open_sends < MOST
+                    assert copies == 1 + (upload.open_sends if row.stores else 0)
+            aside = [texts[one.id] for one in uploads if one.state == "unknown" and not row.stores]
+            there = [*lines_of(b"".join(set(bodies))), *lines_of(b"".join(aside))]
+            assert_lines(there, lines_of(centre.text))
+            tells = row.meaning == "renewed" or row.status in {404, 405}
+            assert any(upload.open_sends for upload in uploads) != tells
             sent = [upload.id for upload in uploads]
             assert sent == sorted(sent)
         assert service.attempts <= 40
@@ -398,7 +411,7 @@ def test_a_file_the_dashboard_never_takes_is_kept(tmp_path: Path, sandbox: Sandb
 def test_no_login_for_ever_is_slow_and_quarantines_nothing(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """With a wrong password there is at most one attempt a minute, and all waits for the right one.
+    """With a wrong password attempts grow rare, and all waits for the right one.
 
     More would lock the account.
     """
@@ -409,7 +422,7 @@ def test_no_login_for_ever_is_slow_and_quarantines_nothing(
         centre.call()
         service.live(3600.0)
         logins = [seen for seen in sandbox.requests() if seen.path == "/login/api/auth"]
-        assert 10 <= len(logins) <= 60
+        assert 5 <= len(logins) <= 10
         assert all(upload.state == "prepared" for upload in service.uploads())
         (trouble,) = service.store.troubles.all()
         assert trouble.kind == "dashboard_refuses_credentials"

@@ -14,7 +14,6 @@ import pytest
 from qlogship.shipping.dividing import IN_A_ROW, LEAST_LIMIT
 from tests.support.arrivals import (
     assert_each_line_once,
-    assert_in_order,
     assert_lines,
     calls_in,
     lines_of,
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 EPOCH: Final = 1_795_411_800
 BATCH: Final = {"linger": 0.0, "settle": 1.0, "max_bytes": 100_000}
 LIMIT: Final = 30_000
+MOST: Final = 3
+"""Times that a body is sent while it is open what became of it."""
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +240,7 @@ def test_records_of_no_call_are_told_apart_too(tmp_path: Path, sandbox: Sandbox)
 
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_while_answers_are_on_their_way(tmp_path: Path, sandbox: Sandbox, seed: int) -> None:
-    """Answers that a kill swallowed lead to marked repeats, and to no loss."""
+    """Answers that a kill swallowed lead to marked repeats, three at most, and to no loss."""
     text = backlog(300)
     bad = [text[200]]
     sandbox.script(
@@ -256,15 +257,26 @@ def test_killed_while_answers_are_on_their_way(tmp_path: Path, sandbox: Sandbox,
                 service.crash()
         ship(service)
         states = by_state(service)
-        assert set(states) == {"accepted", "split", "rejected"}
-        assert [
-            service.store.archive.text(row.composition.runs) for row in states["rejected"]
-        ] == bad
-        good = [lines for lines in text if lines not in bad]
+        assert {"accepted", "split"} <= set(states) <= {"accepted", "split", "rejected", "unknown"}
+
+        def texts(state: str) -> list[bytes]:
+            rows = states.get(state, [])
+            return [service.store.archive.text(row.composition.runs) for row in rows]
+
+        # What was killed three times while it was sent is set aside; it may have arrived.
+        aside = b"".join(texts("unknown"))
+        assert all(row.open_sends == MOST for row in states.get("unknown", []))
+        assert texts("rejected") == ([] if bad[0] in aside else bad)
+        good = [lines for lines in text if lines not in bad and lines not in aside]
         once = list(dict.fromkeys(sandbox.bodies()))
-        assert_lines([line for body in once for line in lines_of(body)], lines_of(b"".join(good)))
-        assert_in_order(once, b"".join(text))
-        marked = {row.composition.sha256 for row in states["accepted"] if row.possible_duplicate}
+        there = [line for body in once for line in lines_of(body) if line not in aside]
+        assert_lines(there, lines_of(b"".join(good)))
+        assert max(Counter(sandbox.bodies()).values()) <= MOST
+        marked = {
+            row.composition.sha256
+            for row in (*states["accepted"], *states.get("unknown", []))
+            if row.possible_duplicate
+        }
         for body, times in Counter(sandbox.bodies()).items():
             assert times == 1 or sha256(body).hexdigest() in marked
 

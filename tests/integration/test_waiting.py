@@ -135,12 +135,15 @@ def test_what_was_held_before_a_backlog(tmp_path: Path) -> None:
 
 
 def test_a_lost_answer(tmp_path: Path) -> None:
-    """An upload that is to be sent again waits; one that waits for a person is in doubt instead."""
-    for on_unknown, waits in (("resend", 3), ("hold", 0)):
-        centre = Centre(tmp_path / on_unknown, on_unknown=on_unknown)
+    """An upload that is to be sent again waits; one that waits for a person is in doubt instead.
+
+    That is: at once with hold, and after three tries with resend.
+    """
+    for on_unknown, seconds, waits in (("resend", 21.0, 3), ("resend", 60.0, 0), ("hold", 21.0, 0)):
+        centre = Centre(tmp_path / f"{on_unknown}-{seconds}", on_unknown=on_unknown)
         centre.far_end.verdict = Verdict.UNKNOWN
         with centre.service:
-            centre.write(call(1, EPOCH), then=60.0)
+            centre.write(call(1, EPOCH), then=seconds)
             assert centre.service.figures().uploads.unknown == 1
             assert centre.waits()[0] == waits
 
