@@ -176,7 +176,8 @@ def _raise_trouble(shipper: Shipper) -> None:
     _raise_hopeless(shipper)
     for kind, message in shipper.troubles.items():
         if kind == "source":
-            raise SourceUnreadable(message, hint="Check source.path and who may read it.")
+            hint = "Check source.path and who may read it."
+            raise shipper.source_trouble or SourceUnreadable(message, hint=hint)
         if shipper.waiting and kind in TROUBLES and kind != NOT_CLEARED.kind:
             raise DashboardUnreachable(
                 message, hint="Run this again later; nothing is lost meanwhile."

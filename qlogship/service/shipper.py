@@ -32,6 +32,7 @@ from qlogship.troubles.notices import Notices
 if TYPE_CHECKING:
     from qlogship.clocks import Clocks
     from qlogship.config import Settings
+    from qlogship.errors import SourceUnreadable
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.worker import Uploads
     from qlogship.source.interface import Source
@@ -117,6 +118,11 @@ class Shipper:
     def lag(self) -> int | None:
         """The bytes that are not archived yet; None when the queue_log cannot be read."""
         return self._source.lag() if self._source.trouble is None else None
+
+    @property
+    def source_trouble(self) -> SourceUnreadable | None:
+        """Why nothing new can be read from the queue_log; None when all is well."""
+        return self._source.trouble
 
     @property
     def waiting(self) -> list[Upload]:
