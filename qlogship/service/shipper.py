@@ -81,6 +81,8 @@ class Shipper:
             return Refusals(store.ledger, store.position, clocks, log, wanted=wanted)
 
         with store.transaction():
+            if store.cursor.applied_history() is None:
+                store.generations.begin_since(settings.source.since)
             self._outbox = Outbox(
                 settings,
                 ledger=store.ledger,
@@ -99,6 +101,7 @@ class Shipper:
                 monotonic=clocks.monotonic, wall=clocks.wall, last=last
             ),
             max_bytes=self._outbox.max_bytes,
+            since=lambda: store.generations.current().since,
         )
         self._archiver = Archiver(source, store.archive, store.cursor, self._notices, clocks)
         self.drained = False

@@ -220,6 +220,7 @@ class Questions:
             "current": f"{source.name} alone, {_described(census.current)}",
             "none": "only what comes from now on",
         }
+        rows.setdefault(known, "all is archived; uploaded is what is from that day on")
         self.dialogue.say(answers.in_columns(rows))
         for path in census.unread:
             self.dialogue.mark(None, f"{path} cannot be read to its end")
