@@ -15,6 +15,7 @@ type next.
     +-- DashboardRefused      1
     +-- OutcomeUnknown        3
     +-- SourceUnreadable     14
+    |   +-- NotAQueueLog     14
     +-- FileNotWritten        1
     +-- FileNotUsable         1
     +-- UserExists            1
@@ -186,6 +187,10 @@ class SourceUnreadable(QlogshipError):
     """The queue_log is missing, is no regular file, or may not be read."""
 
     exit_code = ExitCode.SOURCE
+
+
+class NotAQueueLog(SourceUnreadable):
+    """A file that can be read, and is no queue_log, or has become something else."""
 
 
 class ResyncRefused(QlogshipError):

@@ -40,6 +40,10 @@ class Block:
     lines: int
     data: bytes
 
+    def first(self, lines: int, size: int) -> Block:
+        """Return the first `lines` records of the block, which are `size` bytes."""
+        return Block(self.first_seq, lines, self.data[:size])
+
     def after(self, lines: int, size: int) -> Block:
         """Return the block without its first `lines` records, which are `size` bytes."""
         return Block(self.first_seq + lines, self.lines - lines, self.data[size:])

@@ -16,11 +16,20 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    SecretStr,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -41,6 +50,7 @@ OWN_FAULT = "qlogship"
 _URL_REMEDY = "Give the scheme and the host only, such as https://company.softphone.pro."
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _HOURS = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
+_FIRST_YEAR = 1971
 _BLANK = re.compile(r"\s")
 _HOST = re.compile(r"[^\s/?#@%<>\"\\^`{|}]+")
 
@@ -126,6 +136,29 @@ def _hours(value: str) -> str:
     return value
 
 
+_HISTORY = ("all", "current", "none")
+_HISTORY_REMEDY = 'Give "all", "current" or "none", or the first day to upload: "2026-11-01".'
+
+
+def _history(value: object) -> object:
+    """Take one of the words, or a day, as text or as TOML writes a date."""
+    if isinstance(value, str) and value in _HISTORY:
+        return value
+    if isinstance(value, datetime) or not isinstance(value, str | date):
+        raise _refusal("this is none of the choices and no day", _HISTORY_REMEDY)
+    text = str(value)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or text != day.isoformat():
+        problem = f'"{text}" is none of the choices and no day of the calendar'
+        raise _refusal(problem, _HISTORY_REMEDY)
+    if day.year < _FIRST_YEAR:
+        raise _refusal(f'"{text}" is before {_FIRST_YEAR}, as no record is', _HISTORY_REMEDY)
+    return text
+
+
 # A path is given as text, which strict pydantic would refuse.
 _File = Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
 _SecretFile = Annotated[Path, Field(strict=False), AfterValidator(_secret_path)]
@@ -183,10 +216,11 @@ class SourceSettings(_Section):
     path: _File = Field(
         default=Path("/var/log/asterisk/queue_log"), description="the file that Asterisk writes"
     )
-    history: Literal["all", "current", "none"] = Field(
+    history: Annotated[str, BeforeValidator(_history)] = Field(
         default="all",
         description="what the first start takes: the file and its rotated ones, the file alone, "
-        "or only what comes from then on",
+        "or only what comes from then on (all, current, none); or a day: all is archived, and "
+        "uploaded is what is from that day on",
     )
     archives: Annotated[
         tuple[Annotated[str, AfterValidator(_absolute_glob)], ...], Field(strict=False)
@@ -195,6 +229,13 @@ class SourceSettings(_Section):
         description="more places where rotated files go (logrotate's olddir), as glob patterns",
         examples=[["/var/log/asterisk/old/queue_log*"]],
     )
+
+    @property
+    def since(self) -> int | None:
+        """When the first day of `history` begins here, in epoch seconds; None when it is no day."""
+        if self.history in _HISTORY:
+            return None
+        return int(datetime.combine(date.fromisoformat(self.history), time()).timestamp())
 
 
 class BatchSettings(_Section):

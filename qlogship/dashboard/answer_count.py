@@ -14,10 +14,21 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from qlogship.dashboard.answer_failure import (
+    begins_with_failure,
+    cut_speaks_of_failure,
+    has_fault_tag,
+    level_of_failure,
+    speaks_of_failure,
+    without_denials,
+    words_of,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 # More calls than any upload holds: what is larger is a time, an id, or broken.
 COUNT_MAX = 10_000_000
@@ -28,29 +39,62 @@ def read_answer(text: str) -> tuple[bool, int | None]:
     text = text.strip()
     if text[:1] in {"{", "[", '"'}:
         try:
-            document = json.loads(text)
+            documents, repeated = _documents(text)
         except (ValueError, RecursionError):
-            return False, None
-        return _read_document(document)
+            return cut_speaks_of_failure(text[:_TEXT_MAX]), None
+        found = [_read_document(document) for document in documents]
+        failed = any(failed for failed, _ in found)
+        return failed, None if repeated else found[-1][1]
     if text.startswith("<"):
-        text = _TAG.sub(" ", text[:_TEXT_MAX])
+        return _read_tags(text[:_TEXT_MAX])
     return _read_text(text)
 
 
-_TAG = re.compile(r"<[^>]*>")
+def _documents(text: str) -> tuple[list[object], bool]:
+    """Read JSON; return it, and whether a key stands twice in an object with two values.
+
+    Then it is returned in both readings: the first value counts, and the last one.
+    """
+    repeated = False
+
+    def first_wins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal repeated
+        found: dict[str, object] = {}
+        for key, value in pairs:
+            repeated = repeated or found.setdefault(key, value) != value
+        return found
+
+    documents = [json.loads(text, object_pairs_hook=first_wins)]
+    return ([documents[0], json.loads(text)] if repeated else documents), repeated
 
 
-def _read_text(text: str) -> tuple[bool, int | None]:
-    if _COMPLAINT.match(text):
+def _read_tags(text: str) -> tuple[bool, int | None]:
+    """Read XML: what its tags are called counts as words, `<id>12</id>` as `id: 12`."""
+    if has_fault_tag(text):
         return True, None
-    return False, _count_in_text(text)
+    if len(re.findall(r"<[\w:]+[\s>]", text)) == 1:
+        return _read_text(_TAG.sub(" ", text))
+    return _read_text(_OPENING.sub(r" \1: ", text).replace("</", " , </"), tags=True)
+
+
+_TAG = re.compile(r"<[^>]*>")
+_OPENING = re.compile(r"<(?:\w+:)?(\w+)[^>]*>")
+
+
+def _read_text(text: str, *, tags: bool = False) -> tuple[bool, int | None]:
+    text = _TAG.sub(" ", text) if tags else text
+    if begins_with_failure(text):
+        return True, None
+    calls = _count_in_text(text)
+    short = text[:_TEXT_MAX]
+    return calls is None and not _NUMBER_OF_CALLS.search(short) and speaks_of_failure(short), calls
 
 
 def _read_document(document: object) -> tuple[bool, int | None]:
     if isinstance(document, str):
         return _read_text(document)
     calls = _count_in_document(document)
-    level = _level_of_failure(document)
+    level = level_of_failure(document)
     return level > 1 or (level == 1 and not calls), calls
 
 
@@ -59,18 +103,24 @@ def _read_document(document: object) -> tuple[bool, int | None]:
 # A count is said shortly; what is longer is a page or a log.
 _TEXT_MAX = 1_000
 
-_COMPLAINT = re.compile(
-    r"\W*(?:error|fail|exception|fault|invalid|unauthori[sz]ed|forbidden|denied|not\b|cannot|can't"
-    r"|unable|ошибк|не\b)",
-    re.IGNORECASE,
-)
+_NUMBER_OF_CALLS = re.compile(r"\d\W*(?:\w+\W+)?(?:calls?\b|звон|вызов)", re.IGNORECASE)
 _NUMBER = re.compile(r"\+?(\d{1,12})(?:\.0+)?", re.ASCII)
+_BREAKS = frozenset(",.;!?")
+_APOSTROPHES = frozenset("'\u2019")
+# Digits in groups of three: `1 234 567`, with the spaces and apostrophes that are used for that.
+_GROUPED = re.compile(
+    r"(?<![\w.,:/+-])(\d{1,3})(?:([ \u00a0\u2007\u2009\u202f'\u2019])(\d{3}))(?:\2\d{3})*"
+    r"(?!\w|[.,:/'\u2019-]\d)",
+    re.ASCII,
+)
 _TOKEN = re.compile(r"\d[\d.,:/-]*\d|\d|[^\W\d_]+|[^\w\s]")
 _CALL_WORD = re.compile(r"calls?|звон\w*|вызов\w*")
 _DONE_WORD = re.compile(
-    r"upload|import|process|accept|add|sav|stor|load|insert|receiv|creat|count|total"
-    r"|загруж|импорт|принят|обработ|добавл|сохран|всего|итого"
+    r"upload|import|process|accept|add|sav|stor|load|insert|receiv|creat|count"
+    r"|загруж|импорт|принят|обработ|добавл|сохран"
 )
+# Of what the dashboard holds, perhaps, and not of this upload.
+_TOTAL_WORD = re.compile(r"totals?$|overall|altogether|already|now$|всего|итого|уже$")
 _DOUBT_WORD = re.compile(
     r"skip|fail|reject|ignor|duplic|invalid|error|warn|not$|no$|cannot|unable|except|of$|from$"
     r"|out$|than$|max|limit|пропу|ошиб|не$|нет$|из$|дубл"
@@ -92,20 +142,57 @@ def _count_in_text(text: str) -> int | None:
     bare = _NUMBER.fullmatch(text.strip())
     if bare:
         return _plausible(int(bare[1]))
-    tokens = _tokens(text)
+    tokens = _tokens(_joined(without_denials(text)))
     words = [token for token in tokens if token.isalpha()]
     if any(_DOUBT_WORD.match(word) for word in words):
         return None
     numbers = [place for place, token in enumerate(tokens) if token[:1].isdecimal()]
     by_calls = {tokens[place] for place in numbers if _stands_by_calls(tokens, place)}
     if by_calls:
-        return _whole(by_calls.pop()) if len(by_calls) == 1 else None
+        found = [place for place in numbers if tokens[place] in by_calls]
+        doubt = any(_is_total(tokens, place) or _goes_on(tokens, place) for place in found)
+        if len(by_calls) > 1 or doubt:
+            return None
+        return _whole(by_calls.pop())
     if len(numbers) != 1 or not any(_DONE_WORD.match(word) for word in words):
         return None
     before, after = _around(tokens, numbers[0])
     if _ID_WORD.match(before) or _UNIT_WORD.match(after) or after == "%" or before in {"#", "№"}:
         return None
-    return _whole(tokens[numbers[0]])
+    return None if _is_total(tokens, numbers[0]) else _whole(tokens[numbers[0]])
+
+
+def _joined(text: str) -> str:
+    """Join digits that stand in groups: `1 234 calls` are 1234.
+
+    Behind a word such as `upload` or `queue`, a space may part two numbers: then none is read.
+    """
+
+    def join(match: re.Match[str]) -> str:
+        before = text[: match.start()].split()
+        word = before[-1].strip(":=(\"'").lower() if before else ""
+        doubtful = match[2] == " " and (_ID_WORD.match(word) or word in {"#", "№"})
+        return "0.0" if doubtful else "".join(filter(str.isdecimal, match[0]))
+
+    return _GROUPED.sub(join, text)
+
+
+def _goes_on(tokens: list[str], place: int) -> bool:
+    """Return whether a number stands right behind another: they may be one, or two."""
+    before = [token for token in tokens[max(place - 2, 0) : place] if token not in _APOSTROPHES]
+    return before[-1:] != [] and before[-1][:1].isdecimal()
+
+
+def _is_total(tokens: list[str], place: int) -> bool:
+    """Return whether a number is said to be a total: of the dashboard, not of one upload."""
+    near = tokens[max(place - 4, 0) : place][::-1], tokens[place + 1 : place + 4]
+    return any(
+        _TOTAL_WORD.match(token) is not None
+        for side in near
+        for token in takewhile(
+            lambda token: token not in _BREAKS and not token[:1].isdecimal(), side
+        )
+    )
 
 
 def _tokens(text: str) -> list[str]:
@@ -182,23 +269,19 @@ _OTHER_KEYS = _set(
     " queues quota record records rejected remaining retries retry row rows sec seconds size"
     " skipped status success time timestamp user users uuid version"
 )
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_NO_LETTERS = re.compile(r"[^a-z]+")
-
-
-def _words(key: str) -> frozenset[str]:
-    """Cut a key into its words: `uploadedCalls`, `uploaded_calls` and `uploaded-calls` alike."""
-    return frozenset(_NO_LETTERS.split(_HUMP.sub("_", key[:100]).lower())) - {""}
 
 
 def _count_in_document(document: object) -> int | None:
     """Read the count of calls out of JSON: the one number under the key that says it best."""
     found: dict[int, set[int | None]] = {}
-    for words, below, value in _leaves(document):
-        rank, number = _candidate(words, below, value)
+    plain: set[int] = set()  # ranks of numbers that are not said to be a total
+    for words, above, value in _leaves(document):
+        rank, number = _candidate(words, above, value)
         if rank:
             found.setdefault(rank, set()).add(number)
-    if not found:
+            if not (words | above) & _TOTAL_KEYS:
+                plain.add(rank)
+    if not found or max(found) not in plain:
         return None
     best = found[max(found)]
     return best.pop() if len(best) == 1 else None
@@ -217,7 +300,7 @@ def _leaves(document: object) -> Iterator[tuple[_Words, _Words, object]]:
     while todo:
         words, above, value = todo.pop()
         if isinstance(value, dict):
-            todo.extend((_words(key), above | words, item) for key, item in value.items())
+            todo.extend((words_of(key), above | words, item) for key, item in value.items())
         elif isinstance(value, list):
             todo.extend((words, above, item) for item in value[:1] if len(value) == 1)
         else:
@@ -231,12 +314,15 @@ def _candidate(words: _Words, above: _Words, value: object) -> tuple[int, int | 
         return 0, None
     own = words & (_CALL_KEYS | _DONE_KEYS | _COUNT_KEYS | _TOTAL_KEYS)
     plain = not words or bool(words & _PLAIN_KEYS)
-    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+    if isinstance(value, str) and not _NUMBER.fullmatch(
+        _joined(value.strip()) if own else value.strip()
+    ):
         number = _count_in_text(value) if own or plain else None
         return (0, None) if number is None else (2, number)
     number = _number(value)
     if own or plain:
-        if every & _CALL_KEYS and every & (_DONE_KEYS | _COUNT_KEYS):
+        total = bool(every & _TOTAL_KEYS)
+        if every & _CALL_KEYS and every & (_DONE_KEYS | _COUNT_KEYS) and not total:
             return 3, number
         if own or every & (_CALL_KEYS | _DONE_KEYS):
             return 2, number
@@ -247,54 +333,6 @@ def _candidate(words: _Words, above: _Words, value: object) -> tuple[int, int | 
 
 def _number(value: object) -> int | None:
     if isinstance(value, str):
-        match = _NUMBER.fullmatch(value.strip())
+        match = _NUMBER.fullmatch(_joined(value.strip()))
         return _plausible(int(match[1])) if match else None
     return _plausible(value) if isinstance(value, int | float) else None
-
-
-# A failure that is told with a 2xx.
-
-_SUCCESS_KEYS = frozenset({"ok", "succeeded", "success", "successful"})
-_ERROR_KEYS = frozenset({"error", "errors", "exception", "fault"})
-_CODE_KEYS = frozenset({"code", "status"})
-_WORD_KEYS = frozenset({"message", "msg", "title", "detail", "description", "result"})
-_BAD_STATES = frozenset({"error", "fail", "failed", "failure", "ko", "nok", "exception"})
-_NO_ERRORS = frozenset({"", "0", "false", "no", "no error", "none", "null", "ok"})
-
-
-def _level_of_failure(document: object) -> int:
-    """Say how clearly JSON speaks of a failure: 2 outright, 1 unless a count is given too, 0 not.
-
-    Only the envelope is looked at, two levels deep and no lists: what lies
-    deeper tells about calls, and a call may fail by itself.
-    """
-    return max((_failure(key, value) for key, value in _envelope(document)), default=0)
-
-
-def _envelope(document: object) -> Iterable[tuple[str, object]]:
-    if not isinstance(document, dict):
-        return
-    for key, value in document.items():
-        yield key, value
-        if isinstance(value, dict):
-            yield from value.items()
-
-
-def _failure(key: str, value: object) -> int:
-    words = _words(key)
-    said = value.strip().lower() if isinstance(value, str) else None
-    if words & _SUCCESS_KEYS and (value in (False, 0) or said in {"false", "no", "0"}):
-        return 2
-    if words & _ERROR_KEYS and value is True:
-        return 2
-    if words & {"status", "state", "result"} and said in _BAD_STATES:
-        return 2
-    if words & _ERROR_KEYS and isinstance(value, str | list | dict):
-        return 1 if value and said not in _NO_ERRORS else 0
-    if words & _CODE_KEYS and _is_error_code(value):
-        return 1
-    return 1 if words & _WORD_KEYS and said is not None and _COMPLAINT.match(said) else 0
-
-
-def _is_error_code(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 400 <= value < 600

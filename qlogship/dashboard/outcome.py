@@ -13,6 +13,8 @@ Every function takes any bytes and answers; none raises.
 from __future__ import annotations
 
 import re
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -21,6 +23,8 @@ from qlogship.dashboard.verdicts import MEANINGS, Verdict, verdict_of
 
 # What the ledger keeps of an answer, in characters.
 ANSWER_MAX = 2_000
+
+_UNPACKED_MAX = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +207,15 @@ _CHARSET = re.compile(r"charset\s*=\s*\"?([\w-]+)", re.ASCII)
 def _decoded(answer: Answer) -> str:
     named = _CHARSET.search(answer.content_type.lower())
     codec = _CHARSETS.get(named[1], "utf-8-sig") if named else "utf-8-sig"
-    return answer.body.decode(codec, errors="replace")
+    return _unpacked(answer.body).decode(codec, errors="replace")
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Return the beginning of a body that was compressed though nobody asked for it."""
+    if body.startswith(b"\x1f\x8b"):
+        with suppress(zlib.error):
+            return zlib.decompressobj(wbits=31).decompress(body, _UNPACKED_MAX)
+    return body
 
 
 def _shown(text: str, limit: int) -> str:

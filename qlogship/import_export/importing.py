@@ -24,13 +24,16 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from qlogship.archive.runs import extend
 from qlogship.archive.timeline import Item, merge, stretches_without, weave
-from qlogship.errors import SourceUnreadable
+from qlogship.errors import NotAQueueLog, SourceUnreadable
 from qlogship.import_export.alignment import Loose, align, ends
 from qlogship.import_export.pieces import FoundLines, KnownLines, Pieces, time_range
-from qlogship.queue_log.records import parse, time_of
+from qlogship.queue_log.recognition import OddRun, first_part
+from qlogship.queue_log.records import time_of
 from qlogship.source.files import LONGEST_RECORD
+from qlogship.source.foreign import refusal_of
 from qlogship.source.identity import tail_agrees
 from qlogship.source.streams import Kin, Stream, identify
+from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +47,6 @@ Ship = Literal["now", "resync"]
 
 _BLOCK_BYTES: Final = 1024 * 1024
 _LOOKAHEAD: Final = 512
-_SAMPLE_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Importer:
     """Import files into a store, one after the other.
 
     `live` is device and inode of the queue_log that the service follows, None when
-    there is none. `any_text` also takes files in which hardly anything is a record.
+    there is none. `any_text` also takes files that are no queue_log.
     """
 
     def __init__(
@@ -102,14 +104,13 @@ class Importer:
         `SourceUnreadable` for a file that is damaged or no queue_log, and
         `StateError`.
         """
-        start = file.start(_SAMPLE_BYTES)
-        if not self._any_text:
-            _refuse_foreign(file, start)
+        if not self._any_text and (refusal := refusal_of(file, complete=True)) is not None:
+            raise _any_text(refusal)
         try:
             with self._store.transaction():
                 if self._is_known(file):
                     return _nothing_new(file, progress)
-                importing = _Import(self._store, self._timeline, file)
+                importing = _Import(self._store, self._timeline, file, any_text=self._any_text)
                 return importing.run(self._ship, self._until(file), progress)
         except BaseException:
             # The archive in memory was ahead of what is written.
@@ -167,8 +168,9 @@ def _nothing_new(file: OpenFile, progress: Callable[[int], None]) -> Imported:
 class _Import:
     """The import of one file, within a transaction."""
 
-    def __init__(self, store: Store, timeline: Timeline, file: OpenFile) -> None:
+    def __init__(self, store: Store, timeline: Timeline, file: OpenFile, *, any_text: bool) -> None:
         self._store = store
+        self._any_text = any_text
         self._timeline = timeline
         self._file = file
         timeline.refresh()
@@ -183,7 +185,10 @@ class _Import:
         lines: list[bytes] = []
         times: list[int] = []
         decided_to = records = 0
+        run = OddRun()
         for block in _blocks(self._file, until=until):
+            if not self._any_text:
+                run = _refuse_foreign(self._file, block, self._stream.offset, run)
             if not self._stream.offset and block.text:
                 self._store.cursor.save(self._stream)
             self._stream = self._stream.advanced(block.text)
@@ -361,18 +366,27 @@ def _blocks(file: OpenFile, *, until: int | None = None) -> Iterator[_FileBlock]
             return
 
 
-def _refuse_foreign(file: OpenFile, start: bytes) -> None:
-    """Raise for a file that is no queue_log: fewer than half of its first lines are records."""
-    lines = start.split(b"\n")
-    if len(lines) > 1 and (lines[-1] == b"" or len(start) >= _SAMPLE_BYTES):
-        lines.pop()
-    lines = [line for line in lines if line.strip()]
-    records = sum(parse(line) is not None for line in lines)
-    if lines and records * 2 < len(lines):
-        raise SourceUnreadable(
-            f"{file.path} is no queue_log: of its first {len(lines)} lines, {records} are records",
-            hint="Name another file, or add --any-text to import it all the same.",
-        )
+def _any_text(refusal: NotAQueueLog) -> NotAQueueLog:
+    return NotAQueueLog(
+        refusal.message, hint="Name another file, or add --any-text to import it anyway."
+    )
+
+
+def _refuse_foreign(file: OpenFile, block: _FileBlock, offset: int, run: OddRun) -> OddRun:
+    """Raise for text of no queue_log in a block at an offset; return what stands at its end."""
+    text = block.text
+    while text:
+        part = first_part(text, run)
+        if part.foreign:
+            raise _any_text(
+                NotAQueueLog(
+                    f"{file.path} is not a queue_log throughout: {count(part.lines, 'line')} from"
+                    f" byte {offset:,} on are no records"
+                )
+            )
+        text, run = text[part.size :], part.run
+        offset += part.size
+    return run
 
 
 def _agrees(file: OpenFile, stream: Stream) -> bool:

@@ -148,3 +148,8 @@ def line_times(text: bytes, before: int | None) -> list[int | None]:
         before = int(digits) if digits else before
         times.append(before)
     return times
+
+
+def is_older(time: int | None, first: int) -> bool:
+    """Return whether a record of this time is from before the `first` one; none without a time."""
+    return time is not None and time < first

@@ -29,7 +29,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from qlogship.queue_log.counting import MEMORY
-from qlogship.queue_log.records import entrances, line_times
+from qlogship.queue_log.records import entrances, is_older, line_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,10 +46,11 @@ class RecordPlace(StrEnum):
 
     SHIPPED, UNKNOWN, QUARANTINED, DROPPED: in an upload of the present
     generation, of that outcome. PREPARED: in one that was not answered yet.
-    WAITING: in no upload yet. HELD: kept back, its call is not over. LATER:
-    imported for the next resync. LOST: in the archive, and nowhere else though
-    it should be. SUPERSEDED: in an upload of an earlier generation, which a clear
-    has wiped; that says nothing about the present one.
+    WAITING: in no upload yet. HELD: kept back, its call is not over. BEFORE: older
+    than what this generation ships; a resync ships it, too. LATER: imported for the
+    next resync. LOST: in the archive, and nowhere else though it should be.
+    SUPERSEDED: in an upload of an earlier generation, which a clear has wiped; that
+    says nothing about the present one.
     """
 
     SHIPPED = "shipped"
@@ -59,6 +60,7 @@ class RecordPlace(StrEnum):
     DROPPED = "dropped"
     HELD = "held"
     WAITING = "waiting"
+    BEFORE = "before"
     LATER = "later"
     LOST = "lost"
     SUPERSEDED = "superseded"
@@ -67,6 +69,10 @@ class RecordPlace(StrEnum):
 # When a record is in several places, the first of these is what counts.
 _RANK: Final = {place: rank for rank, place in enumerate(RecordPlace)}
 _PLACES: Final = tuple(RecordPlace)
+# In no upload, as they are too old for this generation.
+_UNSHIPPED: Final = bytes(
+    _RANK[place] for place in (RecordPlace.WAITING, RecordPlace.LATER, RecordPlace.LOST)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +167,14 @@ class _Call:
 
 
 class ArchiveCensus:
-    """Note who has which records, then count block after block, then take the `result`."""
+    """Note who has which records, then count block after block, then take the `result`.
 
-    def __init__(self, days: Days) -> None:
+    Records of before `since`, in epoch seconds, are not shipped in this generation.
+    """
+
+    def __init__(self, days: Days, *, since: int | None = None) -> None:
         self._days = days
+        self._since = since
         self._drawers: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
         self._ids = array("q")
         self._places = array("b")
@@ -199,6 +209,10 @@ class ArchiveCensus:
         times = line_times(text, self._time)
         rows = self._among(first_seq, first_seq + len(times) - 1)
         places = self._painted(rows, first_seq, len(times))
+        if self._since is not None:
+            for index, time in enumerate(times):
+                if places[index] in _UNSHIPPED and is_older(time, self._since):
+                    places[index] = _RANK[RecordPlace.BEFORE]
         loads = [row for row in rows if row[2] >= 0]
         self._count_records(first_seq, times, places, loads)
         self._count_calls(first_seq, text, places, loads)

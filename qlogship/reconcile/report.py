@@ -38,7 +38,7 @@ class Cause:
 
 SUMS: Final = (
     *("archived", "records", "shipped", "sent", "reported", "difference", "held", "waiting"),
-    *("quarantined", "unknown", "dropped", "later", "lost", "lost_records", "unread"),
+    *("quarantined", "unknown", "dropped", "before", "later", "lost", "lost_records", "unread"),
     *("unpinned", "superseded"),
 )
 """The names of the sums, as `--json` has them."""

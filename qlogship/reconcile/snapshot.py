@@ -14,6 +14,7 @@ from qlogship.archive.runs import decode_runs, overlap, records_in, without
 from qlogship.reconcile.census import ArchiveCensus, Counted, RecordPlace, Shipment
 from qlogship.reconcile.judging import held_calls
 from qlogship.reconcile.report import OUTAGE_SECONDS, Outage, ReconcileSnapshot, Repeated
+from qlogship.shipping.generations import Generations
 from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.resync.rows import Resyncs
 
@@ -46,12 +47,15 @@ def take_snapshot(
             return ReconcileSnapshot(Counted())
         archive = Archive(connection)
         position = ShippingPosition(connection).get()
-        census = ArchiveCensus(days)
+        generation = Generations(connection).current()
+        census = ArchiveCensus(days, since=generation.since)
         end = archive.next_seq - 1
         census.note(RecordPlace.HELD, position.held)
         ahead = [*position.ahead, (position.frontier, end)]
         waiting = [(first, min(last, end)) for first, last in ahead if first <= end]
         census.note(RecordPlace.WAITING, waiting)
+        if generation.first_seq > 1:
+            census.note(RecordPlace.BEFORE, [(1, min(generation.first_seq - 1, end))])
         census.note(RecordPlace.LATER, _imported(connection, end))
         uploads = _note_uploads(connection, census, position.generation)
         gone: list[Run] = []

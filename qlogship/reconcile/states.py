@@ -120,6 +120,12 @@ STATES: Final = (
         colours=("#9fb0c0", "#63758a"),
     ),
     State(
+        name="before",
+        chip="older, not uploaded",
+        cause="older than what is uploaded to this dashboard",
+        remark="older than what is uploaded to this dashboard, and not uploaded by qlogship",
+    ),
+    State(
         name="later",
         chip="for the next resync",
         cause="imported for the next resync",
@@ -173,6 +179,7 @@ BEHIND: Final = {
     "unknown": "Unknown",
     "quarantined": "Quarantined",
     "lost": "Lost",
+    "before": "Older",
     "later": "For resync",
     "dropped": "Dropped",
     "superseded": "Superseded",

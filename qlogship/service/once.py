@@ -180,7 +180,8 @@ def _raise_trouble(shipper: Shipper) -> None:
     _raise_hopeless(shipper)
     for kind, message in shipper.troubles.items():
         if kind == "source":
-            raise SourceUnreadable(message, hint="Check source.path and who may read it.")
+            hint = "Check source.path and who may read it."
+            raise shipper.source_trouble or SourceUnreadable(message, hint=hint)
         # What was set aside needs a person, whatever the next run may bring: that is IN_DOUBT.
         waits = shipper.waiting and not shipper.set_aside
         if waits and kind in TROUBLES and kind != NOT_CLEARED.kind:

@@ -33,6 +33,7 @@ from qlogship.troubles.notices import Notices
 if TYPE_CHECKING:
     from qlogship.clocks import Clocks
     from qlogship.config import Settings
+    from qlogship.errors import SourceUnreadable
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.worker import Uploads
     from qlogship.source.interface import Source
@@ -83,6 +84,8 @@ class Shipper:
 
         self._tell = UploadLog(self._notices, log)
         with store.transaction():
+            if store.cursor.applied_history() is None:
+                store.generations.begin_since(settings.source.since)
             self._outbox = Outbox(
                 settings,
                 ledger=store.ledger,
@@ -102,6 +105,7 @@ class Shipper:
                 monotonic=clocks.monotonic, wall=clocks.wall, last=last
             ),
             max_bytes=self._outbox.max_bytes,
+            since=lambda: store.generations.current().since,
         )
         self._archiver = Archiver(source, store.archive, store.cursor, self._notices, clocks)
         self.drained = False
@@ -121,6 +125,11 @@ class Shipper:
     def lag(self) -> int | None:
         """The bytes that are not archived yet; None when the queue_log cannot be read."""
         return self._source.lag() if self._source.trouble is None else None
+
+    @property
+    def source_trouble(self) -> SourceUnreadable | None:
+        """Why nothing new can be read from the queue_log; None when all is well."""
+        return self._source.trouble
 
     @property
     def waiting(self) -> list[Upload]:

@@ -12,6 +12,7 @@ from qlogship.queue_log.counting import CallCounter
 from qlogship.queue_log.records import entered_calls, times_from_the_end, times_in
 from qlogship.source.family import members
 from qlogship.source.files import OpenFile
+from qlogship.source.foreign import refusal_of
 from qlogship.terminal.progress import Meter
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ def take_census(path: Path, archives: Iterable[str]) -> Census:
 
 
 def _start(path: Path, unread: list[Path]) -> bytes:
+    """Return the beginning of a queue_log; of what is none, nothing."""
     try:
         with OpenFile(path) as file:
-            return file.start()
+            return b"" if refusal_of(file) is not None else file.start()
     except SourceUnreadable:
         unread.append(path)
         return b""

@@ -16,6 +16,7 @@ from qlogship.dashboard.address import trust
 from qlogship.errors import (
     CredentialsRefused,
     DashboardUnreachable,
+    NotAQueueLog,
     SettingsError,
     SourceUnreadable,
     UsageError,
@@ -177,6 +178,8 @@ class Questions:
                 self._prove_source(Path(source))
             except SourceUnreadable as error:
                 self._failed("queue_log", error)
+                if isinstance(error, NotAQueueLog):
+                    continue
                 if self.dialogue.agrees("Use it all the same?", default=False):
                     return Path(source)
             else:
@@ -217,6 +220,7 @@ class Questions:
             "current": f"{source.name} alone, {_described(census.current)}",
             "none": "only what comes from now on",
         }
+        rows.setdefault(known, "all is archived; uploaded is what is from that day on")
         self.dialogue.say(answers.in_columns(rows))
         for path in census.unread:
             self.dialogue.mark(None, f"{path} cannot be read to its end")

@@ -15,13 +15,14 @@ from pydantic import SecretStr
 from qlogship.config.model import DashboardSettings, Settings, is_loopback
 from qlogship.dashboard.probe import Likeness, likeness, probe
 from qlogship.dashboard.reach import Reach, Refusal, Stage, certificate_problem, examine
-from qlogship.errors import CredentialsRefused, DashboardUnreachable, SourceUnreadable
+from qlogship.errors import CredentialsRefused, DashboardUnreachable, NotAQueueLog, SourceUnreadable
 from qlogship.installation.identity import can_read_as
 from qlogship.installation.places import is_hidden
 from qlogship.installation.unit import run_program
 from qlogship.service.login import prove_login
 from qlogship.setup.dialogue import Proof
 from qlogship.source.files import OpenFile
+from qlogship.source.foreign import refusal_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +128,13 @@ def prove_source(path: Path, owner: Owner) -> Proof:
         )
     with OpenFile(path, plain=True) as file:
         size = file.status.st_size
+        refusal = refusal_of(file)
+    if refusal is not None:
+        raise NotAQueueLog(
+            refusal.message,
+            hint="Name the queue_log with --source PATH; Asterisk's `full` and `messages` logs are"
+            " other files.",
+        )
     text = f"{owner.user} can read {path} ({size:,} bytes)"
     if owner.service and is_hidden(path):
         return Proof(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from qlogship.errors import NotAQueueLog
+
 if TYPE_CHECKING:
     from qlogship.archive.archive import Archive
     from qlogship.clocks import Clocks
@@ -40,7 +42,7 @@ class Archiver:
         """Archive the next piece if it is to be `read`; return whether there was one."""
         piece = self._source.read(READ_BYTES) if read else None
         self._source.save_changes(self._cursor)
-        if piece is not None:
+        if piece is not None and piece.data:
             self._archive.append(piece.data, stream=piece.stream, offset=piece.offset)
         self._note_trouble()
         self._looked = True
@@ -60,7 +62,8 @@ class Archiver:
             self._failed_at = None
         else:
             self._failed_at = now if self._failed_at is None else self._failed_at
-            if not self._looked or now - self._failed_at >= SOON:
+            proved = isinstance(trouble, NotAQueueLog)
+            if proved or not self._looked or now - self._failed_at >= SOON:
                 self._notices.begin("source", trouble.message, trouble.hint, grave=True)
         damaged = {f"file {path}": error for path, error in self._source.damaged.items()}
         for kind, error in damaged.items():

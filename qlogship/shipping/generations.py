@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlogship.shipping.destination import Destination
@@ -46,6 +46,12 @@ class Generations:
             " WHERE number = (SELECT generation FROM shipping)"
         ).fetchone()
         return _generation(row)
+
+    def begin_since(self, since: int | None) -> None:
+        """Write, at the very first start, which records the present generation does not ship."""
+        present = self.current()
+        if present.since != since:
+            self.write(replace(present, since=since))
 
     def all(self) -> list[Generation]:
         """Return every generation, oldest first."""

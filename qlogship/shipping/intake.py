@@ -8,10 +8,15 @@ runs ahead of it in between.
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from qlogship.errors import StateError
+from qlogship.queue_log.records import time_of, times_from_the_end
 from qlogship.shipping.batching import Window
 from qlogship.shipping.call_waits import Lingering, WaitingCalls
+from qlogship.shipping.first_day import DatedPart, dated_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +33,8 @@ class Intake:
     """Take archived records in and cut them into batches of whole calls.
 
     `begin_time` makes the records' running time, given their time so far. The caller
-    holds the transaction. `max_bytes` is the size of one body.
+    holds the transaction. `max_bytes` is the size of one body; `since` tells the time of
+    the first records that the present generation ships, None when it ships all.
     """
 
     def __init__(
@@ -39,7 +45,9 @@ class Intake:
         *,
         begin_time: Callable[[int | None], RunningTime],
         max_bytes: int,
+        since: Callable[[], int | None] = lambda: None,
     ) -> None:
+        self._since_of = since
         self._archive = archive
         self._position = position
         self._settings = settings
@@ -60,6 +68,10 @@ class Intake:
         )
         self._window.restore(self._archive.records(at.held))
         self._block: Block | None = None
+        self._since = self._since_of()
+        self._parts: deque[DatedPart] = deque()
+        self._before: tuple[int, int | None] = 0, None  # the last record that was looked at
+        self._passed_over = False
         self._held: tuple[int, int] | None = None
         self._lingering = Lingering(self._settings.linger)
 
@@ -108,6 +120,7 @@ class Intake:
             if self._block is None:
                 self._block = self._next_block()
                 if self._block is None:
+                    self._write_passed_over()
                     return False
             block, data = self._block, self._block.data
             if len(data) > room:
@@ -120,6 +133,7 @@ class Intake:
             )
             self._block = block.after(taken, len(data)) if taken < block.lines else None
             self._move_on(taken)
+        self._write_passed_over()
         return True
 
     def caught_up(self) -> None:
@@ -170,7 +184,48 @@ class Intake:
         return self._time.now(self._window.clock, all_taken=self.all_taken)
 
     def _next_block(self) -> Block | None:
-        """Return the records that are taken next."""
+        """Return the records that are taken next; pass over those that are too old."""
+        if self._since is None:
+            return self._block_in_order()
+        while True:
+            while self._parts:
+                part = self._parts.popleft()
+                if not part.older:
+                    return part.block
+                self._passed_over = True
+                self._move_on(part.block.lines)
+            block = self._block_in_order()
+            if block is None:
+                return None
+            number, time = self._before
+            before = time if number + 1 == block.first_seq else self._time_before(block)
+            parts, last = dated_parts(block, self._since, before)
+            self._parts.extend(parts)
+            self._before = block.first_seq + block.lines - 1, last
+
+    def _time_before(self, block: Block) -> int | None:
+        """Return the time of the record before a block, which counts for a line without one."""
+        if block.first_seq == 1 or time_of(block.data[: block.data.index(b"\n")]) is not None:
+            return None
+        with suppress(StateError):  # a damaged chunk is the trouble of whoever ships it
+            earlier = self._archive.chunks.at(block.first_seq - 1).up_to(block.first_seq - 1)
+            return next(times_from_the_end(earlier.data), None)
+        return None
+
+    def _write_passed_over(self) -> None:
+        """Write how far records were passed over, if none is in the window."""
+        if not self._passed_over or not self._window.empty:
+            return
+        self._passed_over = False
+        self._position.save(
+            ahead=self._ahead,
+            frontier=self._frontier,
+            held=(),
+            clock=self._window.clock,
+            odd=self._window.odd,
+        )
+
+    def _block_in_order(self) -> Block | None:
         if not self._ahead:
             return self._archive.block_at(self._frontier)
         first, last = self._ahead[0]

@@ -11,11 +11,12 @@ from qlogship.queue_log.calls import NOBODY, CallTracker
 from qlogship.queue_log.records import time_of
 
 
-def waiting_since(text: bytes, *, held: bytes = b"") -> int | None:
+def waiting_since(text: bytes, *, held: bytes = b"", first: int | None = None) -> int | None:
     """Return when the first of these records could have left, in epoch seconds.
 
     `text` is what is to leave next, in archive order, `held` what was kept back
-    before it; both are whole lines. None when nothing in it with a time may leave.
+    before it; both are whole lines. What is older than `first` never leaves. None when
+    nothing in it with a time may leave.
     """
     tracker = CallTracker()
     tracker.observe(held)
@@ -25,7 +26,7 @@ def waiting_since(text: bytes, *, held: bytes = b"") -> int | None:
     over: dict[bytes, int] = {}
     for line, owner in zip(text.split(b"\n"), owners, strict=False):
         time = time_of(line)
-        if time is None or owner in still_open:
+        if time is None or owner in still_open or (first is not None and time < first):
             continue
         if owner == NOBODY:
             free.append(time)

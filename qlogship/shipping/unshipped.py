@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.runs import records_in
 from qlogship.errors import StateError
+from qlogship.shipping.generations import Generations
 from qlogship.shipping.lag import waiting_since
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def waiting(
         return Waiting(lines, since)
     begun = _shipping_since(connection, position.generation)
     held = _newest(position.held)
+    first_day = Generations(connection).current().since
     # In the order of time what comes first may be imported, so each part is asked.
     for first, last in [*ahead[:1], *tail]:
         if begun is None or _is_imported(connection, first):
@@ -74,7 +76,9 @@ def waiting(
         found = None
         with suppress(StateError):  # a damaged chunk is the trouble of whoever ships it
             found = waiting_since(
-                archive.text([(first, min(last, first + _LOOK - 1))]), held=archive.text(held)
+                archive.text([(first, min(last, first + _LOOK - 1))]),
+                held=archive.text(held),
+                first=first_day,
             )
         if found is not None:
             oldest = max(float(found), begun)

@@ -80,3 +80,14 @@ class Cursor:
     def save_history(self, history: str) -> None:
         """Remember the source.history that was applied."""
         self._db.execute("UPDATE shipping SET history = ?", (history,))
+
+    def skipped_text(self) -> bool:
+        """Return whether the first start left text out for good (history "current" or "none")."""
+        if self.applied_history() not in {"current", "none"}:
+            return False
+        row = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM stream WHERE skipped OR offset >"
+            " (SELECT coalesce(sum(bytes), 0) FROM origin WHERE origin.stream = stream.id)"
+            " AND id NOT IN (SELECT stream FROM piece WHERE imported))"
+        ).fetchone()
+        return bool(row[0])

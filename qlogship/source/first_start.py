@@ -14,25 +14,27 @@ if TYPE_CHECKING:
 
 
 class FirstStart:
-    """Apply `source.history` once, and remember that it was; `applied` is what was before."""
+    """Apply `source.history` once, and remember that it was; `applied` is what was before.
+
+    Where it is a day, all is taken: what is uploaded is decided later.
+    """
 
     def __init__(self, *, wanted: str, applied: str | None) -> None:
         self._wanted = wanted
+        self._takes_all = wanted not in {"current", "none"}
         self._unsaved = False
         self.is_over = applied is not None
 
     def may_begin(self, trouble: SourceUnreadable | None) -> bool:
         """Return whether this look counts as the first: the live file is there, or nothing is."""
         return (
-            self._wanted == "all"
-            or trouble is None
-            or isinstance(trouble.__cause__, FileNotFoundError)
+            self._takes_all or trouble is None or isinstance(trouble.__cause__, FileNotFoundError)
         )
 
     def begin(self, rotated: RotatedFiles, streams: Streams, live: Followed | None) -> None:
         """Skip what was found and is not wanted."""
         self.is_over = self._unsaved = True
-        if self._wanted == "all":
+        if self._takes_all:
             return
         rotated.skip_unread()
         if self._wanted == "none" and live is not None:

@@ -23,6 +23,9 @@ Bytes after the last newline are left for later. When a file is given up (it
 was rotated away and has been still for `STILL`), such a rest is handed out as
 it is.
 
+A file that is no queue_log is not read; text in one that is of none is passed over
+(source/foreign.py).
+
 Known limits: what copytruncate loses between its copy and its truncate, and a
 file that is deleted while nobody follows it.
 """
@@ -36,6 +39,7 @@ from qlogship.errors import SourceUnreadable
 from qlogship.source.family import members
 from qlogship.source.files import OpenFile, unreadable
 from qlogship.source.first_start import FirstStart
+from qlogship.source.foreign import Passage
 from qlogship.source.identity import Followed, OpenFiles, Streams
 from qlogship.source.interface import Piece
 from qlogship.source.rotated_files import STILL, RotatedFiles
@@ -93,8 +97,13 @@ class QueueLog:
 
     @property
     def damaged(self) -> dict[str, SourceUnreadable]:
-        """What is wrong with rotated files, by path."""
-        return self._rotated.damaged
+        """What is wrong with the files, by path; with the live one, that some was passed over."""
+        found = dict(self._rotated.damaged)
+        for followed in self._open.all:
+            passed_over = followed.passage.passed_over(followed.file.path)
+            if passed_over is not None and (self.trouble is None or followed != self._open.live):
+                found[str(followed.file.path)] = passed_over
+        return found
 
     @property
     def restless(self) -> bool:
@@ -120,6 +129,8 @@ class QueueLog:
         """Return the bytes that are there to be read (compressed ones as they lie)."""
         lag = self._rotated.lag()
         for followed in self._open.all:
+            if followed.stream is None and followed.passage.refusal(followed.file) is not None:
+                continue
             offset = followed.stream.offset if followed.stream else 0
             lag += max(0, followed.file.status.st_size - offset)
         return lag
@@ -218,6 +229,14 @@ class QueueLog:
         if self._open.live is None:
             return
         self._look_at(self._open.live)
+        self.trouble = self._foreign(self._open.live)
+
+    def _foreign(self, opened: Followed) -> SourceUnreadable | None:
+        """Return why an open file is no queue_log, or none any more; None when it is one."""
+        stream = opened.stream
+        if stream is None:
+            return opened.passage.refusal(opened.file)
+        return opened.passage.turned(opened.file, self._streams.offset(stream))
 
     def _look_at(self, opened: Followed) -> None:
         """See whether an open file was begun anew."""
@@ -226,6 +245,7 @@ class QueueLog:
             return
         if is_restarted(stream, size=size, start=opened.file.start(len(stream.head))):
             self._rotated.scan_due = True  # a copytruncate leaves the rest in a copy
+            opened.passage = Passage()
             self._streams.attach(opened)
 
     def _open_live(self, key: tuple[int, int]) -> None:
@@ -256,6 +276,8 @@ class QueueLog:
         if live.stream is None and size:
             self._streams.attach(live)  # a copy of it may have been read meanwhile
         stream = live.stream
+        if stream is None and self._foreign(live) is not None:
+            return None
         offset = stream.offset if stream is not None else 0
         data = live.file.read_lines(offset, min(limit, size - offset))
         if not data:
@@ -264,9 +286,7 @@ class QueueLog:
             return None  # truncated meanwhile: what was read may be anything
         if live.file.refresh().st_size < offset + len(data):
             return None
-        live.stream = self._streams.read_on(live.file, stream, data)
-        live.grew_at = self._clocks.monotonic()
-        return Piece(live.stream.id, offset, data)
+        return self._hand_out(live, offset, data)
 
     def _read_lefts(self, lefts: Iterable[Followed], limit: int, *, replaced: bool) -> Piece | None:
         for left in list(lefts):
@@ -285,17 +305,24 @@ class QueueLog:
         elif size:
             self._streams.attach(left)
         offset = left.stream.offset if left.stream is not None else 0
-        data = left.file.read_lines(offset, min(limit, size - offset))
+        foreign = left.stream is None and left.passage.refusal(left.file) is not None
+        data = b"" if foreign else left.file.read_lines(offset, min(limit, size - offset))
         if not data:
             still = self._clocks.monotonic() - left.grew_at >= STILL
             if not (still and replaced):
                 return None
-            data = left.file.read_at(offset, size - offset) if size > offset else b""
+            if size > offset and not foreign:
+                data = left.file.read_at(offset, size - offset)
             if not data:
                 self._open.left.remove(left)
                 left.file.close()
                 self._rotated.scan_due = True
                 return None
-        left.stream = self._streams.read_on(left.file, left.stream, data)
-        left.grew_at = self._clocks.monotonic()
-        return Piece(left.stream.id, offset, data)
+        return self._hand_out(left, offset, data)
+
+    def _hand_out(self, opened: Followed, offset: int, data: bytes) -> Piece:
+        """Move the cursor behind what was read; hand it out unless it is of no queue_log."""
+        data, foreign = opened.passage.take(opened.file, offset, data)
+        opened.stream = self._streams.read_on(opened.file, opened.stream, data)
+        opened.grew_at = self._clocks.monotonic()
+        return Piece(opened.stream.id, offset, b"" if foreign else data)

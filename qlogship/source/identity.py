@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final
 from qlogship.errors import SourceUnreadable
 from qlogship.source.family import began
 from qlogship.source.files import OpenFile
+from qlogship.source.foreign import Passage
 from qlogship.source.streams import HEAD_BYTES, TAIL_BYTES, Kin, Stream, compare, identify
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Followed:
     grew_at: float
     stream: Stream | None = None
     size: int = 0
+    passage: Passage = field(default_factory=Passage)
 
     @property
     def began(self) -> int:

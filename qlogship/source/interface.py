@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 class Piece:
     """Text that was read; it lies at `offset` of the stream with this number.
 
-    `data` ends in a newline, but for a rest that nobody will finish.
+    `data` ends in a newline, but for a rest that nobody will finish. It is empty when
+    text was passed over that is of no queue_log.
     """
 
     stream: int

@@ -12,13 +12,14 @@ it may have been read since.
 A file that ends within a record, or a compressed one that is cut off, may be in
 the making. It is `unfinished` and looked at again at each scan; when it has
 looked the same for `STILL`, what there is of it is handed out and it is seen.
-One that cannot be read is `damaged`, and is tried again at each scan.
+One that cannot be read is `damaged`, and is tried again at each scan. So is one that
+is no queue_log, when it looks otherwise than it did.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
@@ -26,6 +27,7 @@ from qlogship.source.compression import DamagedError
 from qlogship.source.cursor import sighting_of
 from qlogship.source.family import began
 from qlogship.source.files import LONGEST_RECORD, OpenFile
+from qlogship.source.foreign import Passage, refusal_of
 from qlogship.source.interface import Piece
 from qlogship.source.streams import Kin
 
@@ -55,6 +57,7 @@ class Unread:
     rank: tuple[float, int, str]
     file: OpenFile | None = None
     nothing_new: bool = False
+    passage: Passage = field(default_factory=Passage)
 
 
 class RotatedFiles:
@@ -82,8 +85,15 @@ class RotatedFiles:
         self._gone: set[str] = set()
         self._unfinished: dict[str, tuple[Sighting, float]] = {}
         self.unread: list[Unread] = []
-        self.damaged: dict[str, SourceUnreadable] = {}
+        self._refused: dict[str, Sighting] = {}
+        self._passed_over: dict[str, SourceUnreadable] = {}
+        self._damaged: dict[str, SourceUnreadable] = {}
         self.scan_due = True
+
+    @property
+    def damaged(self) -> dict[str, SourceUnreadable]:
+        """What is wrong with files, by path: they cannot be read, or are no queue_log."""
+        return self._passed_over | self._damaged
 
     def save_changes(self, cursor: Cursor) -> None:
         """Write what was seen, and what is gone, since the last time."""
@@ -117,7 +127,8 @@ class RotatedFiles:
         for member in self._find():
             path = str(member.path)
             there.add(path)
-            if member.key in opened or self._seen.get(path) == sighting_of(member.status):
+            sighting = sighting_of(member.status)
+            if member.key in opened or sighting in {self._seen.get(path), self._refused.get(path)}:
                 continue
             unread = self._examine(member)
             if unread is None:
@@ -127,7 +138,9 @@ class RotatedFiles:
         found += known.values()
         self.unread = sorted(found, key=lambda unread: unread.rank)
         # A file that was removed or renamed meanwhile is no trouble.
-        self.damaged = {path: error for path, error in self.damaged.items() if path in there}
+        for known_of in (self._damaged, self._passed_over, self._refused):
+            for path in known_of.keys() - there:
+                del known_of[path]
         for path in self._seen.keys() - there:
             del self._seen[path]
             self._gone.add(path)
@@ -141,10 +154,17 @@ class RotatedFiles:
                 start = file.start()
                 status = file.status
                 kin, stream = self._streams.identify(file, start)
+                refusal = None
+                if stream is None and member.rotated:
+                    refusal = refusal_of(file, complete=True)
         except SourceUnreadable as error:
             self._note_damage(member.path, error)
             return None
-        self.damaged.pop(path, None)
+        self._damaged.pop(path, None)
+        if refusal is not None:
+            self._damaged[path] = refusal
+            self._refused[path] = sighting_of(status)
+            return None
         if not start or kin is Kin.PART:
             return None  # empty, or a copy in the making
         if self._streams.is_live(stream):
@@ -165,7 +185,7 @@ class RotatedFiles:
         if isinstance(error.__cause__, FileNotFoundError):
             self.scan_due = True
         else:
-            self.damaged[str(path)] = error
+            self._damaged[str(path)] = error
 
     def skip_unread(self) -> None:
         """Note what the unread files hold as not wanted."""
@@ -205,8 +225,12 @@ class RotatedFiles:
             return None
         if not data:
             return None
+        data, foreign = unread.passage.take(file, offset, data)
         unread.stream = self._streams.read_on(file, stream, data)
-        return Piece(unread.stream.id, offset, data)
+        passed_over = unread.passage.passed_over(unread.member.path)
+        if passed_over is not None:
+            self._passed_over[str(unread.member.path)] = passed_over
+        return Piece(unread.stream.id, offset, b"" if foreign else data)
 
     def _open_at_its_turn(self, unread: Unread) -> OpenFile | None:
         """Open a rotated file at its turn; None when it is to be looked at again later.
@@ -242,7 +266,7 @@ class RotatedFiles:
         file = unread.file
         if file is None:
             # Could not be opened: the next scan tries again, unless it will never be whole.
-            damage = self.damaged.get(path)
+            damage = self._damaged.get(path)
             if damage is not None and isinstance(damage.__cause__, DamagedError):
                 self._see(path, sighting_of(unread.member.status))
             return
@@ -252,7 +276,7 @@ class RotatedFiles:
         else:
             offset = self._streams.offset(unread.stream)
             rest = not unread.nothing_new and file.status.st_size > offset
-        if rest and path not in self.damaged and not self._is_still_for_long(unread):
+        if rest and path not in self._damaged and not self._is_still_for_long(unread):
             if self._unfinished.get(path, (None,))[0] != sighting:
                 self._unfinished[path] = (sighting, self._clocks.monotonic())
         else:

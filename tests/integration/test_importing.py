@@ -10,7 +10,7 @@ import pytest
 
 from qlogship.dashboard.outcome import Outcome
 from qlogship.dashboard.verdicts import Verdict
-from qlogship.errors import SourceUnreadable
+from qlogship.errors import NotAQueueLog, SourceUnreadable
 from qlogship.import_export.importing import Importer
 from qlogship.source.files import OpenFile
 from qlogship.state.store import Store
@@ -174,13 +174,32 @@ def test_a_damaged_file_is_not_imported_in_part(archive: Importing, damaged: byt
 
 
 def test_what_is_no_queue_log_is_refused(archive: Importing) -> None:
-    """A file in which hardly anything is a record is imported only on demand."""
+    """A file without a record is imported only on demand."""
     letter = b"Dear all,\nthe queue log is attached.\n"
-    with pytest.raises(SourceUnreadable, match="no queue_log"):
+    with pytest.raises(NotAQueueLog, match="is not a queue_log") as caught:
         archive.add(letter)
+    assert "--any-text" in caught.value.hint
     archive.add(letter, any_text=True)
     assert archive.text() == letter
     assert archive.new(b"") == [0]
+
+
+def test_a_file_that_turns_into_something_else_is_refused(archive: Importing) -> None:
+    """Of a file with another log behind its records nothing is imported, unless on demand."""
+    text = calls(0, 40_000) + b"[2026-11-28] pbx.c: Executing\n" * 200
+    with pytest.raises(NotAQueueLog, match="200 lines from byte"):
+        archive.add(text)
+    assert archive.text() == b""
+    archive.add(text, any_text=True)
+    assert archive.text() == text
+
+
+def test_odd_lines_among_records_are_imported(archive: Importing) -> None:
+    """More odd lines than records are no reason to refuse a file."""
+    odd = b"a value with\nnewlines\n\n" * 10
+    text = odd + calls(0, 3) + odd + calls(5, 8)
+    archive.add(text)
+    assert archive.text() == text
 
 
 def test_an_import_that_is_cut_off_leaves_nothing(archive: Importing) -> None:

@@ -155,8 +155,8 @@ def test_long_line(asterisk: Asterisk, follower: Following, length: int, limit: 
 
 
 def test_no_newline_in_megabytes(asterisk: Asterisk, follower: Following) -> None:
-    """Megabytes without a newline stop nothing: they are handed out, and what follows too."""
-    heap = b"x" * (20 * 1024 * 1024)
+    """Megabytes without a newline stop nothing: a record is handed out, and what follows too."""
+    heap = b"1795411801|1795411801.1|sales|NONE|INFO|" + b"x" * (9 * 1024 * 1024)
     written = asterisk.calls(1) + asterisk.write(heap)
     assert len(follower.read()) >= 8 * 1024 * 1024
     follower.restart()
@@ -164,6 +164,20 @@ def test_no_newline_in_megabytes(asterisk: Asterisk, follower: Following) -> Non
 
     follower.read()
     assert follower.text == written
+
+
+def test_megabytes_of_something_else(asterisk: Asterisk, follower: Following) -> None:
+    """Megabytes without a newline that are no record are passed over; what follows is not."""
+    before = asterisk.calls(1)
+    asterisk.write(b"x" * (20 * 1024 * 1024))
+    follower.read()
+    follower.restart()
+    follower.read()
+    asterisk.write(b"\n")
+    after = asterisk.calls(1)
+
+    follower.read()
+    assert follower.text == before + after
 
 
 # The path

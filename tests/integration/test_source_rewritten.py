@@ -328,7 +328,7 @@ def test_power_cut_after_two_files_took_turns(
 
 def test_power_cut_after_a_torn_line(asterisk: Asterisk, follower: Following, path: Path) -> None:
     """A newline that the archive put behind a torn record does not spoil the comparison."""
-    heap = b"x" * (9 * 1024 * 1024)
+    heap = b"1795411801|1795411801.1|sales|NONE|INFO|" + b"x" * (9 * 1024 * 1024)
     before = asterisk.calls(30) + asterisk.write(heap)
     follower.read()
     before += asterisk.write(b"\n") + asterisk.calls(30)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from qlogship.dashboard.outcome import Outcome
 from qlogship.dashboard.verdicts import Verdict
 from qlogship.import_export.importing import Importer
+from qlogship.shipping.generations import Generation
 from qlogship.source.files import OpenFile
 from tests.support.arrivals import calls_in, lines_of
 from tests.support.calls import call
@@ -173,6 +174,9 @@ def test_a_resync_waits_since_the_clear(tmp_path: Path) -> None:
             resyncs.ask(reason="asked", accepted_loss=(), at=centre.clock.wall_now)
             end = service.store.archive.next_seq
             generation = position.begin_generation(ahead=[(1, end - 1)], frontier=end)
+            service.store.generations.write(
+                Generation(generation, None, 1.0, cleared=True, first_seq=1, since=None)
+            )
             resyncs.cleared(
                 generation=generation, lines=end - 1, size=len(text), at=centre.clock.wall_now
             )

@@ -101,7 +101,7 @@ class Following:
         self._db.execute("BEGIN")
         piece = self.log.read(limit)
         self.log.save_changes(self._cursor)
-        if piece is not None:
+        if piece is not None and piece.data:
             self._archive.append(piece.data, stream=piece.stream, offset=piece.offset)
         self._archive.chunks.finish()
         self._db.execute("COMMIT")

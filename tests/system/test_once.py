@@ -77,6 +77,27 @@ def test_nothing_to_do_is_done(installation: Installation, dashboard: Sandbox) -
     assert dashboard.requests() == []
 
 
+def test_what_is_no_queue_log_is_not_sent(installation: Installation, dashboard: Sandbox) -> None:
+    """Another log at the path: exit code 14, a sentence and a hint; a true one is shipped later."""
+    other = b"[2026-11-28 04:39:34] VERBOSE[812] pbx.c: secret=abc in new stack\n" * 500
+    installation.write(other)
+    done = installation.once("--flush")
+    assert done.returncode == ExitCode.SOURCE
+    assert "is not a queue_log" in errors(done)
+    assert "Set source.path" in errors(done)
+    assert "is not a queue_log" in installation.status()["source"]["trouble"]
+    assert "source" in installation.troubles()
+    assert (dashboard.requests(), installation.archived()) == ([], b"")
+    own = call(1, NOON)
+    installation.write(own)
+    assert installation.once().returncode == ExitCode.DONE
+    installation.write(other)
+    turned = installation.once()
+    assert turned.returncode == ExitCode.SOURCE
+    assert "not written as a queue_log any more" in errors(turned)
+    assert dashboard.bodies() == [own]
+
+
 def test_all_faults_of_the_settings_at_once(installation: Installation, dashboard: Sandbox) -> None:
     """Each fault names its place and its remedy, for the service and for commands alike."""
     installation.config.write_text(

@@ -26,7 +26,7 @@ KEYS: Final = {
 }
 SUMS: Final = {
     *("archived", "records", "shipped", "sent", "reported", "difference", "held", "waiting"),
-    *("quarantined", "unknown", "dropped", "later", "lost", "lost_records", "unread"),
+    *("quarantined", "unknown", "dropped", "before", "later", "lost", "lost_records", "unread"),
     *("unpinned", "superseded"),
 }
 

@@ -440,7 +440,28 @@ NOT_IN_GOOD = {
         '[source]\nhistory = "al"\n',
         ":6: [source] history",
         '"al" is none of the choices',
-        'Give "all", "current" or "none".',
+        'Give "all", "current" or "none", or the first day to upload: "2026-11-01".',
+    ),
+    "no such day": Planted(
+        '[source]\nhistory = "2026-11-31"\n',
+        ":6: [source] history",
+        '"2026-11-31" is none of the choices and no day',
+        '"2026-11-01"',
+    ),
+    "no day of a calendar": Planted(
+        '[source]\nhistory = "20261101"\n', ":6: [source] history", "no day", '"2026-11-01"'
+    ),
+    "a day before all records": Planted(
+        '[source]\nhistory = "1970-01-01"\n', ":6: [source] history", "before", '"2026-11-01"'
+    ),
+    "a time for a day": Planted(
+        "[source]\nhistory = 2026-11-01T00:00:00\n",
+        ":6: [source] history",
+        "no day",
+        '"2026-11-01"',
+    ),
+    "a number for a day": Planted(
+        "[source]\nhistory = 3\n", ":6: [source] history", "no day", '"2026-11-01"'
     ),
     "no such level": Planted(
         '[log]\nlevel = "INFO"\n', ":6: [log] level", "none of the choices", '"debug", "info",'

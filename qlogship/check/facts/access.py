@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import pwd
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qlogship.errors import SourceUnreadable
 from qlogship.installation.files import group_name, look_at, read_text
 from qlogship.installation.identity import Account, Barrier, can_read_as, lacks
 from qlogship.source.family import members
+from qlogship.source.files import OpenFile
+from qlogship.source.foreign import Passage
 
 if TYPE_CHECKING:
     from qlogship.check.facts.unit import UnitFacts
@@ -42,7 +46,8 @@ class UserFacts:
 class SourceFacts:
     """The queue_log and its rotated files, and what keeps the service from reading them.
 
-    `key` is device and inode. `readable` is None when nobody could try.
+    `key` is device and inode. `readable` is None when nobody could try. `foreign` says why
+    it is no queue_log, or none any more.
     `closed_directories` are those of `source.archives` that cannot be listed.
     """
 
@@ -52,6 +57,7 @@ class SourceFacts:
     key: tuple[int, int] | None = None
     size: int = 0
     readable: bool | None = None
+    foreign: str | None = None
     barrier: Barrier | None = None
     rotated: int = 0
     barred: tuple[Barrier, ...] = ()
@@ -132,9 +138,20 @@ def gather_source(settings: Settings, user: UserFacts) -> SourceFacts:
         facts,
         readable=barrier is None,
         barrier=barrier,
+        foreign=_foreign(path),
         rotated=len(rotated),
         barred=tuple(one for one in barriers if one is not None),
         closed_directories=tuple(
             one.path for one in directories if lacks(user.account, one, _LIST)
         ),
     )
+
+
+def _foreign(path: Path) -> str | None:
+    """Return why a file is no queue_log, by its beginning and its end; None when it is one."""
+    with suppress(SourceUnreadable), OpenFile(path, plain=True) as file:
+        passage = Passage()
+        end = file.end_of_lines()
+        found = passage.refusal(file) or passage.turned(file, end)
+        return found.message if found is not None else None
+    return None

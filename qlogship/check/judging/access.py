@@ -54,6 +54,14 @@ def judge_source(facts: SourceFacts, *, explained: bool) -> Iterator[Finding]:
         yield _unreadable(facts, facts.barrier)
     elif facts.key is None:
         yield unknown("source.unseen", path, "you may not look at it")
+    elif facts.foreign is not None:
+        yield problem(
+            "source.foreign",
+            path,
+            f"{facts.foreign.removeprefix(f'{path} ')}; nothing of it is uploaded",
+            "Set source.path to the file that Asterisk writes, usually"
+            " /var/log/asterisk/queue_log.",
+        )
     elif facts.readable:  # without a user nobody can try, and that was said
         yield from _readable(facts)
 

@@ -75,6 +75,14 @@ def held(path: str | Path, key: tuple[int, int] = (1, 9), *, deleted: bool = Fal
     return HeldFile(5, str(path), key, deleted)
 
 
+def test_a_file_that_is_no_queue_log() -> None:
+    """It is a problem by itself, and what the finding says names the file once."""
+    facts = replace(SOURCE, foreign=f"{LOG} is not a queue_log: its first line is not a record")
+    (finding,) = access.judge_source(facts, explained=False)
+    assert (finding.id, finding.level) == ("source.foreign", Level.PROBLEM)
+    assert "source.path" in finding.hint
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [

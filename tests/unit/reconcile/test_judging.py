@@ -91,7 +91,7 @@ def test_nothing_yet() -> None:
     assert report.verdict == "There is nothing to compare yet."
 
 
-@pytest.mark.parametrize("place", ["held", "waiting", "prepared", "later", "dropped"])
+@pytest.mark.parametrize("place", ["held", "waiting", "prepared", "before", "later", "dropped"])
 def test_what_is_in_order(place: str) -> None:
     """Calls that wait, are held or were dropped make a difference, a remark, and no fault."""
     report = judge({FIRST: tally(shipped=3, sent=3, reported=3, **{place: 2})})
