@@ -52,7 +52,7 @@ class Archive:
     def size(self) -> int:
         """Return the bytes of all text."""
         self.chunks.finish()
-        total: int = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM chunk").fetchone()[0]
+        total: int = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM chunk_facts").fetchone()[0]
         return total
 
     def append(self, data: bytes, *, stream: int, offset: int) -> int:

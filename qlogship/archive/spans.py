@@ -58,7 +58,7 @@ class Timeline:
         self._pieces = dict(self._db.execute("SELECT stream, piece FROM piece"))
         self._origins = self._archive.origins.all()
         rows = self._db.execute(
-            "SELECT first_seq, lines, first_time, last_time FROM chunk ORDER BY first_seq"
+            "SELECT first_seq, lines, first_time, last_time FROM chunk_facts ORDER BY first_seq"
         )
         self._rows = [_Chunk(*row) for row in rows]
 

@@ -62,6 +62,8 @@ class Shipper:
         self._clocks = clocks
         self._scanned_at = clocks.monotonic()
         self._notices = Notices(store.troubles, log, clocks)
+        if store.repairs:
+            log.warning("state_repaired", **store.repairs.facts)
         self._resyncing = Resyncing(
             settings.delivery,
             rows=store.resyncs,

@@ -11,6 +11,7 @@ from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.resync.plan import plan, progress
 from qlogship.shipping.upload_contents import Contents
 from qlogship.source.cursor import Cursor
+from qlogship.state.copies import Repairs, hide_damage, ledger_is_whole
 from qlogship.state.database import connect_to_read, reported
 from qlogship.state.figures import Figures, figures
 from qlogship.troubles.rows import Troubles
@@ -46,8 +47,14 @@ class Reader:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._db = connect_to_read(directory)
+        self.repairs = Repairs()
+        """What is read from its second copy, for it is not as it was written."""
+        self._looked_closely = False
         try:
             with reported(directory):
+                if self._db is not None:
+                    closely = not ledger_is_whole(self._db)
+                    self._hide_damage(self._db, closely=closely)
                 self.cursor = Cursor(self._db) if self._db is not None else None
                 self.archive = Archive(self._db) if self._db is not None else None
         except BaseException:
@@ -61,9 +68,21 @@ class Reader:
         if self._db is not None:
             self._db.close()
 
+    def look_closely(self) -> None:
+        """Compare each row of the ledger with its copy; to be done before sums are taken of many."""
+        if self._db is not None and not self._looked_closely:
+            with reported(self._directory):
+                self._hide_damage(self._db, closely=True)
+
+    def _hide_damage(self, database: sqlite3.Connection, *, closely: bool) -> None:
+        self._looked_closely = closely
+        found = hide_damage(database, large=closely)
+        if found:
+            self.repairs = found
+
     def text(self) -> Iterator[bytes]:
         """Yield the text of the archive in the order of time, as it is at one moment."""
-        with self.moment():
+        with self._moment():
             if self.archive is not None:
                 yield from self.archive.blocks(self.archive.order())
 
@@ -78,12 +97,13 @@ class Reader:
             return None
         with reported(self._directory):
             first, last = self._db.execute(
-                "SELECT min(first_time), max(last_time) FROM chunk"
+                "SELECT min(first_time), max(last_time) FROM chunk_facts"
             ).fetchone()
             return None if first is None else (first, last)
 
     def plan(self, *, max_bytes: int, say: Callable[[int, int], None]) -> ResyncPlan | None:
         """Return what a resync would do, None without anything; see `shipping/resync/plan.py`."""
+        self.look_closely()
         with reported(self._directory):
             return plan(self._db, max_bytes=max_bytes, say=say) if self._db is not None else None
 
@@ -94,7 +114,13 @@ class Reader:
 
     @contextmanager
     def moment(self) -> Iterator[sqlite3.Connection | None]:
-        """Hold the database as it is at one moment; None while there is nothing."""
+        """Hold the database as it is at one moment, and as written; None while there is nothing."""
+        self.look_closely()
+        with self._moment() as database:
+            yield database
+
+    @contextmanager
+    def _moment(self) -> Iterator[sqlite3.Connection | None]:
         if self._db is None:
             yield None
             return
@@ -122,6 +148,7 @@ class Reader:
 
     def uploads(self, *, limit: int | None = None, since: float | None = None) -> list[Upload]:
         """Return uploads, newest first."""
+        self.look_closely()
         with reported(self._directory):
             return (
                 Ledger(self._db).uploads(limit=limit, since=since) if self._db is not None else []
