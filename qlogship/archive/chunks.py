@@ -128,6 +128,8 @@ class Chunks:
         self._packing: tuple[ChunkFacts, Future[tuple[bytes, bytes]]] | None = None
         self._newest: Block | None = None
         self._recent: list[Block] = []
+        self.damaged: dict[int, int] = {}
+        """Chunks that were met and are damaged: the first record of each, and the last one."""
 
     @property
     def next_seq(self) -> int:
@@ -249,7 +251,41 @@ class Chunks:
                 else text.count(b"\n") == facts.lines
             ):
                 return text
+        self.damaged[facts.first_seq] = facts.behind - 1
         raise DamagedChunk(facts.first_seq, facts.behind - 1)
+
+    def begin_of(self, seq: int) -> int:
+        """Return where the chunk begins that a record is in, or the gap between two of them."""
+        row = self._db.execute(
+            "SELECT first_seq, first_seq + lines FROM chunk_facts WHERE first_seq <= ?"
+            " ORDER BY first_seq DESC LIMIT 1",
+            (seq,),
+        ).fetchone()
+        if row is None:
+            return 1
+        first, behind = row
+        return int(first) if seq < behind else int(behind)
+
+    def restore(self, first_seq: int, text: bytes) -> bool:
+        """Write the text of a damaged chunk again if it is that; return whether it is."""
+        row = self._db.execute(
+            f"SELECT {_FACTS}, digest FROM chunk_facts WHERE first_seq = ?",  # noqa: S608
+            (first_seq,),
+        ).fetchone()
+        facts, digest = ChunkFacts(*row[:-1]), row[-1]
+        packed = self._pack.compress(text) if facts.packed else text
+        if digest is not None and digest_of(first_seq, text) != digest:
+            return False
+        if digest is None and packed[-4:] != self._data(first_seq)[-4:]:  # zstd's checksum
+            return False
+        self._db.execute("DELETE FROM chunk WHERE first_seq = ?", (first_seq,))
+        self._db.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*facts, packed))
+        self._db.execute(
+            "UPDATE chunk_facts SET digest = ?, calls = NULL WHERE first_seq = ?",
+            (digest_of(first_seq, text), first_seq),
+        )
+        self.damaged.pop(first_seq, None)
+        return True
 
     def _data(self, first_seq: int) -> bytes:
         """Return what the table `chunk` has; nothing when it is not there or cannot be read."""

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qlogship.archive.chunks import DamagedChunk
+from qlogship.archive.runs import without
 from qlogship.shipping.batching import Window
 from qlogship.shipping.call_waits import Lingering, WaitingCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from qlogship.archive.archive import Archive
     from qlogship.archive.chunks import Block
+    from qlogship.archive.runs import Run
     from qlogship.config.model import BatchSettings
     from qlogship.shipping.batching import Batch
     from qlogship.shipping.position import ShippingPosition
@@ -28,7 +31,7 @@ class Intake:
     """Take archived records in and cut them into batches of whole calls.
 
     `begin_time` makes the records' running time, given their time so far. The caller
-    holds the transaction. `max_bytes` is the size of one body.
+    holds the transaction. `max_bytes` is the size of one body, `wall` tells the time of day.
     """
 
     def __init__(
@@ -39,7 +42,9 @@ class Intake:
         *,
         begin_time: Callable[[int | None], RunningTime],
         max_bytes: int,
+        wall: Callable[[], float],
     ) -> None:
+        self._wall = wall
         self._archive = archive
         self._position = position
         self._settings = settings
@@ -58,7 +63,10 @@ class Intake:
             clock=at.clock,
             odd=at.odd,
         )
-        self._window.restore(self._archive.records(at.held))
+        lost = self._archive.unreadable(at.held)
+        if lost:
+            self._pass_over(lost)
+        self._window.restore(self._archive.records(without(at.held, lost)))
         self._block: Block | None = None
         self._held: tuple[int, int] | None = None
         self._lingering = Lingering(self._settings.linger)
@@ -170,12 +178,24 @@ class Intake:
         return self._time.now(self._window.clock, all_taken=self.all_taken)
 
     def _next_block(self) -> Block | None:
-        """Return the records that are taken next."""
-        if not self._ahead:
-            return self._archive.block_at(self._frontier)
-        first, last = self._ahead[0]
-        block = self._archive.block_at(first)
-        return block.up_to(last) if block is not None else None
+        """Return the records that are taken next; those of damaged chunks are passed over."""
+        while True:
+            first, last = self._ahead[0] if self._ahead else (self._frontier, None)
+            try:
+                block = self._archive.block_at(first)
+            except DamagedChunk:
+                checked = self._archive.chunks.check(first)
+                behind = checked[0] if checked is not None else first + 1
+                lost = first, (behind - 1 if last is None else min(last, behind - 1))
+                self._pass_over([lost])
+                self._move_on(lost[1] - lost[0] + 1)
+            else:
+                return block.up_to(last) if block is not None and last is not None else block
+
+    def _pass_over(self, lost: Sequence[Run]) -> None:
+        """Go on without records that cannot be read."""
+        self._position.pass_over(lost)
+        self._archive.damage.pass_over(lost, at=self._wall())
 
     def _move_on(self, taken: int) -> None:
         """Note that so many records more were taken."""

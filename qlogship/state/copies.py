@@ -83,14 +83,21 @@ class Repairs:
     rows: dict[str, int] = field(default_factory=dict)
     copies: dict[str, int] = field(default_factory=dict)
     indexes: list[str] = field(default_factory=list)
+    lost_commits: int = 0
+    """Commits that a damaged write-ahead log has taken back: these are not put right."""
 
     def __bool__(self) -> bool:
-        return bool(self.rows or self.copies or self.indexes)
+        return bool(self.rows or self.copies or self.indexes or self.lost_commits)
 
     @property
     def facts(self) -> dict[str, object]:
         """What was put right, for the log."""
-        return {"rows": self.rows, "copies": self.copies, "indexes": self.indexes}
+        return {
+            "rows": self.rows,
+            "copies": self.copies,
+            "indexes": self.indexes,
+            "lost_commits": self.lost_commits,
+        }
 
     @property
     def total(self) -> int:
@@ -356,8 +363,8 @@ def _right(table: _Table, found: _Difference) -> dict[object, str]:
             raise _beyond_repair(table)
     for key in found.copies:
         if key not in right and not any(
-            found.copies[key][0] == facts or _without_key(table, found.copies[key][0])
-            == _without_key(table, facts)
+            found.copies[key][0] == facts
+            or _without_key(table, found.copies[key][0]) == _without_key(table, facts)
             for facts in right.values()
         ):
             raise _beyond_repair(table)
@@ -440,6 +447,4 @@ def _before(one: object, other: object) -> bool:
 
 
 def _beyond_repair(table: _Table) -> StateError:
-    return StateError(
-        f"rows of the table {table.name} and their copies are damaged", hint=_REMEDY
-    )
+    return StateError(f"rows of the table {table.name} and their copies are damaged", hint=_REMEDY)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from qlogship.archive.chunks import digest_of
 from qlogship.errors import StateError
 from qlogship.state import copies
+from qlogship.state.wal import lost_commits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +47,11 @@ def connect(directory: Path) -> tuple[sqlite3.Connection, copies.Repairs]:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA journal_size_limit = 16777216")
+            connection.execute("PRAGMA user_version").fetchone()
+            lost = lost_commits(path)
             bring_up_to_date(connection, path)
             repairs = _put_right(connection, path)
+            repairs.lost_commits = lost
             # Not before: a table is made anew by a migration, and others refer to it.
             connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:

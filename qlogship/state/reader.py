@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import time
 from typing import TYPE_CHECKING
 
 from qlogship.archive.archive import Archive
+from qlogship.archive.damage import HINT, told
+from qlogship.archive.damage import damaged as damaged_records
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.resync.plan import plan, progress
 from qlogship.shipping.upload_contents import Contents
 from qlogship.source.cursor import Cursor
 from qlogship.state.copies import Repairs, hide_damage, ledger_is_whole
-from qlogship.state.database import connect_to_read, reported
+from qlogship.state.database import FILE_NAME, connect_to_read, reported
 from qlogship.state.figures import Figures, figures
-from qlogship.troubles.rows import Troubles
+from qlogship.state.lock import holder
+from qlogship.state.wal import LOST_COMMITS, LOST_COMMITS_HINT, lost_commits
+from qlogship.troubles.rows import Trouble, Troubles
+from qlogship.wording import count
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,10 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from qlogship.archive.runs import Run
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.resync.plan import Progress
     from qlogship.shipping.resync.rules import ResyncPlan
-    from qlogship.troubles.rows import Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Reader:
         try:
             with reported(directory):
                 if self._db is not None:
+                    if holder(directory) is None:  # else the log is being written
+                        self.repairs.lost_commits = lost_commits(directory / FILE_NAME)
                     closely = not ledger_is_whole(self._db)
                     self._hide_damage(self._db, closely=closely)
                 self.cursor = Cursor(self._db) if self._db is not None else None
@@ -77,14 +85,17 @@ class Reader:
     def _hide_damage(self, database: sqlite3.Connection, *, closely: bool) -> None:
         self._looked_closely = closely
         found = hide_damage(database, large=closely)
-        if found:
-            self.repairs = found
+        found.lost_commits = self.repairs.lost_commits
+        self.repairs = found
 
-    def text(self) -> Iterator[bytes]:
-        """Yield the text of the archive in the order of time, as it is at one moment."""
+    def text(self, lost: Callable[[Run], object] | None = None) -> Iterator[bytes]:
+        """Yield the text of the archive in the order of time, as it is at one moment.
+
+        What is damaged is left out if there is a `lost` that is told of it.
+        """
         with self._moment():
             if self.archive is not None:
-                yield from self.archive.blocks(self.archive.order())
+                yield from self.archive.blocks(self.archive.order(), lost=lost)
 
     def figures(self) -> Figures:
         """Return the sums over archive and ledger."""
@@ -144,7 +155,33 @@ class Reader:
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""
         with reported(self._directory):
-            return Troubles(self._db).all() if self._db is not None else []
+            found = Troubles(self._db).all() if self._db is not None else []
+        said = {trouble.kind for trouble in found}
+        return found + [one for one in self._damage() if one.kind not in said]
+
+    def _damage(self) -> list[Trouble]:
+        """Return what this reading itself has met, and the service perhaps did not yet."""
+        now, found = time(), []
+        if self.repairs.lost_commits:
+            found.append(Trouble("state_older", now, LOST_COMMITS, LOST_COMMITS_HINT))
+        if self.repairs.total:
+            words = (
+                f"{count(self.repairs.total, 'row')} of the state database changed by themselves"
+            )
+            found.append(
+                Trouble(
+                    "state_repaired",
+                    now,
+                    f"{words}; second copies of them are read in their place",
+                    "Restart the service, which puts them right; then look at the disk.",
+                )
+            )
+        damaged = self.archive.chunks.damaged if self.archive is not None else {}
+        if damaged and self.archive is not None:
+            facts = self.archive.chunks.facts()
+            runs = [damaged_records(facts, first, last) for first, last in sorted(damaged.items())]
+            found.append(Trouble("archive_damaged", now, told(runs), HINT))
+        return found
 
     def uploads(self, *, limit: int | None = None, since: float | None = None) -> list[Upload]:
         """Return uploads, newest first."""

@@ -168,6 +168,7 @@ class Resyncing:
             self._resync = self._rows.open()
             return False
         self._notices.end_all("dashboard_")
+        self._notices.end("state_older")
         archive = self._archive
         order = without(archive.order(), self._proof.lost)
         before = self._generations.current()
