@@ -75,7 +75,8 @@ class DamagedChunk(StateError):
     def __init__(self, first: int, last: int, *, message: str = "") -> None:
         super().__init__(
             message
-            or f"the archive is damaged: records {first:,} to {last:,} are not as they were written",
+            or f"the archive is damaged: records {first:,} to {last:,} are not as they were"
+            " written",
             hint="Run `qlogship import` with the queue_log that they came from;"
             " `qlogship verify` tells which.",
         )
@@ -306,7 +307,7 @@ class Chunks:
         return row[0] if row else 0
 
     def _fold(self) -> None:
-        """Make packed chunks of the unpacked ones at the end, each of them compared with its digest.
+        """Make packed chunks of the unpacked ones at the end, each compared with its digest.
 
         One that is damaged stays as it is.
         """

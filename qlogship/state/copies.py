@@ -14,6 +14,9 @@ An update of a row that is not as it was written is refused, lest its copy follo
 The text of the archive is not written twice: it has a digest (archive/chunks.py).
 """
 
+# Its SQL is made of the names of tables and columns, which are the schema's own.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
 import sqlite3
@@ -39,7 +42,7 @@ _SCHEMA: Final = "sqlite_schema"
 _NEWEST: Final = 500
 """Rows of the ledger that are compared even when little time is taken."""
 
-_REMEDY: Final = (
+REMEDY: Final = (
     "Restore the state directory from a backup, then run `qlogship resync`:"
     " a backup does not know what was sent since."
 )
@@ -151,17 +154,22 @@ def copy_all(connection: sqlite3.Connection) -> None:
     for table in _tables(connection):
         facts = f"facts({table.values('')})"
         connection.execute(
-            f"INSERT INTO copy SELECT '{table.name}', {table.key_of('')}, {facts},"  # noqa: S608
+            f"INSERT INTO copy SELECT '{table.name}', {table.key_of('')}, {facts},"
             f" checksum({facts}) FROM {table.name}"
         )
     connection.execute(
-        f"INSERT INTO copy SELECT '{_SCHEMA}', name, sql, checksum(sql)"  # noqa: S608
+        f"INSERT INTO copy SELECT '{_SCHEMA}', name, sql, checksum(sql)"
         " FROM main.sqlite_schema WHERE sql IS NOT NULL"
     )
 
 
-def check_schema(connection: sqlite3.Connection, path: Path) -> None:
+def check_schema(connection: sqlite3.Connection, path: Path, *, version: int) -> None:
     """Raise `StateError` when tables or indexes are missing, or others than were made."""
+    if version == 0:
+        if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
+            return
+        what = "it has lost its schema version"
+        raise StateError(f"the state database {path} is damaged: {what}", hint=REMEDY)
     made = connection.execute(
         "SELECT key, facts FROM main.copy WHERE name = ? ORDER BY key", (_SCHEMA,)
     ).fetchall()
@@ -171,7 +179,7 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
     if made != there:
         gone = sorted({str(name) for name, _ in made} - {str(name) for name, _ in there})
         what = f"no such table or index: {', '.join(gone)}" if gone else "its tables have changed"
-        raise StateError(f"the state database {path} is damaged: {what}", hint=_REMEDY)
+        raise StateError(f"the state database {path} is damaged: {what}", hint=REMEDY)
 
 
 def repair(connection: sqlite3.Connection) -> Repairs:
@@ -187,9 +195,7 @@ def repair(connection: sqlite3.Connection) -> Repairs:
         right = _right(table, found)
         for key in {**found.rows, **found.copies}:
             facts = right.get(key)
-            if key in found.rows and found.rows[key] != facts:
-                repairs.rows[table.name] = repairs.rows.get(table.name, 0) + 1
-            elif key not in found.rows and facts is not None:
+            if found.rows.get(key) != facts:
                 repairs.rows[table.name] = repairs.rows.get(table.name, 0) + 1
             else:
                 repairs.copies[table.name] = repairs.copies.get(table.name, 0) + 1
@@ -223,18 +229,18 @@ def hide_damage(connection: sqlite3.Connection, *, large: bool) -> Repairs:
             continue
         connection.execute("PRAGMA temp_store = MEMORY")
         marks = ", ".join("?" * len(table.columns))
-        connection.execute(f"CREATE TEMP TABLE hidden AS SELECT * FROM main.{table.name} WHERE 0")  # noqa: S608
+        connection.execute(f"CREATE TEMP TABLE hidden AS SELECT * FROM main.{table.name} WHERE 0")
         wanted = ", ".join(table.columns)
         bad = set(wrong) | set(found.rows if found is not None else ())
         for key, *row in connection.execute(
-            f"SELECT {table.key_of('')}, {wanted} FROM {table.in_order}"  # noqa: S608
+            f"SELECT {table.key_of('')}, {wanted} FROM {table.in_order}"
         ):
             if key not in bad:
-                connection.execute(f"INSERT INTO hidden VALUES ({marks})", row)  # noqa: S608
+                connection.execute(f"INSERT INTO hidden VALUES ({marks})", row)
         for facts in right.values():
-            connection.execute(f"INSERT INTO hidden VALUES ({marks})", _values(table, facts))  # noqa: S608
+            connection.execute(f"INSERT INTO hidden VALUES ({marks})", _values(table, facts))
         connection.execute(
-            f"CREATE TEMP TABLE {table.name} AS SELECT * FROM hidden"  # noqa: S608
+            f"CREATE TEMP TABLE {table.name} AS SELECT * FROM hidden"
             f" ORDER BY {', '.join(table.key)}"
         )
         connection.execute("DROP TABLE hidden")
@@ -266,7 +272,7 @@ def ledger_is_whole(connection: sqlite3.Connection) -> bool:
 def _newest_agree(connection: sqlite3.Connection, table: _Table, limit: int) -> bool:
     descending = ", ".join(f"{column} DESC" for column in table.key)
     rows = connection.execute(
-        f"SELECT {table.values('')} FROM main.{table.name} NOT INDEXED"  # noqa: S608
+        f"SELECT {table.values('')} FROM main.{table.name} NOT INDEXED"
         f" ORDER BY {descending} LIMIT ?",
         (limit,),
     )
@@ -331,7 +337,7 @@ def _difference(connection: sqlite3.Connection, table: _Table) -> _Difference | 
 
 def _rows(connection: sqlite3.Connection, table: _Table) -> Iterator[tuple[object, str]]:
     for key, *values in connection.execute(
-        f"SELECT {table.key_of('')}, {table.values('')} FROM {table.in_order}"  # noqa: S608
+        f"SELECT {table.key_of('')}, {table.values('')} FROM {table.in_order}"
     ):
         yield key, _facts(*values)
 
@@ -383,14 +389,14 @@ def _write(
     for key in {**found.rows, **found.copies}:
         connection.execute("DELETE FROM copy WHERE name = ? AND key IS ?", (name, key))
         if key in found.rows and found.rows[key] != right.get(key):
-            connection.execute(f"DELETE FROM {name} WHERE {table.key_of('')} IS ?", (key,))  # noqa: S608
+            connection.execute(f"DELETE FROM {name} WHERE {table.key_of('')} IS ?", (key,))
     for key, facts in right.items():
         connection.execute(
             "INSERT OR REPLACE INTO copy VALUES (?, ?, ?, ?)", (name, key, facts, _checksum(facts))
         )
         if found.rows.get(key) != facts:
             values = _values(table, facts)
-            connection.execute(f"INSERT INTO {name} VALUES ({marks})", values)  # noqa: S608
+            connection.execute(f"INSERT INTO {name} VALUES ({marks})", values)
 
 
 def _facts(*values: object) -> str:
@@ -447,4 +453,4 @@ def _before(one: object, other: object) -> bool:
 
 
 def _beyond_repair(table: _Table) -> StateError:
-    return StateError(f"rows of the table {table.name} and their copies are damaged", hint=_REMEDY)
+    return StateError(f"rows of the table {table.name} and their copies are damaged", hint=REMEDY)

@@ -37,7 +37,8 @@ _REMEDIES: Final = {
 def connect(directory: Path) -> tuple[sqlite3.Connection, copies.Repairs]:
     """Open the database in `directory` for writing, making or migrating it as needed.
 
-    Rows that are not as they were written are put right; what was is returned, too. The caller holds the `StateLock`. Raises `StateError`.
+    Rows that are not as they were written are put right; what was is returned, too. The
+    caller holds the `StateLock`. Raises `StateError`.
     """
     path = directory / FILE_NAME
     with reported(path):
@@ -75,13 +76,8 @@ def connect_to_read(directory: Path) -> sqlite3.Connection | None:
         try:
             connection.text_factory = _text
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                raise StateError(
-                    f"the state database {path} is damaged: it has lost its schema version",
-                    hint=_REMEDIES["corrupt"],
-                )
-            if version == len(MIGRATIONS):
-                copies.check_schema(connection, path)
+            if version in {0, len(MIGRATIONS)}:  # 0 if there is nothing in it yet
+                copies.check_schema(connection, path, version=version)
         except BaseException:
             connection.close()
             raise
@@ -162,7 +158,7 @@ def user_name() -> str:
 
 def _put_right(connection: sqlite3.Connection, path: Path) -> copies.Repairs:
     """Repair what is not as it was written; a database that is sound is not written to."""
-    copies.check_schema(connection, path)
+    copies.check_schema(connection, path, version=len(MIGRATIONS))
     with transaction(connection, path):
         repairs = copies.repair(connection)
     copies.watch(connection)  # what was written for a repair was not watched

@@ -77,7 +77,7 @@ class Reader:
             self._db.close()
 
     def look_closely(self) -> None:
-        """Compare each row of the ledger with its copy; to be done before sums are taken of many."""
+        """Compare each row of the ledger with its copy, before sums are taken of many."""
         if self._db is not None and not self._looked_closely:
             with reported(self._directory):
                 self._hide_damage(self._db, closely=True)

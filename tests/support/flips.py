@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.dashboard.outcome import Outcome
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 NOW: Final = 1_795_500_000.0
 FILES: Final = ("qlogship.db", "qlogship.db-wal")
-OPTIONS: Final[dict[str, dict[str, Any]]] = {
+OPTIONS: Final[dict[str, Any]] = {
     "batch": {"linger": 0.0, "settle": 1.0, "max_bytes": 20_000},
     "delivery": {"on_unknown": "hold"},
 }
@@ -82,7 +83,8 @@ def make_state(directory: Path) -> None:
             for n in range(40):
                 clock.reach(at + n * 60)
                 callid = f"{at + n * 60}.{'refuse-me' if n == 7 else n}"
-                file.write(enter(callid, at + n * 60) if n % 11 == 5 else whole(callid, at + n * 60))
+                make = enter if n % 11 == 5 else whole
+                file.write(make(callid, at + n * 60))
                 file.flush()
                 service.live(20)
             far.dead = True
@@ -163,7 +165,7 @@ def use(place: Path, base: Path, flip: Flip | None) -> Findings:
         shutil.copytree(base / "log", directory / "log")
         if flip is not None:
             flip.carry_out(directory / "state")
-        findings.ask(name, lambda question=question, directory=directory: question(directory))
+        findings.ask(name, partial(question, directory))
     shutil.rmtree(place)
     return findings
 
