@@ -13,14 +13,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from qlogship.archive.chunks import RECENT, Block, Chunks
+from qlogship.archive.chunks import RECENT, Block, Chunks, DamagedChunk
 from qlogship.archive.counting import ArchivedCalls
+from qlogship.archive.damage import Damage
 from qlogship.archive.origins import Origins
+from qlogship.archive.runs import extend, merged
 from qlogship.queue_log.records import entered_calls
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from qlogship.archive.runs import Run
 
@@ -35,6 +37,7 @@ class Archive:
         self.chunks = Chunks(connection)
         self.origins = Origins(connection, self.chunks)
         self.calls = ArchivedCalls(connection, self.chunks)
+        self.damage = Damage(connection, self.chunks)
 
     @property
     def next_seq(self) -> int:
@@ -52,7 +55,9 @@ class Archive:
     def size(self) -> int:
         """Return the bytes of all text."""
         self.chunks.finish()
-        total: int = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM chunk").fetchone()[0]
+        total: int = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM chunk_facts").fetchone()[
+            0
+        ]
         return total
 
     def append(self, data: bytes, *, stream: int, offset: int) -> int:
@@ -91,15 +96,42 @@ class Archive:
                     yield number, lines[number - block.first_seq]
                 seq = stop
 
-    def blocks(self, runs: Iterable[Run]) -> Iterator[bytes]:
-        """Yield the text of runs in their order, some hundred KiB at a time."""
+    def unreadable(self, runs: Iterable[Run]) -> list[Run]:
+        """Return those of the records of these runs that are in damaged chunks, ascending."""
+        found: list[Run] = []
+        for first, last in merged(runs):
+            seq = first
+            while seq <= last:
+                checked = self.chunks.check(seq)
+                behind, block = checked if checked is not None else (last + 1, None)
+                if block is None:
+                    extend(found, (seq, min(last, behind - 1)))
+                seq = behind
+        return found
+
+    def blocks(
+        self, runs: Iterable[Run], *, lost: Callable[[Run], object] | None = None
+    ) -> Iterator[bytes]:
+        """Yield the text of runs in their order, some hundred KiB at a time.
+
+        What is damaged is left out if there is a `lost` that is told of it.
+        """
         lines: OrderedDict[int, list[bytes]] = OrderedDict()  # of chunks that are read in parts
         parts: list[bytes] = []
         size = 0
         for first, last in runs:
             seq = first
             while seq <= last:
-                block = self.chunks.at(seq)
+                try:
+                    block = self.chunks.at(seq)
+                except DamagedChunk:
+                    if lost is None:
+                        raise
+                    checked = self.chunks.check(seq)
+                    end = min(last + 1, checked[0] if checked is not None else last + 1)
+                    lost((seq, end - 1))
+                    seq = end
+                    continue
                 end = min(last + 1, block.first_seq + block.lines)
                 if (seq, end) == (block.first_seq, block.first_seq + block.lines):
                     parts.append(block.data)

@@ -6,6 +6,10 @@ small unpacked ones, which are folded into a packed one when they have grown to
 
 A backlog's chunk is compressed on another thread, and its row is written by
 `finish`, at the end of the transaction.
+
+What is known of a chunk stands in the table `chunk_facts`, beside a digest of its text and
+of its place. Whenever a chunk is read its text is compared with both: what differs is
+damaged, and raises a `DamagedChunk`.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import blake2b
+from sqlite3 import DatabaseError, OperationalError
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import zstandard
@@ -67,8 +73,28 @@ class Block:
         return Block(self.first_seq, self.lines - surplus, data)
 
 
-class _Row(NamedTuple):
-    """A row of the table `chunk`, but for the data."""
+class DamagedChunk(StateError):
+    """The records from `first` to `last` cannot be read as they were written."""
+
+    def __init__(self, first: int, last: int, *, message: str = "") -> None:
+        super().__init__(
+            message
+            or f"the archive is damaged: records {first:,} to {last:,} are not as they were"
+            " written",
+            hint="Run `qlogship import` with the queue_log that they came from;"
+            " `qlogship verify` tells which.",
+        )
+        self.first = first
+        self.last = last
+
+
+def digest_of(first_seq: int, text: bytes) -> bytes:
+    """Return the digest of a chunk's text and of its place in the archive."""
+    return blake2b(text, digest_size=16, salt=first_seq.to_bytes(8, "big", signed=True)).digest()
+
+
+class ChunkFacts(NamedTuple):
+    """What is known of a chunk but for its text, and its digest."""
 
     first_seq: int
     lines: int
@@ -79,6 +105,14 @@ class _Row(NamedTuple):
     last_time: int | None
     packed: bool
 
+    @property
+    def behind(self) -> int:
+        """The number behind its last record."""
+        return self.first_seq + self.lines
+
+
+_FACTS: Final = "first_seq, lines, calls, bytes, torn, first_time, last_time, packed"
+
 
 class Chunks:
     """Write chunks behind all others, and read them; the caller holds the transaction."""
@@ -88,16 +122,19 @@ class Chunks:
         self._pack = zstandard.ZstdCompressor(level=1, write_checksum=True)
         self._unpack = zstandard.ZstdDecompressor()
         row = connection.execute(
-            "SELECT first_seq + lines FROM chunk ORDER BY first_seq DESC LIMIT 1"
+            "SELECT first_seq + lines FROM chunk_facts ORDER BY first_seq DESC LIMIT 1"
         ).fetchone()
         self._next_seq: int = row[0] if row else 1
         self._tail_bytes: int = connection.execute(
-            "SELECT coalesce(sum(bytes), 0) FROM chunk WHERE first_seq > ?", (self._packed_end(),)
+            "SELECT coalesce(sum(bytes), 0) FROM chunk_facts WHERE first_seq > ?",
+            (self._packed_end(),),
         ).fetchone()[0]
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="pack")
-        self._packing: tuple[_Row, Future[bytes]] | None = None
+        self._packing: tuple[ChunkFacts, Future[tuple[bytes, bytes]]] | None = None
         self._newest: Block | None = None
         self._recent: list[Block] = []
+        self.damaged: dict[int, int] = {}
+        """Chunks that were met and are damaged: the first record of each, and the last one."""
 
     @property
     def next_seq(self) -> int:
@@ -111,7 +148,7 @@ class Chunks:
     def append(self, text: bytes, *, lines: int, calls: int | None, torn: bool) -> None:
         """Write records, each with its newline; `torn` if that of the last one is ours."""
         self.finish()
-        row = _Row(
+        row = ChunkFacts(
             self._next_seq,
             lines,
             calls,
@@ -123,10 +160,10 @@ class Chunks:
         )
         self._next_seq += row.lines
         if row.packed:
-            self._packing = row, self._packer.submit(self._pack.compress, text)
+            self._packing = row, self._packer.submit(self._packed, row.first_seq, text)
             self._newest = Block(row.first_seq, row.lines, text)
         else:
-            self._insert(row, text)
+            self._insert(row, text, digest_of(row.first_seq, text))
             self._tail_bytes += len(text)
             if self._tail_bytes >= FOLD_BYTES:
                 self._fold()
@@ -136,7 +173,7 @@ class Chunks:
         if self._packing is not None:
             row, packed = self._packing
             self._packing = None
-            self._insert(row, packed.result())
+            self._insert(row, *packed.result())
 
     def close(self) -> None:
         """Let the thread end."""
@@ -150,20 +187,16 @@ class Chunks:
             if block.first_seq <= seq < block.first_seq + block.lines:
                 return block
         row = self._db.execute(
-            "SELECT first_seq, lines, packed, data FROM chunk WHERE first_seq <= ?"
+            f"SELECT {_FACTS}, digest FROM chunk_facts WHERE first_seq <= ?"  # noqa: S608
             " ORDER BY first_seq DESC LIMIT 1",
             (seq,),
         ).fetchone()
         if row is None or seq >= row[0] + row[1]:
-            raise StateError(
-                f"the archive has no record {seq}",
-                hint="Restore the state directory from a backup.",
-            )
-        first_seq, lines, packed, data = row
-        if not packed:
-            return Block(first_seq, lines, bytes(data))
-        block = Block(first_seq, lines, self._unpacked(first_seq, data))
-        self._recent = [*self._recent[1 - RECENT :], block]
+            raise DamagedChunk(seq, seq, message=f"the archive has no record {seq}")
+        facts, digest = ChunkFacts(*row[:-1]), row[-1]
+        block = Block(facts.first_seq, facts.lines, self._text(facts, digest))
+        if facts.packed:
+            self._recent = [*self._recent[1 - RECENT :], block]
         return block
 
     def from_seq(self, seq: int) -> Block | None:
@@ -184,50 +217,131 @@ class Chunks:
         if seq >= self._next_seq:
             return None
         row = self._db.execute(
-            "SELECT first_seq + lines FROM chunk WHERE first_seq <= ?"
+            "SELECT first_seq + lines FROM chunk_facts WHERE first_seq <= ?"
             " ORDER BY first_seq DESC LIMIT 1",
             (seq,),
         ).fetchone()
         if row is None or seq >= row[0]:
             row = self._db.execute(
-                "SELECT min(first_seq) FROM chunk WHERE first_seq > ?", (seq,)
+                "SELECT min(first_seq) FROM chunk_facts WHERE first_seq > ?", (seq,)
             ).fetchone()
             return row[0] or self._next_seq, None
-        with suppress(StateError):
-            block = self.at(seq)
-            if block.data.count(b"\n") == block.lines:
-                return row[0], block
+        with suppress(DamagedChunk):
+            return row[0], self.at(seq)
         return row[0], None
 
-    def _insert(self, row: _Row, data: bytes) -> None:
-        self._db.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, data))
+    def facts(self) -> list[ChunkFacts]:
+        """Return what is known of every chunk, in archive order."""
+        self.finish()
+        rows = self._db.execute(f"SELECT {_FACTS} FROM chunk_facts ORDER BY first_seq")  # noqa: S608
+        return [ChunkFacts(*row) for row in rows]
 
-    def _unpacked(self, first_seq: int, data: bytes) -> bytes:
-        with suppress(zstandard.ZstdError):
-            return self._unpack.decompress(data)
-        raise StateError(
-            f"the archive's chunk at record {first_seq} is damaged",
-            hint="Restore the state directory from a backup.",
+    def _insert(self, row: ChunkFacts, data: bytes, digest: bytes) -> None:
+        self._db.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, data))
+        self._db.execute(
+            "INSERT INTO chunk_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, digest)
         )
+
+    def _packed(self, first_seq: int, text: bytes) -> tuple[bytes, bytes]:
+        return self._pack.compress(text), digest_of(first_seq, text)
+
+    def _text(self, facts: ChunkFacts, digest: bytes | None) -> bytes:
+        """Return the text of a chunk if it is as it was written. Raises `DamagedChunk`."""
+        with suppress(zstandard.ZstdError):
+            data = self._data(facts.first_seq)
+            text = self._unpack.decompress(data) if facts.packed and data else data
+            if len(text) == facts.bytes and (
+                digest_of(facts.first_seq, text) == digest
+                if digest is not None
+                else text.count(b"\n") == facts.lines
+            ):
+                return text
+        self.damaged[facts.first_seq] = facts.behind - 1
+        raise DamagedChunk(facts.first_seq, facts.behind - 1)
+
+    def begin_of(self, seq: int) -> int:
+        """Return where the chunk begins that a record is in, or the gap between two of them."""
+        row = self._db.execute(
+            "SELECT first_seq, first_seq + lines FROM chunk_facts WHERE first_seq <= ?"
+            " ORDER BY first_seq DESC LIMIT 1",
+            (seq,),
+        ).fetchone()
+        if row is None:
+            return 1
+        first, behind = row
+        return int(first) if seq < behind else int(behind)
+
+    def restore(self, first_seq: int, text: bytes) -> bool:
+        """Write the text of a damaged chunk again if it is that; return whether it is."""
+        row = self._db.execute(
+            f"SELECT {_FACTS}, digest FROM chunk_facts WHERE first_seq = ?",  # noqa: S608
+            (first_seq,),
+        ).fetchone()
+        facts, digest = ChunkFacts(*row[:-1]), row[-1]
+        packed = self._pack.compress(text) if facts.packed else text
+        if digest is not None and digest_of(first_seq, text) != digest:
+            return False
+        if digest is None and packed[-4:] != self._data(first_seq)[-4:]:  # zstd's checksum
+            return False
+        self._db.execute("DELETE FROM chunk WHERE first_seq = ?", (first_seq,))
+        self._db.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*facts, packed))
+        self._db.execute(
+            "UPDATE chunk_facts SET digest = ?, calls = NULL WHERE first_seq = ?",
+            (digest_of(first_seq, text), first_seq),
+        )
+        self.damaged.pop(first_seq, None)
+        return True
+
+    def _data(self, first_seq: int) -> bytes:
+        """Return what the table `chunk` has; nothing when it is not there or cannot be read."""
+        try:
+            row = self._db.execute(
+                "SELECT CAST(data AS BLOB) FROM chunk WHERE first_seq = ?", (first_seq,)
+            ).fetchone()
+        except OperationalError:
+            raise
+        except DatabaseError:  # the database's own structure is damaged there
+            return b""
+        return bytes(row[0]) if row is not None and row[0] is not None else b""
 
     def _packed_end(self) -> int:
         row = self._db.execute(
-            "SELECT first_seq FROM chunk WHERE packed ORDER BY first_seq DESC LIMIT 1"
+            "SELECT first_seq FROM chunk_facts WHERE packed ORDER BY first_seq DESC LIMIT 1"
         ).fetchone()
         return row[0] if row else 0
 
     def _fold(self) -> None:
-        """Make one packed chunk of the unpacked ones at the end."""
-        after = self._packed_end()
+        """Make packed chunks of the unpacked ones at the end, each compared with its digest.
+
+        One that is damaged stays as it is.
+        """
         rows = self._db.execute(
-            "SELECT first_seq, lines, calls, bytes, torn, first_time, last_time, packed, data"
-            " FROM chunk WHERE first_seq > ? ORDER BY first_seq",
-            (after,),
+            f"SELECT {_FACTS}, digest FROM chunk_facts WHERE first_seq > ? ORDER BY first_seq",  # noqa: S608
+            (self._packed_end(),),
         ).fetchall()
-        self._db.execute("DELETE FROM chunk WHERE first_seq > ?", (after,))
-        parts = [_Row(*row[:-1]) for row in rows]
+        parts: list[ChunkFacts] = []
+        texts: list[bytes] = []
+        for *values, digest in rows:
+            part = ChunkFacts(*values)
+            try:
+                texts.append(self._text(part, digest))
+                parts.append(part)
+            except DamagedChunk:
+                self._fold_parts(parts, texts)
+                parts, texts = [], []
+        self._fold_parts(parts, texts)
+        # Not of those that are damaged, should they be the last ones: they were counted enough.
+        self._tail_bytes = 0
+
+    def _fold_parts(self, parts: list[ChunkFacts], texts: list[bytes]) -> None:
+        """Make one packed chunk of consecutive ones."""
+        if not parts:
+            return
+        span = parts[0].first_seq, parts[-1].first_seq
+        for table in ("chunk", "chunk_facts"):
+            self._db.execute(f"DELETE FROM {table} WHERE first_seq BETWEEN ? AND ?", span)  # noqa: S608
         calls = [part.calls for part in parts]
-        folded = _Row(
+        folded = ChunkFacts(
             parts[0].first_seq,
             sum(part.lines for part in parts),
             None if None in calls else sum(filter(None, calls)),
@@ -237,5 +351,4 @@ class Chunks:
             next((part.last_time for part in parts[::-1] if part.last_time is not None), None),
             packed=True,
         )
-        self._insert(folded, self._pack.compress(b"".join(row[-1] for row in rows)))
-        self._tail_bytes = 0
+        self._insert(folded, *self._packed(folded.first_seq, b"".join(texts)))

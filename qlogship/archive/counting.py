@@ -49,7 +49,7 @@ class ArchivedCalls:
         found = self._uncounted(limit=1)
         for seq, behind in found:
             calls = self.count(seq, self._callids(seq), behind=behind)
-            self._db.execute("UPDATE chunk SET calls = ? WHERE first_seq = ?", (calls, seq))
+            self._db.execute("UPDATE chunk_facts SET calls = ? WHERE first_seq = ?", (calls, seq))
         return bool(found)
 
     def uncounted_calls(self) -> int:
@@ -63,7 +63,7 @@ class ArchivedCalls:
         """Return the first chunks that were not counted: where they begin, and what is behind."""
         self._chunks.finish()
         return self._db.execute(
-            "SELECT first_seq, first_seq + lines FROM chunk WHERE calls IS NULL"
+            "SELECT first_seq, first_seq + lines FROM chunk_facts WHERE calls IS NULL"
             " ORDER BY first_seq LIMIT ?",
             (limit,),
         ).fetchall()
@@ -73,7 +73,7 @@ class ArchivedCalls:
         self._chunks.finish()
         newest: list[set[bytes]] = []
         for (seq,) in self._db.execute(
-            "SELECT first_seq FROM chunk WHERE first_seq < ? ORDER BY first_seq DESC", (end,)
+            "SELECT first_seq FROM chunk_facts WHERE first_seq < ? ORDER BY first_seq DESC", (end,)
         ):
             newest.append(self._callids(seq))
             if sum(map(len, newest)) >= MEMORY:

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from qlogship.archive.chunks import DamagedChunk
 from qlogship.archive.timeline import Stretch, complete, range_of
 from qlogship.queue_log.records import time_of
 
@@ -58,7 +59,7 @@ class Timeline:
         self._pieces = dict(self._db.execute("SELECT stream, piece FROM piece"))
         self._origins = self._archive.origins.all()
         rows = self._db.execute(
-            "SELECT first_seq, lines, first_time, last_time FROM chunk ORDER BY first_seq"
+            "SELECT first_seq, lines, first_time, last_time FROM chunk_facts ORDER BY first_seq"
         )
         self._rows = [_Chunk(*row) for row in rows]
 
@@ -156,10 +157,13 @@ class Timeline:
         row = self._rows[bisect_right(self._rows, seq, key=lambda row: row.first_seq) - 1]
         found = self._chunks.get(row.first_seq)
         if found is None:
-            block = self._archive.chunks.at(seq)
-            lines = block.data.split(b"\n")
-            lines.pop()
-            found = self._chunks[row.first_seq] = block.first_seq, lines
+            try:
+                block = self._archive.chunks.at(seq)
+                lines = block.data.split(b"\n")
+                lines.pop()
+            except DamagedChunk:
+                lines = [b""] * row.lines  # like no record of any file
+            found = self._chunks[row.first_seq] = row.first_seq, lines
             if len(self._chunks) > _CHUNKS_KEPT:
                 self._chunks.popitem(last=False)
         else:

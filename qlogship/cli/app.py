@@ -81,6 +81,9 @@ COMMANDS: dict[str, Command] = {
     "reconcile": Command(
         "qlogship.reconcile.command", "Compare archive, ledger and the dashboard's counts, per day."
     ),
+    "verify": Command(
+        "qlogship.verify.command", "Read everything, and say what is not as it was written."
+    ),
     "users": Command("qlogship.users.command", "The dashboard's users: list, add, import, delete."),
     "report": Command(
         "qlogship.reports.command", "Download the agents' status log or the call log."

@@ -16,7 +16,7 @@ from qlogship.config import load
 from qlogship.errors import ExitCode, LockedError, QlogshipError, ResyncRefused, UsageError
 from qlogship.installation.identity import become_owner
 from qlogship.service.handover import no_hints, wake
-from qlogship.shipping.resync.rules import Phase, may_clear
+from qlogship.shipping.resync.rules import Phase, lost_from, may_clear
 from qlogship.state.lock import holder
 from qlogship.state.reader import Reader
 from qlogship.state.requests import ask_for_resync
@@ -25,7 +25,7 @@ from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.progress import Meter
 from qlogship.terminal.times import stamp
-from qlogship.wording import count, named, roughly, size
+from qlogship.wording import count, roughly, size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,8 @@ def resync(  # noqa: PLR0917  # a command's options
         str | None,
         typer.Option(
             metavar="ID,ID",
-            help="Go on although these uploads cannot be restored; the plan names them.",
+            help="Go on although these uploads cannot be restored; the plan names them. 0 stands"
+            " for damaged records that are in no upload.",
         ),
     ] = None,
 ) -> ExitCode:
@@ -177,7 +178,7 @@ def _print_plan(plan: ResyncPlan, settings: Settings) -> None:
         unknown = f"{count(holding.unknown, 'upload')} whose answer was lost"
         rows.insert(3, ("it may hold too", unknown))
     if plan.lost:
-        lost = f"{count(plan.lost_lines, 'record')} of {named(plan.lost, most=None)}"
+        lost = f"{count(plan.lost_lines, 'record')} of {lost_from(plan.lost, most=None)}"
         rows.append(("CANNOT BE RESTORED", lost))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
@@ -233,8 +234,9 @@ def _refusal(plan: ResyncPlan) -> ResyncRefused:
     ids = ",".join(map(str, plan.lost))
     return ResyncRefused(
         f"{count(plan.lost_lines, 'record')} cannot be restored: the dashboard would lose"
-        f" records of {named(plan.lost, most=None)}; nothing was changed",
-        hint="Restore the state directory from a backup; or give them up with"
+        f" records of {lost_from(plan.lost, most=None)}; nothing was changed",
+        hint="Run `qlogship import` with the queue_log files that they came from, which puts them"
+        " right; or give them up with"
         f" `qlogship resync --accept-loss {ids}`.",
     )
 

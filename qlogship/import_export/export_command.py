@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qlogship.archive.damage import HINT, damaged, told
+from qlogship.archive.runs import merged, records_in
 from qlogship.archive.timeline import Excerpt
 from qlogship.atomic_file import NewFile
 from qlogship.config import load
-from qlogship.errors import QlogshipError, UsageError
+from qlogship.errors import ExitCode, QlogshipError, UsageError
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
@@ -20,7 +22,10 @@ from qlogship.terminal.times import epoch
 from qlogship.wording import count, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from qlogship.archive.damage import DamagedRecords
+    from qlogship.archive.runs import Run
 
 _TIME = "2026-11-23, or 2026-11-23T08:00 (local time)"
 
@@ -56,12 +61,13 @@ def export(
             show_default=False,
         ),
     ] = None,
-) -> None:
+) -> ExitCode:
     """Write the archive as queue_log text, in the order of time, byte for byte.
 
     Lines that are no record go with the record before them. A record that was
     unfinished when its file was rotated away or imported is written with the newline
-    that qlogship put behind it. The service may run meanwhile; nothing is changed.
+    that qlogship put behind it. Records that are damaged are left out and named, and the
+    command ends with 3. The service may run meanwhile; nothing is changed.
 
     With -o the file is there when all of it is written. --json goes with -o: it prints
     how much was written.
@@ -71,8 +77,9 @@ def export(
         raise UsageError("--json goes with -o", hint="Type `qlogship export -o FILE --json`.")
     settings = load(config, environ=os.environ, secrets=False).settings
     records = length = 0
+    lost: list[Run] = []
     with Reader(settings.state.directory) as reader, _writing(out) as write:
-        for text in reader.text():
+        for text in reader.text(lost.append):
             wanted = excerpt.of(text)
             records += wanted.count(b"\n")
             length += len(wanted)
@@ -80,11 +87,24 @@ def export(
                 write(wanted)
             except BrokenPipeError:
                 output.stop_writing()  # a reader that went away wants no more
-                return
+                return ExitCode.DONE
+        left_out = damaged_in(reader, lost)
     if as_json:
-        output.print_json({"ok": True, "path": str(out), "records": records, "bytes": length})
+        output.print_json(
+            {"ok": not lost, "path": str(out), "records": records, "bytes": length}
+            | {"damaged_records": records_in(lost)}
+        )
     elif out is not None:
         output.print_note(f"{count(records, 'record')}, {size(length)}, written to {out}.")
+    if left_out:
+        output.print_note(f"{told(left_out)}; what is damaged was left out. {HINT}")
+    return ExitCode.IN_DOUBT if lost else ExitCode.DONE
+
+
+def damaged_in(reader: Reader, lost: Sequence[Run]) -> list[DamagedRecords]:
+    """Return what was left out, with the time it is from."""
+    facts = reader.archive.chunks.facts() if reader.archive is not None and lost else []
+    return [damaged(facts, first, last) for first, last in merged(lost)]
 
 
 @contextmanager

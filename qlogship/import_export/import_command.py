@@ -15,6 +15,7 @@ import typer
 from qlogship.config import load
 from qlogship.errors import ExitCode, SourceUnreadable
 from qlogship.import_export.importing import Imported, Importer
+from qlogship.import_export.mending import Mended, mend
 from qlogship.installation.files import look_at
 from qlogship.installation.identity import become_owner
 from qlogship.service.handover import borrowed
@@ -92,25 +93,31 @@ def import_(
         rows: list[dict[str, Any]] = []
         importer: Importer | None = None
         meter = Meter(quiet=as_json, unit="bytes", patient=True)
+        readable = [file for file in opened if isinstance(file, OpenFile)]
+        found = Mended()
+        if readable:
+            store = stack.enter_context(borrowed(settings))
+            found = mend(store, readable)
+            importer = Importer(store, ship=ship.value, live=live, any_text=any_text)
         for path, file in zip(files, opened, strict=True):
             done: Imported | SourceUnreadable
-            if isinstance(file, SourceUnreadable):
-                done = file
+            if isinstance(file, SourceUnreadable) or importer is None:
+                done = file if isinstance(file, SourceUnreadable) else SourceUnreadable(str(path))
             else:
-                if importer is None:
-                    store = stack.enter_context(borrowed(settings))
-                    importer = Importer(store, ship=ship.value, live=live, any_text=any_text)
                 done = _import_one(importer, file, meter)
             rows.append(_row(path, done))
             if not as_json:
                 _tell(path, done)
     failed = sum(row["error"] is not None for row in rows)
     new = sum(row["new"] for row in rows)
+    mended, damaged = (sum(one.lines for one in which) for which in (found.mended, found.left))
     if as_json:
         output.print_json(
             {"ok": not failed, "ship": ship.value, "new": new, "failed": failed, "files": rows}
+            | {"mended_records": mended, "damaged_records": damaged}
         )
     else:
+        _tell_mended(found)
         _sum_up(len(files) - failed, new, failed, ship)
     return ExitCode.SOURCE if failed else ExitCode.DONE
 
@@ -134,6 +141,14 @@ def _row(path: Path, done: Imported | SourceUnreadable) -> dict[str, Any]:
     if isinstance(done, SourceUnreadable):
         return row | {"error": output.error_as_json(done)["error"]}
     return row | asdict(done)
+
+
+def _tell_mended(found: Mended) -> None:
+    """Say which damaged records were put right, and which were not in the files."""
+    for one in found.mended:
+        output.print_text(f"put right: {one}")
+    for one in found.left:
+        output.print_note(f"still damaged, not in these files: {one}")
 
 
 def _tell(path: Path, done: Imported | SourceUnreadable) -> None:

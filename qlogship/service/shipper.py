@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from qlogship.archive.damage import HINT, told
 from qlogship.shipping.archiver import Archiver
 from qlogship.shipping.intake import Intake
 from qlogship.shipping.outbox import Outbox
@@ -28,6 +29,7 @@ from qlogship.shipping.record_time import RunningTime
 from qlogship.shipping.refusals import Refusals
 from qlogship.shipping.resync.resyncing import Resyncing
 from qlogship.shipping.upload_log import UploadLog
+from qlogship.state.wal import LOST_COMMITS, LOST_COMMITS_HINT
 from qlogship.troubles.notices import Notices
 
 if TYPE_CHECKING:
@@ -64,6 +66,10 @@ class Shipper:
         self._clocks = clocks
         self._scanned_at = clocks.monotonic()
         self._notices = Notices(store.troubles, log, clocks)
+        if store.repairs:
+            log.warning("state_repaired", **store.repairs.facts)
+        if store.repairs.lost_commits:
+            self._notices.begin("state_older", LOST_COMMITS, LOST_COMMITS_HINT, grave=True)
         self._resyncing = Resyncing(
             settings.delivery,
             rows=store.resyncs,
@@ -97,16 +103,18 @@ class Shipper:
                 tell=self._tell,
                 clocks=clocks,
             )
-        self._intake = Intake(
-            store.archive,
-            store.position,
-            settings.batch,
-            begin_time=lambda last: RunningTime(
-                monotonic=clocks.monotonic, wall=clocks.wall, last=last
-            ),
-            max_bytes=self._outbox.max_bytes,
-            since=lambda: store.generations.current().since,
-        )
+            self._intake = Intake(
+                store.archive,
+                store.position,
+                settings.batch,
+                begin_time=lambda last: RunningTime(
+                    monotonic=clocks.monotonic, wall=clocks.wall, last=last
+                ),
+                max_bytes=self._outbox.max_bytes,
+                wall=clocks.wall,
+                since=lambda: store.generations.current().since,
+            )
+            self._tell_damage(begun=True)
         self._archiver = Archiver(source, store.archive, store.cursor, self._notices, clocks)
         self.drained = False
         """Whether, after the last step, nothing was left that may go."""
@@ -243,12 +251,26 @@ class Shipper:
                 outbox.add(batches)
             if caught_up or batches:
                 intake.write_held()
+            if self._store.archive.chunks.damaged:
+                self._tell_damage()
+                self._store.archive.chunks.damaged.clear()
             self._notices.write()
             more = not caught_up and (read_something or not outbox.full)
             if not more:
                 more = self._store.archive.calls.count_next()
         self.drained = caught_up and not batches and (intake.empty or not intake.ready)
         return more
+
+    def _tell_damage(self, *, begun: bool = False) -> None:
+        """Tell of chunks that were found to be damaged; the caller holds the transaction."""
+        damage, met = self._store.archive.damage, self._store.archive.chunks.damaged
+        if not (damage.note(met.items(), at=self._clocks.wall()) or begun):
+            return
+        found = damage.all()
+        if found:
+            self._notices.begin("archive_damaged", told(found), HINT, grave=True)
+        else:
+            self._notices.end("archive_damaged")
 
     def _wait(self) -> float:
         """Return the seconds until something is due by the clock alone."""

@@ -12,6 +12,8 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from qlogship.archive.chunks import DamagedChunk
+from qlogship.archive.runs import without
 from qlogship.errors import StateError
 from qlogship.queue_log.records import time_of, times_from_the_end
 from qlogship.shipping.batching import Window
@@ -19,10 +21,11 @@ from qlogship.shipping.call_waits import Lingering, WaitingCalls
 from qlogship.shipping.first_day import DatedPart, dated_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from qlogship.archive.archive import Archive
     from qlogship.archive.chunks import Block
+    from qlogship.archive.runs import Run
     from qlogship.config.model import BatchSettings
     from qlogship.shipping.batching import Batch
     from qlogship.shipping.position import ShippingPosition
@@ -33,8 +36,9 @@ class Intake:
     """Take archived records in and cut them into batches of whole calls.
 
     `begin_time` makes the records' running time, given their time so far. The caller
-    holds the transaction. `max_bytes` is the size of one body; `since` tells the time of
-    the first records that the present generation ships, None when it ships all.
+    holds the transaction. `max_bytes` is the size of one body, `wall` tells the time of day;
+    `since` tells the time of the first records that the present generation ships, None when
+    it ships all.
     """
 
     def __init__(
@@ -45,8 +49,10 @@ class Intake:
         *,
         begin_time: Callable[[int | None], RunningTime],
         max_bytes: int,
+        wall: Callable[[], float],
         since: Callable[[], int | None] = lambda: None,
     ) -> None:
+        self._wall = wall
         self._since_of = since
         self._archive = archive
         self._position = position
@@ -66,7 +72,10 @@ class Intake:
             clock=at.clock,
             odd=at.odd,
         )
-        self._window.restore(self._archive.records(at.held))
+        lost = self._archive.unreadable(at.held)
+        if lost:
+            self._pass_over(lost)
+        self._window.restore(self._archive.records(without(at.held, lost)))
         self._block: Block | None = None
         self._since = self._since_of()
         self._parts: deque[DatedPart] = deque()
@@ -226,11 +235,24 @@ class Intake:
         )
 
     def _block_in_order(self) -> Block | None:
-        if not self._ahead:
-            return self._archive.block_at(self._frontier)
-        first, last = self._ahead[0]
-        block = self._archive.block_at(first)
-        return block.up_to(last) if block is not None else None
+        """Return the next records; those of damaged chunks are passed over."""
+        while True:
+            first, last = self._ahead[0] if self._ahead else (self._frontier, None)
+            try:
+                block = self._archive.block_at(first)
+            except DamagedChunk:
+                checked = self._archive.chunks.check(first)
+                behind = checked[0] if checked is not None else first + 1
+                lost = first, (behind - 1 if last is None else min(last, behind - 1))
+                self._pass_over([lost])
+                self._move_on(lost[1] - lost[0] + 1)
+            else:
+                return block.up_to(last) if block is not None and last is not None else block
+
+    def _pass_over(self, lost: Sequence[Run]) -> None:
+        """Go on without records that cannot be read."""
+        self._position.pass_over(lost)
+        self._archive.damage.pass_over(lost, at=self._wall())
 
     def _move_on(self, taken: int) -> None:
         """Note that so many records more were taken."""

@@ -288,6 +288,13 @@ class Ledger:
         for part in parts:
             self.prepare(part, generation=upload.generation, at=at, parent=upload)
 
+    def leave_unknown(self, upload: Upload, *, detail: str) -> None:
+        """Write that an upload is not sent again, though it may not have arrived."""
+        self._db.execute(
+            "UPDATE upload SET state = 'unknown', not_before = NULL, detail = ? WHERE id = ?",
+            (detail, upload.id),
+        )
+
     def take_back(self, suspects: Iterable[int]) -> list[int]:
         """Make those of these uploads `prepared` again that are quarantined; return their ids."""
         taken = []

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from qlogship.archive.runs import without
 from qlogship.dashboard.outcome import Outcome
 from qlogship.dashboard.verdicts import REFUSES_EVERYTHING, Verdict
 from qlogship.errors import StateError
 from qlogship.shipping.backoff import RETRY_AFTER_MAX
+from qlogship.shipping.batching import parts_of
 from qlogship.shipping.delivery import decide, doubting_a_missing_count
 from qlogship.shipping.dividing import NOTHING
 from qlogship.shipping.ledger import CUT_OFF, AttemptResult
@@ -105,6 +107,7 @@ class Outbox:
 
     def _begin_with_nothing(self) -> None:
         self._refusals = self._new_refusals()
+        self._unreadable: set[int] = set()
         self._waiting: list[Upload] = []
         self._bodies: dict[int, bytes] = {}
 
@@ -186,6 +189,10 @@ class Outbox:
             self._resyncing.begin_clear()
             return Dispatch()
         if not self._upload_is_due():
+            return None
+        while self._waiting and not self._is_readable(self._waiting[0]):
+            self._look_who_waits()
+        if not self._waiting:
             return None
         if self._patience.asks_first(self._waiting[0]):
             return Dispatch(probe=True)
@@ -277,7 +284,31 @@ class Outbox:
             self._resyncing.upload_is_unknown(upload, delay)
 
     def _look_who_waits(self) -> None:
-        self._waiting = self._ledger.waiting(unknown_too=self._resend)
+        waiting = self._ledger.waiting(unknown_too=self._resend)
+        self._waiting = [one for one in waiting if one.id not in self._unreadable]
+
+    def _is_readable(self, upload: Upload) -> bool:
+        """Return whether the archive gives the bytes of an upload; else it is set aside.
+
+        If none of it was stored, its other records go in its place.
+        """
+        try:
+            self._body(upload)
+        except StateError as error:
+            runs = upload.composition.runs
+            lost = self._archive.unreadable(runs)
+            self._unreadable.add(upload.id)
+            self._tell.unreadable(upload, error)
+            if upload.open_sends or not lost:
+                self._ledger.leave_unknown(upload, detail=error.message)
+            else:
+                rest = without(runs, lost)
+                text = self._archive.text(rest)
+                parts = parts_of(rest, text, max_bytes=self.max_bytes) if text else []
+                self._ledger.divide(upload, parts, at=self._clocks.wall())
+                self._archive.damage.pass_over(lost, at=self._clocks.wall())
+            return False
+        return True
 
     def _decide(
         self, upload: Upload, outcome: Outcome, finding: RefusalCause = NOTHING

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qlogship.archive.runs import Run, decode_runs, encode_runs
+from qlogship.archive.runs import Run, decode_runs, encode_runs, extend, without
 from qlogship.shipping.sizing import Sizing
 
 if TYPE_CHECKING:
@@ -61,6 +61,33 @@ class ShippingPosition:
         self._db.execute(
             "UPDATE shipping SET ahead = ?, frontier = ?, held = ?, clock = ?, odd = ?",
             (json.dumps(ahead), frontier, encode_runs(held), clock, odd),
+        )
+
+    def pass_over(self, runs: Sequence[Run]) -> None:
+        """Take records out of what is to be shipped: they cannot be read. `runs` are ascending."""
+        at = self.get()
+        ahead, frontier = list(at.ahead), at.frontier
+        last = max((last for _, last in runs), default=0)
+        if last >= frontier:
+            extend(ahead, (frontier, last))
+            frontier = last + 1
+        self.save(
+            ahead=without(ahead, runs),
+            frontier=frontier,
+            held=without(at.held, runs),
+            clock=at.clock,
+            odd=at.odd,
+        )
+
+    def ship_next(self, runs: Sequence[Run]) -> None:
+        """Put records before all others that are to be shipped."""
+        at = self.get()
+        self.save(
+            ahead=[*runs, *at.ahead],
+            frontier=at.frontier,
+            held=at.held,
+            clock=at.clock,
+            odd=at.odd,
         )
 
     def begin_generation(self, *, ahead: Sequence[Run], frontier: int) -> int:

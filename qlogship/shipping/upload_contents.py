@@ -105,7 +105,7 @@ class _Ruler:
     def __init__(self, connection: sqlite3.Connection, archive: Archive) -> None:
         self._archive = archive
         rows = connection.execute(
-            "SELECT first_seq, lines, bytes FROM chunk ORDER BY first_seq"
+            "SELECT first_seq, lines, bytes FROM chunk_facts ORDER BY first_seq"
         ).fetchall()
         self._firsts: list[int] = [first for first, _, _ in rows]
         self._starts: list[int] = [0, *accumulate(size for _, _, size in rows)]

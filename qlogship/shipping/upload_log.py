@@ -8,6 +8,7 @@ from qlogship.dashboard.verdicts import REFUSES_EVERYTHING, trouble_of
 
 if TYPE_CHECKING:
     from qlogship.dashboard.outcome import Outcome
+    from qlogship.errors import StateError
     from qlogship.shipping.delivery import Decision
     from qlogship.shipping.ledger import Upload
     from qlogship.troubles.notices import Notices
@@ -30,6 +31,10 @@ class UploadLog:
     def cut_off(self, upload: Upload) -> None:
         """Tell of an attempt whose outcome nobody waited for."""
         self._log.warning("upload_was_cut_off", upload=upload.id)
+
+    def unreadable(self, upload: Upload, error: StateError) -> None:
+        """Tell of an upload whose records the archive does not give any more."""
+        self._log.error("upload_unreadable", upload=upload.id, detail=error.message)
 
     def answered(
         self, upload: Upload, outcome: Outcome, decision: Decision, *, delay: float, seconds: float

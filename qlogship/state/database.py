@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from qlogship.archive.chunks import digest_of
 from qlogship.errors import StateError
+from qlogship.state import copies
+from qlogship.state.wal import lost_commits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,14 +29,16 @@ MIGRATIONS: Final = ("schema.sql", "schema_2.sql")
 _REMEDIES: Final = {
     "full": "Free some space on that file system; qlogship goes on by itself.",
     "readonly": "Make the state directory writable for the user qlogship runs as.",
-    "corrupt": "Restore the state directory from a backup, or move it away and start anew.",
+    "corrupt": "Restore the state directory from a backup, or move it away and start anew;"
+    " then run `qlogship resync`.",
 }
 
 
-def connect(directory: Path) -> sqlite3.Connection:
+def connect(directory: Path) -> tuple[sqlite3.Connection, copies.Repairs]:
     """Open the database in `directory` for writing, making or migrating it as needed.
 
-    The caller holds the `StateLock`. Raises `StateError`.
+    Rows that are not as they were written are put right; what was is returned, too. The
+    caller holds the `StateLock`. Raises `StateError`.
     """
     path = directory / FILE_NAME
     with reported(path):
@@ -43,13 +48,17 @@ def connect(directory: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA journal_size_limit = 16777216")
+            connection.execute("PRAGMA user_version").fetchone()
+            lost = lost_commits(path)
             bring_up_to_date(connection, path)
+            repairs = _put_right(connection, path)
+            repairs.lost_commits = lost
             # Not before: a table is made anew by a migration, and others refer to it.
             connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             connection.close()
             raise
-    return connection
+    return connection, repairs
 
 
 def connect_to_read(directory: Path) -> sqlite3.Connection | None:
@@ -65,7 +74,10 @@ def connect_to_read(directory: Path) -> sqlite3.Connection | None:
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=10
         )
         try:
+            connection.text_factory = _text
             version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version in {0, len(MIGRATIONS)}:  # 0 if there is nothing in it yet
+                copies.check_schema(connection, path, version=version)
         except BaseException:
             connection.close()
             raise
@@ -90,10 +102,17 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path | str) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         _refuse_newer(path, version)
+    connection.text_factory = _text
+    connection.create_function("digest_of", 2, digest_of, deterministic=True)
     for number, name in enumerate(MIGRATIONS[version:], start=version + 1):
         script = files("qlogship.state").joinpath(name).read_text(encoding="utf-8")
-        # executescript commits what is open, so the transaction is in the script.
-        connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+        # executescript commits what is open, so the transaction begins in the script.
+        connection.executescript(f"BEGIN;\n{script}")
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'copy'").fetchone():
+            copies.copy_all(connection)
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    copies.watch(connection)
 
 
 @contextmanager
@@ -135,6 +154,20 @@ def user_name() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         return f"uid {os.geteuid()}"
+
+
+def _put_right(connection: sqlite3.Connection, path: Path) -> copies.Repairs:
+    """Repair what is not as it was written; a database that is sound is not written to."""
+    copies.check_schema(connection, path, version=len(MIGRATIONS))
+    with transaction(connection, path):
+        repairs = copies.repair(connection)
+    copies.watch(connection)  # what was written for a repair was not watched
+    return repairs
+
+
+def _text(data: bytes) -> str:
+    """Read a text; bytes that were no UTF-8 when they were written are damage, and no error."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _refuse_newer(path: Path | str, version: int) -> NoReturn:

@@ -88,7 +88,7 @@ def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figure
     try:
         lines, calls, size, torn = connection.execute(
             "SELECT coalesce(sum(lines), 0), coalesce(sum(calls), 0), coalesce(sum(bytes), 0),"
-            " coalesce(sum(torn), 0) FROM chunk"
+            " coalesce(sum(torn), 0) FROM chunk_facts"
         ).fetchone()
         archive = Archive(connection)
         calls += archive.calls.uncounted_calls() if count_all else 0

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import time
 from typing import TYPE_CHECKING
 
 from qlogship.archive.archive import Archive
+from qlogship.archive.damage import HINT, told
+from qlogship.archive.damage import damaged as damaged_records
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.resync.plan import plan, progress
 from qlogship.shipping.upload_contents import Contents
 from qlogship.source.cursor import Cursor
-from qlogship.state.database import connect_to_read, reported
+from qlogship.state.copies import Repairs, hide_damage, ledger_is_whole
+from qlogship.state.database import FILE_NAME, connect_to_read, reported
 from qlogship.state.figures import Figures, figures
-from qlogship.troubles.rows import Troubles
+from qlogship.state.lock import holder
+from qlogship.state.wal import LOST_COMMITS, LOST_COMMITS_HINT, lost_commits
+from qlogship.troubles.rows import Trouble, Troubles
+from qlogship.wording import count
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,10 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from qlogship.archive.runs import Run
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.resync.plan import Progress
     from qlogship.shipping.resync.rules import ResyncPlan
-    from qlogship.troubles.rows import Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,16 @@ class Reader:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._db = connect_to_read(directory)
+        self.repairs = Repairs()
+        """What is read from its second copy, for it is not as it was written."""
+        self._looked_closely = False
         try:
             with reported(directory):
+                if self._db is not None:
+                    if holder(directory) is None:  # else the log is being written
+                        self.repairs.lost_commits = lost_commits(directory / FILE_NAME)
+                    closely = not ledger_is_whole(self._db)
+                    self._hide_damage(self._db, closely=closely)
                 self.cursor = Cursor(self._db) if self._db is not None else None
                 self.archive = Archive(self._db) if self._db is not None else None
         except BaseException:
@@ -61,11 +76,26 @@ class Reader:
         if self._db is not None:
             self._db.close()
 
-    def text(self) -> Iterator[bytes]:
-        """Yield the text of the archive in the order of time, as it is at one moment."""
-        with self.moment():
+    def look_closely(self) -> None:
+        """Compare each row of the ledger with its copy, before sums are taken of many."""
+        if self._db is not None and not self._looked_closely:
+            with reported(self._directory):
+                self._hide_damage(self._db, closely=True)
+
+    def _hide_damage(self, database: sqlite3.Connection, *, closely: bool) -> None:
+        self._looked_closely = closely
+        found = hide_damage(database, large=closely)
+        found.lost_commits = self.repairs.lost_commits
+        self.repairs = found
+
+    def text(self, lost: Callable[[Run], object] | None = None) -> Iterator[bytes]:
+        """Yield the text of the archive in the order of time, as it is at one moment.
+
+        What is damaged is left out if there is a `lost` that is told of it.
+        """
+        with self._moment():
             if self.archive is not None:
-                yield from self.archive.blocks(self.archive.order())
+                yield from self.archive.blocks(self.archive.order(), lost=lost)
 
     def figures(self) -> Figures:
         """Return the sums over archive and ledger."""
@@ -78,12 +108,13 @@ class Reader:
             return None
         with reported(self._directory):
             first, last = self._db.execute(
-                "SELECT min(first_time), max(last_time) FROM chunk"
+                "SELECT min(first_time), max(last_time) FROM chunk_facts"
             ).fetchone()
             return None if first is None else (first, last)
 
     def plan(self, *, max_bytes: int, say: Callable[[int, int], None]) -> ResyncPlan | None:
         """Return what a resync would do, None without anything; see `shipping/resync/plan.py`."""
+        self.look_closely()
         with reported(self._directory):
             return plan(self._db, max_bytes=max_bytes, say=say) if self._db is not None else None
 
@@ -94,7 +125,13 @@ class Reader:
 
     @contextmanager
     def moment(self) -> Iterator[sqlite3.Connection | None]:
-        """Hold the database as it is at one moment; None while there is nothing."""
+        """Hold the database as it is at one moment, and as written; None while there is nothing."""
+        self.look_closely()
+        with self._moment() as database:
+            yield database
+
+    @contextmanager
+    def _moment(self) -> Iterator[sqlite3.Connection | None]:
         if self._db is None:
             yield None
             return
@@ -118,10 +155,37 @@ class Reader:
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""
         with reported(self._directory):
-            return Troubles(self._db).all() if self._db is not None else []
+            found = Troubles(self._db).all() if self._db is not None else []
+        said = {trouble.kind for trouble in found}
+        return found + [one for one in self._damage() if one.kind not in said]
+
+    def _damage(self) -> list[Trouble]:
+        """Return what this reading itself has met, and the service perhaps did not yet."""
+        now, found = time(), []
+        if self.repairs.lost_commits:
+            found.append(Trouble("state_older", now, LOST_COMMITS, LOST_COMMITS_HINT))
+        if self.repairs.total:
+            words = (
+                f"{count(self.repairs.total, 'row')} of the state database changed by themselves"
+            )
+            found.append(
+                Trouble(
+                    "state_repaired",
+                    now,
+                    f"{words}; second copies of them are read in their place",
+                    "Restart the service, which puts them right; then look at the disk.",
+                )
+            )
+        damaged = self.archive.chunks.damaged if self.archive is not None else {}
+        if damaged and self.archive is not None:
+            facts = self.archive.chunks.facts()
+            runs = [damaged_records(facts, first, last) for first, last in sorted(damaged.items())]
+            found.append(Trouble("archive_damaged", now, told(runs), HINT))
+        return found
 
     def uploads(self, *, limit: int | None = None, since: float | None = None) -> list[Upload]:
         """Return uploads, newest first."""
+        self.look_closely()
         with reported(self._directory):
             return (
                 Ledger(self._db).uploads(limit=limit, since=since) if self._db is not None else []

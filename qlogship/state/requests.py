@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from qlogship.shipping.resync.rows import Resyncs
+from qlogship.state.copies import watch
 from qlogship.state.database import FILE_NAME, connect_to_read, reported, transaction
 
 if TYPE_CHECKING:
@@ -64,6 +65,13 @@ def ask_for_resync(directory: Path, *, accepted_loss: Collection[int], at: float
 
 
 @contextmanager
+def _watched(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write the second copies as well (`copies`)."""
+    watch(connection)
+    yield
+
+
+@contextmanager
 def _transaction(directory: Path) -> Iterator[sqlite3.Connection]:
     """Write beside the one who holds the lock: only the tables of requests."""
     path = directory / FILE_NAME
@@ -74,6 +82,7 @@ def _transaction(directory: Path) -> Iterator[sqlite3.Connection]:
                 f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=30
             )
         ) as connection,
+        _watched(connection),
         transaction(connection, path),
     ):
         yield connection

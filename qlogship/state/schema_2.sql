@@ -76,3 +76,43 @@ ALTER TABLE shipping ADD COLUMN open_outcomes INTEGER NOT NULL DEFAULT 0;  -- si
 ALTER TABLE shipping ADD COLUMN small_bytes INTEGER;    -- the size of a body that takes no longer
                                                         -- than the dashboard has; NULL: any
 ALTER TABLE shipping ADD COLUMN small_taken INTEGER NOT NULL DEFAULT 0;    -- accepted at that size
+
+-- What is known of each chunk, apart from its text, so that sums need not read that.
+-- (In the table chunk the same stands beside the text, and is not looked at any more.)
+CREATE TABLE chunk_facts (
+    first_seq  INTEGER PRIMARY KEY,
+    lines      INTEGER NOT NULL,
+    calls      INTEGER,                     -- callids that entered a queue for the first time;
+                                            -- NULL while they were not counted
+    bytes      INTEGER NOT NULL,            -- of the text
+    torn       INTEGER NOT NULL,            -- records whose newline is ours
+    first_time INTEGER,
+    last_time  INTEGER,
+    packed     INTEGER NOT NULL,
+    digest     BLOB                         -- of the text and its place (archive/chunks.py); NULL:
+                                            -- packed by version 1, and zstd has a checksum of it
+);
+INSERT INTO chunk_facts
+    SELECT first_seq, lines, calls, bytes, torn, first_time, last_time, packed,
+        CASE WHEN packed THEN NULL ELSE digest_of(first_seq, data) END
+    FROM chunk;
+DROP INDEX chunk_uncounted;
+CREATE INDEX chunk_uncounted ON chunk_facts (first_seq) WHERE calls IS NULL;
+
+-- Chunks that were found to be damaged, and which of their records were passed over when they
+-- should have been shipped. A row goes when an import brings the text back.
+CREATE TABLE damage (
+    first_seq   INTEGER PRIMARY KEY,
+    last_seq    INTEGER NOT NULL,
+    noticed_at  REAL    NOT NULL,
+    passed_over TEXT    NOT NULL DEFAULT '[]'  -- runs, JSON
+);
+
+-- Each row of the other tables once more, but for those of chunk (state/copies.py).
+CREATE TABLE copy (
+    name     TEXT    NOT NULL,              -- of the table
+    key                 NOT NULL,           -- its primary key
+    facts    TEXT    NOT NULL,              -- its values
+    checksum INTEGER NOT NULL,              -- CRC-32 of that
+    PRIMARY KEY (name, key)
+) WITHOUT ROWID;

@@ -52,7 +52,7 @@ class Store:
             raise
 
     def _open(self) -> None:
-        self._db = connect(self._directory)
+        self._db, self.repairs = connect(self._directory)
         try:
             with reported(self._directory):
                 self.archive = Archive(self._db)

@@ -153,7 +153,7 @@ def test_durable(directory: Path) -> None:
 def connect_in(directory: Path) -> sqlite3.Connection:
     """Open the database alone, making the directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    return connect(directory)
+    return connect(directory)[0]
 
 
 def test_all_or_nothing(directory: Path) -> None:

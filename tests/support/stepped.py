@@ -96,6 +96,7 @@ class SteppedService:
         email: str = _ACCOUNT.email,
         password: str = _ACCOUNT.password,
         upload: Callable[[str, bytes], Outcome] | None = None,
+        clear: Callable[[], Outcome] | None = None,
         **changes: dict[str, Any],
     ) -> None:
         self.directory = directory
@@ -105,6 +106,7 @@ class SteppedService:
         self._password = password
         self._changes = changes
         self._upload = upload
+        self._clear = clear
         self._answers: SimpleQueue[None] = SimpleQueue()
         self.attempts = 0
         self.probes = 0
@@ -142,9 +144,8 @@ class SteppedService:
             self.probes += 1
             return _LET_IN if self._upload else self._client.log_in()
 
-        self._worker = UploadThread(
-            counted, self._client.clear, probed, lambda: self._answers.put(None)
-        )
+        clear = self._clear or self._client.clear
+        self._worker = UploadThread(counted, clear, probed, lambda: self._answers.put(None))
         self.store = Store(self.settings.state.directory)
         clocks = self.clock.clocks()
         self._source = build.queue_log(self.settings, self.store, clocks)
@@ -218,6 +219,10 @@ class SteppedService:
         """Return the sums that `status` shows."""
         with Reader(self.state) as reader:
             return reader.figures()
+
+    def archived_to_the_end(self) -> bool:
+        """Return whether all of the queue_log is archived."""
+        return self.shipper.lag == 0
 
     def archived(self) -> bytes:
         """Return the text of the archive."""

@@ -64,7 +64,7 @@ def plan(
     while not done:
         done = proof.read_on(survey.take)
         say(proof.read, archive.next_seq - 1)
-    missing, missing_lines, _ = proof.missing(ledger)
+    missing, missing_lines, _ = proof.missing(ledger, given_up=Resyncs(connection).given_up())
     holding = ledger.holding()
     held_calls, held_lines = connection.execute(
         "SELECT held_calls, held_lines FROM shipping"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.shipping.resync.rules import not_restorable
+from qlogship.archive.runs import merged, overlap, records_in, without
+from qlogship.shipping.resync.rules import NO_UPLOAD, not_restorable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from qlogship.archive.archive import Archive
     from qlogship.archive.chunks import Block
@@ -50,10 +51,21 @@ class ArchiveProof:
             self._seq = behind
         return False
 
-    def missing(self, ledger: Ledger) -> tuple[list[int], int, list[Run]]:
-        """Return which uploads the archive cannot give back, how many records of theirs, which."""
+    def missing(
+        self, ledger: Ledger, *, given_up: Sequence[Run] = ()
+    ) -> tuple[list[int], int, list[Run]]:
+        """Return which uploads the archive cannot give back, how many records, and which.
+
+        Records that are in no upload stand under `NO_UPLOAD`, but for those that were `given_up`
+        before, ascending.
+        """
         end = self._archive.next_seq
         uploads = list(ledger.on_the_dashboard())
         most = max((last for _, runs in uploads for _, last in runs), default=0)
         lost = [*self.lost, (end, most)] if most >= end else self.lost
-        return *not_restorable(uploads, lost), lost
+        ids, lines = not_restorable(uploads, lost)
+        if not lost:
+            return [], 0, []
+        carried = [*given_up, *(run for _, runs in uploads for run in overlap(runs, lost))]
+        others = records_in(without(overlap(self._archive.order(), lost), merged(carried)))
+        return ([NO_UPLOAD, *ids] if others else ids), lines + others, lost

@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from qlogship.archive.runs import without
+from qlogship.archive.runs import merged, overlap, without
 from qlogship.dashboard.verdicts import NOT_CLEARED, Verdict, is_slow
 from qlogship.shipping.backoff import LOGIN, QUICK, Pace, next_delay
 from qlogship.shipping.generations import Generation
@@ -22,10 +22,11 @@ from qlogship.shipping.resync.rules import (
     BEFORE_CLEARED,
     RESTARTS_MAX,
     Phase,
+    lost_from,
     may_begin,
     may_clear,
 )
-from qlogship.wording import count, named
+from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,8 +173,12 @@ class Resyncing:
             self._resync = self._rows.open()
             return False
         self._notices.end_all("dashboard_")
+        self._notices.end("state_older")
         archive = self._archive
         order = without(archive.order(), self._proof.lost)
+        archive.damage.pass_over(
+            overlap(self._proof.lost, merged(archive.order())), at=self._clocks.wall()
+        )
         before = self._generations.current()
         generation = self._position.begin_generation(ahead=order, frontier=archive.next_seq)
         self._generations.write(
@@ -221,11 +226,11 @@ class Resyncing:
         self._resync = self._rows.open()
 
     def _decide(self, resync: Resync) -> None:
-        missing, lines, lost = self._proof.missing(self._ledger)
+        missing, lines, lost = self._proof.missing(self._ledger, given_up=self._rows.given_up())
         accepted = may_clear(missing, resync.accepted_loss)
         if resync.clears == 0 and not accepted:
             verb = "is" if lines == 1 else "are"
-            gone = f"{count(lines, 'record')} of {named(missing)}"
+            gone = f"{count(lines, 'record')} of {lost_from(missing)}"
             detail = f"{gone} {verb} not in the archive any more"
             self._rows.end(Phase.REFUSED, at=self._clocks.wall(), detail=detail)
             self._log.error("resync_refused", detail=detail)

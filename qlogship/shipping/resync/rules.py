@@ -23,6 +23,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from qlogship.archive.runs import overlap
+from qlogship.wording import named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from qlogship.shipping.holding import Holding
 
 RESTARTS_MAX = 20
+
+NO_UPLOAD = 0
+"""Stands among the ids of uploads for records that were in none when they were damaged."""
 
 
 class Phase(StrEnum):
@@ -102,6 +106,15 @@ def not_restorable(
             ids.append(number)
             lines += missing
     return ids, lines
+
+
+def lost_from(ids: Sequence[int], *, most: int | None = 3) -> str:
+    """Name the uploads that lose records, and those that are in none."""
+    uploads = [number for number in ids if number != NO_UPLOAD]
+    parts = [named(uploads, most=most)] if uploads else []
+    if len(uploads) < len(ids):
+        parts.append("no upload (0)")
+    return " and ".join(parts)
 
 
 def may_clear(lost: Collection[int], accepted: Collection[int]) -> bool:

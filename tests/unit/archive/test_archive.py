@@ -58,7 +58,7 @@ class Book:
 
     def counted(self) -> int:
         """Return the calls that were counted."""
-        row = self.db.execute("SELECT coalesce(sum(calls), 0) FROM chunk").fetchone()
+        row = self.db.execute("SELECT coalesce(sum(calls), 0) FROM chunk_facts").fetchone()
         return int(row[0])
 
     def text_of(self, runs: Sequence[tuple[int, int]]) -> bytes:
@@ -200,9 +200,9 @@ def test_damaged_chunk() -> None:
     data[len(data) // 2] ^= 0x55
     book.db.execute("UPDATE chunk SET data = ?", (bytes(data),))
 
-    with pytest.raises(StateError, match="chunk at record 1 is damaged") as caught:
+    with pytest.raises(StateError, match="records 1 to 5,000") as caught:
         book.archive.text([(1, 10)])
-    assert caught.value.hint.startswith("Restore ")
+    assert caught.value.hint.startswith("Run `qlogship import`")
 
 
 # What is counted
