@@ -16,6 +16,7 @@ from qlogship.dashboard.verdicts import NOT_CLEARED, TROUBLES
 from qlogship.errors import (
     CredentialsRefused,
     DashboardUnreachable,
+    DestinationUndecided,
     ExitCode,
     Fault,
     SettingsError,
@@ -24,6 +25,7 @@ from qlogship.errors import (
 from qlogship.service import build
 from qlogship.service.handover import no_hints
 from qlogship.service.shipper import Shipper
+from qlogship.shipping.belonging import HINT, TROUBLE
 from qlogship.shipping.worker import UploadThread
 from qlogship.state.store import Store
 
@@ -81,6 +83,7 @@ def lead_resync(
     with closing(store), _shipping(settings, store, mailbox, log=log) as (shipper, worker):
         try:
             while store.resyncs.open() is not None:
+                _raise_undecided(shipper)
                 wait = shipper.step(hurry=True)
                 if shipper.clear_failures:
                     _raise_hopeless(shipper)
@@ -138,6 +141,8 @@ def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None
     """Step until all that may go has gone, or until sending fails for good."""
     while True:
         wait = shipper.step(hurry=True, flush=flush)
+        if shipper.undecided and wait > 0.0:
+            _raise_undecided(shipper)
         if shipper.idle:
             return
         if wait == 0.0:
@@ -159,6 +164,12 @@ def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None
             mailbox.get(timeout=wait)
         except Empty:
             continue
+
+
+def _raise_undecided(shipper: Shipper) -> None:
+    """Raise when nothing is sent because nobody has decided about the destination."""
+    if shipper.undecided:
+        raise DestinationUndecided(shipper.troubles[TROUBLE], hint=HINT)
 
 
 def _raise_hopeless(shipper: Shipper) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from qlogship.shipping.belonging import Belonging, belonging
 from qlogship.shipping.destination import Destination
 
 if TYPE_CHECKING:
     import sqlite3
+
+NO_GENERATION: Final = 0
+"""A generation that no upload has: what counts while nobody has decided about the destination."""
 
 _COLUMNS = "number, url, account, begun_at, cleared, first_seq, since, late_calls"
 
@@ -52,6 +56,37 @@ class Generations:
         present = self.current()
         if present.since != since:
             self.write(replace(present, since=since))
+
+    def ever_sent(self) -> bool:
+        """Return whether a dashboard may hold, or has answered, anything of this ledger.
+
+        An attempt that provably did not get through, or not past the login, is none.
+        """
+        found: int = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM upload WHERE state <> 'prepared' OR open_sends > 0)"
+            " OR EXISTS (SELECT 1 FROM resync WHERE clears > 0)"
+        ).fetchone()[0]
+        return bool(found)
+
+    def standing(self, wanted: Destination) -> Belonging:
+        """Return how the generation that is shipped now stands to a destination."""
+        return belonging(self.current().destination, wanted, ever_sent=self.ever_sent())
+
+    def effective(self, wanted: Destination | None) -> Generation:
+        """Return the generation of which the uploads count for a destination.
+
+        While it is undecided whether the ledger belongs there, that is one that no upload
+        has. Without a destination it is the one that is shipped now.
+        """
+        if wanted is None or self.standing(wanted) is not Belonging.UNDECIDED:
+            return self.current()
+        return Generation(
+            NO_GENERATION, wanted, begun_at=None, cleared=False, first_seq=1, since=None
+        )
+
+    def bind(self, wanted: Destination) -> None:
+        """Let the generation that is shipped now belong to a destination, as it is otherwise."""
+        self.write(replace(self.current(), destination=wanted))
 
     def all(self) -> list[Generation]:
         """Return every generation, oldest first."""

@@ -6,7 +6,7 @@ Everything before it is in an upload (see `ledger`), or held.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlogship.archive.runs import Run, decode_runs, encode_runs
@@ -32,6 +32,16 @@ class Position:
     held: tuple[Run, ...]
     clock: int | None
     odd: int
+
+
+def effective_position(position: Position, generation: int) -> Position:
+    """Return where shipping stands for the generation that counts (`Generations.effective`).
+
+    While nobody has decided about the destination, nothing was taken for it.
+    """
+    if generation == position.generation:
+        return position
+    return replace(position, generation=generation, ahead=(), frontier=1, held=(), clock=None)
 
 
 class ShippingPosition:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.archive.archive import Archive
+from qlogship.shipping.generations import Generations
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.resync.plan import plan, progress
 from qlogship.shipping.upload_contents import Contents
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from qlogship.shipping.destination import Destination
+    from qlogship.shipping.generations import Generation
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.resync.plan import Progress
     from qlogship.shipping.resync.rules import ResyncPlan
@@ -39,12 +42,16 @@ class Snapshot:
 class Reader:
     """Read a state directory; one that holds nothing yet reads as empty.
 
-    Use it in a `with`. `cursor` and `archive` are None while there is nothing.
-    Raises `StateError`.
+    What was shipped is what counts for `destination`, that of the settings: nothing, while
+    it is undecided whether the ledger belongs there. Without one, nobody asks.
+
+    Use it in a `with`. `cursor` and `archive` are None while there is nothing. Raises
+    `StateError`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, destination: Destination | None = None) -> None:
         self._directory = directory
+        self._destination = destination
         self._db = connect_to_read(directory)
         try:
             with reported(directory):
@@ -70,7 +77,16 @@ class Reader:
     def figures(self) -> Figures:
         """Return the sums over archive and ledger."""
         with reported(self._directory):
-            return figures(self._db) if self._db is not None else Figures()
+            if self._db is None:
+                return Figures()
+            return figures(self._db, destination=self._destination)
+
+    def generation(self) -> Generation | None:
+        """Return the generation whose uploads count (`Generations.effective`)."""
+        with reported(self._directory):
+            if self._db is None:
+                return None
+            return Generations(self._db).effective(self._destination)
 
     def times(self) -> tuple[int, int] | None:
         """Return the times of the oldest and of the newest record, None without any."""
