@@ -25,6 +25,7 @@ from qlogship.errors import (
 from qlogship.service import build
 from qlogship.service.handover import no_hints
 from qlogship.service.shipper import Shipper
+from qlogship.shipping.archiver import READ_BYTES
 from qlogship.shipping.belonging import HINT, TROUBLE
 from qlogship.shipping.worker import UploadThread
 from qlogship.state.store import Store
@@ -101,6 +102,25 @@ def lead_resync(
             if worker.wait(_GRACE):
                 shipper.settle_answer()
             raise
+
+
+def read_to_the_end(settings: Settings, store: Store) -> None:
+    """Archive what the queue_log holds now, and send nothing. Raises `SourceUnreadable`."""
+    clocks = Clocks()
+    source = build.queue_log(settings, store, clocks)
+    try:
+        more = True
+        while more:
+            with store.transaction():
+                piece = source.read(READ_BYTES)
+                source.save_changes(store.cursor)
+                if piece is not None:
+                    store.archive.append(piece.data, stream=piece.stream, offset=piece.offset)
+                more = piece is not None
+        if source.trouble is not None:
+            raise SourceUnreadable(source.trouble.message, hint=source.trouble.hint)
+    finally:
+        source.close()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from qlogship.shipping.destination import Destination
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
 NO_GENERATION: Final = 0
 """A generation that no upload has: what counts while nobody has decided about the destination."""
@@ -35,6 +36,23 @@ class Generation:
     first_seq: int
     since: int | None
     late_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Which uploads count for a destination: those of the generation `present`.
+
+    `destinations` tells where the uploads of each generation went, None when that is not
+    known.
+    """
+
+    wanted: Destination | None
+    present: int
+    destinations: Mapping[int, Destination | None]
+
+    def is_elsewhere(self, generation: int) -> bool:
+        """Return whether it is another destination's, or nobody knows whose."""
+        return self.wanted is not None and self.destinations.get(generation) != self.wanted
 
 
 class Generations:
@@ -82,6 +100,14 @@ class Generations:
             return self.current()
         return Generation(
             NO_GENERATION, wanted, begun_at=None, cleared=False, first_seq=1, since=None
+        )
+
+    def counting(self, wanted: Destination | None) -> Counting:
+        """Return which uploads count for a destination."""
+        return Counting(
+            wanted,
+            self.effective(wanted).number,
+            {one.number: one.destination for one in self.all()},
         )
 
     def bind(self, wanted: Destination) -> None:

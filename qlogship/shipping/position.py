@@ -120,6 +120,10 @@ class ShippingPosition:
             return None
         return min(int(learnt), wanted)
 
+    def forget_limit(self) -> None:
+        """Forget the size that was learnt: it was another far end that took no larger body."""
+        self._db.execute("UPDATE shipping SET max_bytes = NULL, learnt_at = NULL")
+
     def learn_limit(self, limit: int, *, wanted: int) -> None:
         """Remember that the far end takes no larger body, as batch.max_bytes is `wanted`."""
         self._db.execute("UPDATE shipping SET max_bytes = ?, learnt_at = ?", (limit, wanted))

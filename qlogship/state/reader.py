@@ -13,6 +13,7 @@ from qlogship.shipping.resync.plan import plan, progress
 from qlogship.shipping.upload_contents import Contents
 from qlogship.source.cursor import Cursor
 from qlogship.state.database import connect_to_read, reported
+from qlogship.state.destinations import Destinations, look
 from qlogship.state.figures import Figures, figures
 from qlogship.troubles.rows import Troubles
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from qlogship.shipping.destination import Destination
-    from qlogship.shipping.generations import Generation
+    from qlogship.shipping.generations import Counting, Generation
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.resync.plan import Progress
     from qlogship.shipping.resync.rules import ResyncPlan
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Archive and ledger as they were at one moment."""
+    """Archive and ledger as they were at one moment; `counting` tells which uploads count."""
 
     ledger: Ledger
+    counting: Counting
     archive: Archive
     contents: Contents
 
@@ -88,6 +90,11 @@ class Reader:
                 return None
             return Generations(self._db).effective(self._destination)
 
+    def destinations(self, wanted: Destination) -> Destinations | None:
+        """Return how the ledger stands to a destination, None while there is none."""
+        with self.moment() as database:
+            return look(database, wanted) if database is not None else None
+
     def times(self) -> tuple[int, int] | None:
         """Return the times of the oldest and of the newest record, None without any."""
         if self._db is None:
@@ -129,7 +136,12 @@ class Reader:
                 yield None
                 return
             archive = Archive(database)
-            yield Snapshot(Ledger(database), archive, Contents(database, archive))
+            yield Snapshot(
+                Ledger(database),
+                Generations(database).counting(self._destination),
+                archive,
+                Contents(database, archive),
+            )
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""
