@@ -15,7 +15,7 @@ from qlogship.shipping.belonging import HINT, TROUBLE
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.times import stamp
-from qlogship.wording import count, lasting, size
+from qlogship.wording import ANOTHER_WRITER, ANOTHER_WRITER_HINT, SHARED, count, lasting, size
 
 _WATCH_EVERY = 2.0
 _CLEAR_SCREEN = "\x1b[H\x1b[2J"
@@ -73,7 +73,9 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
     if there["undecided"]:
         rows += [("UNDECIDED", there["question"]), ("", HINT)]
     if there["shared"]:
-        rows.append(("shared", "others upload to this dashboard, too; no number here has theirs"))
+        rows.append(("shared", SHARED))
+    elif uploads["overcounted"]:
+        rows += [("SUSPECTED", ANOTHER_WRITER), ("", ANOTHER_WRITER_HINT)]
     if found["resync"]["state"] != "idle":
         rows.append(("RESYNC", f"{found['resync']['state']}; type `qlogship resync` to watch it"))
     for name, key, words in (

@@ -64,8 +64,9 @@ class Generations:
     def current(self) -> Generation:
         """Return the generation that is shipped now."""
         row = self._db.execute(
-            f"SELECT {_COLUMNS} FROM generation"  # noqa: S608
-            " WHERE number = (SELECT generation FROM shipping)"
+            "SELECT shipping.generation, url, account, begun_at, coalesce(cleared, 0),"
+            " coalesce(first_seq, 1), since"
+            " FROM shipping LEFT JOIN generation ON number = shipping.generation"
         ).fetchone()
         return _generation(row)
 

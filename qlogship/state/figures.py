@@ -32,13 +32,17 @@ class ArchiveFigures:
 
 @dataclass(frozen=True, slots=True)
 class UploadFigures:
-    """How many uploads of the present generation there are in each state."""
+    """How many uploads of the present generation there are in each state.
+
+    `overcounted` are accepted ones of which the dashboard reported more calls than they hold.
+    """
 
     accepted: int = 0
     unknown: int = 0
     quarantined: int = 0
     pending: int = 0
     possible_duplicates: int = 0
+    overcounted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,7 @@ def figures(
         archive = Archive(connection)
         calls += archive.calls.uncounted_calls() if count_all else 0
         position = ShippingPosition(connection).get()
-        generation = position.generation
-        if destination is not None:
-            generation = Generations(connection).effective(destination).number
+        generation = Generations(connection).effective(destination).number
         undecided = generation == NO_GENERATION
         held_calls, held_lines = connection.execute(
             "SELECT held_calls, held_lines FROM shipping"
@@ -127,9 +129,10 @@ def figures(
         superseded = connection.execute(
             "SELECT count(*) FROM upload WHERE generation <> ?", (generation,)
         ).fetchone()[0]
-        shipped_calls, shipped_lines, reported, duplicates = connection.execute(
+        shipped_calls, shipped_lines, reported, duplicates, overcounted = connection.execute(
             "SELECT coalesce(sum(calls), 0), coalesce(sum(lines), 0),"
-            " coalesce(sum(reported_calls), 0), coalesce(sum(open_sends > 0 AND NOT vouched), 0)"
+            " coalesce(sum(reported_calls), 0), coalesce(sum(open_sends > 0 AND NOT vouched), 0),"
+            " coalesce(sum(reported_calls > calls), 0)"
             " FROM upload WHERE generation = ? AND state = 'accepted'",
             (generation,),
         ).fetchone()
@@ -149,6 +152,7 @@ def figures(
             quarantined=states["rejected"],
             pending=states["prepared"],
             possible_duplicates=duplicates,
+            overcounted=overcounted,
         ),
         held=HeldFigures(held_calls, held_lines),
         waiting=waits,

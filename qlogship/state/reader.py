@@ -53,7 +53,7 @@ class Reader:
 
     def __init__(self, directory: Path, destination: Destination | None = None) -> None:
         self._directory = directory
-        self._destination = destination
+        self.destination = destination
         self._db = connect_to_read(directory)
         try:
             with reported(directory):
@@ -81,14 +81,14 @@ class Reader:
         with reported(self._directory):
             if self._db is None:
                 return Figures()
-            return figures(self._db, destination=self._destination)
+            return figures(self._db, destination=self.destination)
 
     def generation(self) -> Generation | None:
         """Return the generation whose uploads count (`Generations.effective`)."""
         with reported(self._directory):
             if self._db is None:
                 return None
-            return Generations(self._db).effective(self._destination)
+            return Generations(self._db).effective(self.destination)
 
     def destinations(self, wanted: Destination) -> Destinations | None:
         """Return how the ledger stands to a destination, None while there is none."""
@@ -138,7 +138,7 @@ class Reader:
             archive = Archive(database)
             yield Snapshot(
                 Ledger(database),
-                Generations(database).counting(self._destination),
+                Generations(database).counting(self.destination),
                 archive,
                 Contents(database, archive),
             )

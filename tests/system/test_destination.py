@@ -327,3 +327,41 @@ def test_a_decision_is_carried_out_whole_or_not_at_all(
     decide(moved, *EVERYTHING)
     assert moved.once().returncode == ExitCode.DONE
     assert len(new.calls()) == 2
+
+
+def test_a_shared_tenant_is_not_cleared_unasked(
+    installation: Installation, dashboard: Sandbox, new: Sandbox
+) -> None:
+    """Where others upload, too, a clear is refused, and says whose data would go."""
+    installation.configure(dashboard={"shared": True})
+    installation.write(OLD_CALLS)
+    assert installation.once().returncode == ExitCode.DONE
+    refused = installation.call("resync", "--yes")
+    assert refused.returncode == ExitCode.USAGE
+    assert "--clears-others" in refused.stderr
+    assert "every PBX and person" in refused.stderr
+    assert len(dashboard.calls()) == 2
+    assert installation.status()["resync"]["state"] == "idle"
+    assert "no number here has theirs" in installation.call("status").stdout
+    assert installation.call("resync", "--yes", "--clears-others").returncode == ExitCode.DONE
+    installation.configure(dashboard={"url": new.url})
+    assert installation.call(*EVERYTHING, "--clear").returncode == ExitCode.USAGE
+    assert shown(installation)["undecided"] is True
+    decide(installation, *EVERYTHING, "--clear", "--clears-others")
+
+
+def test_a_shared_tenant_is_never_cleared_by_itself(installation: Installation) -> None:
+    """`on_unknown = "resync"` and `shared` contradict each other: both places are named."""
+    installation.configure(dashboard={"shared": True}, delivery={"on_unknown": "resync"})
+    done = installation.call("config", "check")
+    assert done.returncode == ExitCode.SETTINGS
+    assert "on_unknown" in done.stderr
+    assert "[dashboard] shared" in done.stderr
+
+
+def test_another_writer_is_suspected_aloud(installation: Installation, dashboard: Sandbox) -> None:
+    """An answer that counts more calls than were sent is a sign of somebody else."""
+    dashboard.script([{"on": "upload", "do": "answer", "json": {"count": 9}}])
+    installation.write(OLD_CALLS)
+    installation.once()
+    assert "another PBX or person" in installation.call("status").stdout

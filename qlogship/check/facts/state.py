@@ -47,6 +47,7 @@ class StateFacts:
     span: tuple[int, int] | None = None
     growth: float | None = None
     undecided: str | None = None
+    shared: bool = False
     error: StateError | None = None
 
 
@@ -103,6 +104,7 @@ def gather(settings: Settings, account: Account | None) -> StateFacts:
         span=span,
         troubles=troubles,
         growth=growth,
+        shared=settings.dashboard.shared,
         undecided=found.question if found is not None and found.undecided else None,
     )
 
