@@ -21,6 +21,7 @@ type next.
     +-- UserExists            1
     +-- StateError            1
     +-- ResyncRefused         1
+    +-- DestinationUndecided  3
 """
 
 from __future__ import annotations
@@ -195,6 +196,12 @@ class NotAQueueLog(SourceUnreadable):
 
 class ResyncRefused(QlogshipError):
     """A resync was not begun: it would lose something, or was not confirmed."""
+
+
+class DestinationUndecided(QlogshipError):
+    """Nothing is sent until somebody decides whether the ledger belongs to the dashboard."""
+
+    exit_code = ExitCode.IN_DOUBT
 
 
 class StateError(QlogshipError):

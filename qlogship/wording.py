@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+SHARED: Final = "others upload to this dashboard, too; no number here has theirs"
+"""What `dashboard.shared` means for the numbers."""
+
+ANOTHER_WRITER: Final = (
+    "the dashboard reported more calls than were sent: another PBX or person may upload to this"
+    " tenant"
+)
+"""What is suspected when an answer counts more than its upload holds."""
+
+ANOTHER_WRITER_HINT: Final = (
+    "Stop it, then type `qlogship resync`; or set `shared = true` in [dashboard]."
+)
 
 
 def count(number: int, noun: str) -> str:

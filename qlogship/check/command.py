@@ -117,7 +117,7 @@ def _monitor(
         limits = _thresholds(warning, critical)
         settings = load(config, environ=os.environ, secrets=False).settings
         needed.append(settings.state.directory)
-        snapshot = monitor.read(settings.state.directory, now=time.time())
+        snapshot = monitor.read(settings, now=time.time())
         return monitor.line(snapshot, limits)
     except QlogshipError as error:
         return monitor.failure(error, closed=any(map(_is_closed, needed)))

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 from qlogship.check.judging.ledger import LAG_MAX
 from qlogship.dashboard.verdicts import TROUBLES
 from qlogship.errors import QlogshipError
+from qlogship.shipping.belonging import HINT, TROUBLE
 from qlogship.terminal.output import printable
 from qlogship.wording import count, lasting
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from qlogship.config import Settings
     from qlogship.state.figures import Figures
     from qlogship.troubles.rows import Trouble
 
@@ -41,7 +41,7 @@ WARNING_LAG: Final = LAG_MAX
 CRITICAL_LAG: Final = 3600.0
 
 # Troubles that end only when a person does something.
-_CRITICAL_TROUBLES: Final = {"source", "state"} | {
+_CRITICAL_TROUBLES: Final = {"source", "state", TROUBLE} | {
     one.kind for one in TROUBLES.values() if one.person
 }
 
@@ -72,12 +72,14 @@ class Thresholds:
     critical: float = CRITICAL_LAG
 
 
-def read(directory: Path, *, now: float) -> MonitorSnapshot:
+def read(settings: Settings, *, now: float) -> MonitorSnapshot:
     """Read the state directory. Raises StateError when it may not be read."""
+    from qlogship.shipping.destination import destination_of
     from qlogship.state.lock import holder
     from qlogship.state.reader import Reader
 
-    with Reader(directory) as reader:
+    directory = settings.state.directory
+    with Reader(directory, destination_of(settings.dashboard)) as reader:
         return MonitorSnapshot(
             reader.figures(), tuple(reader.troubles()), holder=holder(directory), now=now
         )
@@ -91,9 +93,12 @@ def judge(snapshot: MonitorSnapshot, limits: Thresholds) -> tuple[MonitorStatus,
     else:
         for trouble in snapshot.troubles:
             if trouble.kind in _CRITICAL_TROUBLES:
-                critical.append(trouble.message)
+                hint = f". {HINT}" if trouble.kind == TROUBLE else ""
+                critical.append(f"{trouble.message}{hint}")
             elif trouble.kind not in _IDLE_TROUBLES:
                 warning.append(trouble.message)
+    if snapshot.figures.undecided and not any(one.kind == TROUBLE for one in snapshot.troubles):
+        critical.append(f"nobody has decided about the dashboard of the settings. {HINT}")
     if snapshot.lag > limits.warning:
         late = critical if snapshot.lag > limits.critical else warning
         late.append(f"calls have waited for {lasting(snapshot.lag)}")

@@ -69,6 +69,10 @@ COMMANDS: dict[str, Command] = {
     "status": Command("qlogship.cli.status", "Show where the service stands."),
     "uploads": Command("qlogship.cli.uploads", "Show the ledger, one row per upload."),
     "resync": Command("qlogship.cli.resync", "Clear the dashboard and ship everything again."),
+    "destination": Command(
+        "qlogship.cli.destination",
+        "Show which dashboard the ledger belongs to; decide about another one.",
+    ),
     "quarantine": Command(
         "qlogship.cli.quarantine", "What the dashboard refuses for good: list, resend, drop."
     ),

@@ -19,6 +19,7 @@ from qlogship.cli.uploads import (
 from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
 from qlogship.installation.identity import become_owner
+from qlogship.shipping.destination import destination_of
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.times import stamp
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from qlogship.shipping.generations import Counting
     from qlogship.shipping.ledger import Ledger, Upload
 
 Decision = Literal["resend", "drop"]
@@ -49,7 +51,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> ExitCode:
     Ends with 3 when there is any. In JSON, times are epoch seconds.
     """
     with ledger_of(config) as state:
-        found = as_rows(state.ledger, state.ledger.quarantined()) if state else []
+        found = as_rows(state.counting, _counted(state.ledger, state.counting)) if state else []
     columns = {
         "id": lambda row: row["id"],
         "refused": lambda row: stamp(row["answered_at"] or row["prepared_at"]),
@@ -69,8 +71,10 @@ def show(
 ) -> None:
     """Show one quarantined upload: its files and calls, each attempt, and the answer."""
     with ledger_of(config) as state:
-        selected = _selected(state.ledger if state else None, [upload_id])
-        found = [report(state, upload) for upload in selected] if state else []
+        if state is None:
+            raise _not_there(f"there is no upload {upload_id}")
+        selected = _selected(state.ledger, state.counting, [upload_id])
+        found = [report(state, upload) for upload in selected]
     for one in found:
         print_report(one, as_json=as_json)
 
@@ -109,8 +113,11 @@ def _decide(
 ) -> ExitCode:
     settings = load(config, environ=os.environ, secrets=False).settings
     become_owner(settings.state.directory)
+    there = destination_of(settings.dashboard)
     with ledger_of(config) as state:
-        found = _selected(state.ledger if state else None, upload_ids)
+        if state is None:
+            raise _not_there(f"there is no upload {upload_ids[0]}")
+        found = _selected(state.ledger, state.counting, upload_ids)
     if not yes and not _agreed(decision, found):
         output.print_note("Nothing was changed.")
         return ExitCode.FAILED
@@ -119,14 +126,15 @@ def _decide(
     with borrowed(settings) as store:
         with store.transaction():
             # Once more: the service may have changed them while somebody thought about it.
-            for upload in _selected(store.ledger, upload_ids):
+            counting = store.generations.counting(there)
+            for upload in _selected(store.ledger, counting, upload_ids):
                 if decision == "resend":
                     store.ledger.resend(upload)
                 else:
                     store.ledger.drop(upload)
         in_doubt = store.ledger.in_doubt()
         changed = list(filter(None, map(store.ledger.find, dict.fromkeys(upload_ids))))
-        rows = as_rows(store.ledger, changed)
+        rows = as_rows(counting, changed)
     if as_json:
         output.print_json(rows)
     else:
@@ -136,25 +144,33 @@ def _decide(
     return ExitCode.IN_DOUBT if in_doubt else ExitCode.DONE
 
 
-def _selected(ledger: Ledger | None, upload_ids: Sequence[int]) -> list[Upload]:
+def _counted(ledger: Ledger, counting: Counting) -> list[Upload]:
+    """Return the quarantined uploads for the dashboard of the settings."""
+    return [one for one in ledger.quarantined() if one.generation == counting.present]
+
+
+def _not_there(problem: str) -> UsageError:
+    return UsageError(problem, hint="Type `qlogship quarantine list` to see which are.")
+
+
+def _selected(ledger: Ledger, counting: Counting, upload_ids: Sequence[int]) -> list[Upload]:
     """Return these uploads; raise UsageError for what is not quarantined, all at once."""
     found: list[Upload] = []
     problems = []
-    present = ledger.generation() if ledger is not None else 1
     for number in dict.fromkeys(upload_ids):
-        upload = ledger.find(number) if ledger is not None else None
+        upload = ledger.find(number)
         if upload is None:
             problems.append(f"there is no upload {number}")
         elif upload.state != "rejected":
             problems.append(f"upload {number} is not quarantined, it is {upload.state}")
-        elif upload.generation < present:
+        elif counting.is_elsewhere(upload.generation):
+            problems.append(f"upload {number} was for another dashboard")
+        elif upload.generation != counting.present:
             problems.append(f"upload {number} was superseded by a resync")
         else:
             found.append(upload)
     if problems:
-        raise UsageError(
-            "; ".join(problems), hint="Type `qlogship quarantine list` to see which are."
-        )
+        raise _not_there("; ".join(problems))
     return found
 
 

@@ -13,9 +13,18 @@ import typer
 
 from qlogship import log
 from qlogship.config import load
-from qlogship.errors import ExitCode, LockedError, QlogshipError, ResyncRefused, UsageError
+from qlogship.errors import (
+    DestinationUndecided,
+    ExitCode,
+    LockedError,
+    QlogshipError,
+    ResyncRefused,
+    UsageError,
+)
 from qlogship.installation.identity import become_owner
 from qlogship.service.handover import no_hints, wake
+from qlogship.shipping.belonging import HINT
+from qlogship.shipping.destination import destination_of
 from qlogship.shipping.resync.rules import Phase, lost_from, may_clear
 from qlogship.state.lock import holder
 from qlogship.state.reader import Reader
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qlogship.config import Settings
+    from qlogship.shipping.destination import Destination
     from qlogship.shipping.resync.plan import Progress
     from qlogship.shipping.resync.rules import ResyncPlan
 
@@ -43,6 +53,15 @@ _PROGRESS_KEYS = ("uploads", "calls", "reported_calls", "unknown", "quarantined"
 _IP = set("0123456789.:[]")
 
 
+ClearsOthers = Annotated[
+    bool,
+    typer.Option(
+        "--clears-others",
+        help="With dashboard.shared: clear what other PBXs and people uploaded, too.",
+    ),
+]
+
+
 def resync(  # noqa: PLR0917  # a command's options
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -53,6 +72,7 @@ def resync(  # noqa: PLR0917  # a command's options
     detach: Annotated[
         bool, typer.Option("--detach", help="Return at once; the service does it.")
     ] = False,
+    clears_others: ClearsOthers = False,
     accept_loss: Annotated[
         str | None,
         typer.Option(
@@ -77,9 +97,8 @@ def resync(  # noqa: PLR0917  # a command's options
     directory = settings.state.directory
     become_owner(directory)
     accepted = _ids(accept_loss)
-    with Reader(directory) as reader:
-        last = reader.progress()
-    found = last.resync.id if last is not None and last.resync.ended_at is None else None
+    wanted = destination_of(settings.dashboard)
+    found = _under_way(directory, wanted)
     plan = None
     if found is None or dry_run:
         plan = _plan(settings, quiet=as_json)
@@ -91,12 +110,15 @@ def resync(  # noqa: PLR0917  # a command's options
             return ExitCode.DONE
         if not may_clear(plan.lost, accepted):
             raise _refusal(plan)
+        refuse_shared(settings, clears_others=clears_others)
         from qlogship.service.login import prove_login
 
         prove_login(settings)
         if not yes:
-            _confirm(settings)
-        found = ask_for_resync(directory, accepted_loss=accepted, at=time.time()).id
+            confirm_clear(settings)
+        found = ask_for_resync(
+            directory, accepted_loss=accepted, at=time.time(), destination=wanted
+        ).id
     else:
         output.print_note(f"Resync {found} is under way already.")
     running = _holder(directory)
@@ -136,6 +158,16 @@ def progress_as_json(progress: Progress) -> dict[str, Any]:
 
 
 # --- before ---
+
+
+def _under_way(directory: Path, wanted: Destination) -> int | None:
+    """Return the resync that is not over; raise while nobody has decided about the dashboard."""
+    with Reader(directory) as reader:
+        last = reader.progress()
+        place = reader.destinations(wanted)
+    if place is not None and place.undecided:
+        raise DestinationUndecided(place.question, hint=HINT)
+    return last.resync.id if last is not None and last.resync.ended_at is None else None
 
 
 def _ids(text: str | None) -> set[int]:
@@ -211,7 +243,20 @@ def _tenant(url: str) -> str:
     return host if set(host) <= _IP else host.split(".")[0]
 
 
-def _confirm(settings: Settings) -> None:
+def refuse_shared(settings: Settings, *, clears_others: bool) -> None:
+    """Refuse to clear a tenant that others upload to, unless that is what somebody wants."""
+    if settings.dashboard.shared and not clears_others:
+        raise UsageError(
+            f"dashboard.shared says that others upload to {settings.dashboard.url}, too: a clear"
+            " wipes what every PBX and person uploaded there, and this archive brings back only"
+            " its own calls",
+            hint="Add --clears-others if that is what you want; their own archives must ship"
+            " again then.",
+        )
+
+
+def confirm_clear(settings: Settings) -> None:
+    """Let a person type the tenant's name before it is cleared."""
     name = _tenant(settings.dashboard.url)
     if not sys.stdin.isatty():
         raise UsageError(

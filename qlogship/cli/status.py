@@ -11,10 +11,11 @@ import typer
 
 from qlogship.config import load
 from qlogship.service.status import report
+from qlogship.shipping.belonging import HINT, TROUBLE
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.times import stamp
-from qlogship.wording import count, lasting, size
+from qlogship.wording import ANOTHER_WRITER, ANOTHER_WRITER_HINT, SHARED, count, lasting, size
 
 _WATCH_EVERY = 2.0
 _CLEAR_SCREEN = "\x1b[H\x1b[2J"
@@ -68,6 +69,13 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
         ("last accepted", accepted),
         *_waiting(found, now),
     ]
+    there = found["destination"]
+    if there["undecided"]:
+        rows += [("UNDECIDED", there["question"]), ("", HINT)]
+    if there["shared"]:
+        rows.append(("shared", SHARED))
+    elif uploads["overcounted"]:
+        rows += [("SUSPECTED", ANOTHER_WRITER), ("", ANOTHER_WRITER_HINT)]
     if found["resync"]["state"] != "idle":
         rows.append(("RESYNC", f"{found['resync']['state']}; type `qlogship resync` to watch it"))
     for name, key, words in (
@@ -77,7 +85,12 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
     ):
         if uploads[key]:
             rows.append((name, f"{count(uploads[key], 'upload')} {words}"))
-    troubles = [(trouble["message"], trouble["hint"]) for trouble in found["troubles"]]
+    # While the service runs it is among its troubles; the words shall stand here once.
+    troubles = [
+        (trouble["message"], trouble["hint"])
+        for trouble in found["troubles"]
+        if trouble["kind"] != TROUBLE
+    ]
     if source["trouble"] and all(source["trouble"] != message for message, _ in troubles):
         troubles.append((source["trouble"], ""))
     for message, hint in troubles:

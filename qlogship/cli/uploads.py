@@ -16,6 +16,7 @@ from qlogship.errors import ExitCode, UsageError
 from qlogship.installation.identity import become_owner
 from qlogship.queue_log.events import ENTERQUEUE, NO_CALL
 from qlogship.queue_log.records import parse
+from qlogship.shipping.destination import Destination, destination_of
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from qlogship.shipping.ledger import Ledger, Upload
+    from qlogship.shipping.generations import Counting
+    from qlogship.shipping.ledger import Upload
     from qlogship.state.reader import Snapshot
 
 UploadRow = dict[str, Any]
@@ -114,7 +116,7 @@ def uploads(  # noqa: PLR0917 -- typer calls it by name
     with ledger_of(config) as state:
         if state is not None:
             found = state.ledger.uploads(limit=limit, since=epoch("--since", since))
-            rows = as_rows(state.ledger, found)
+            rows = as_rows(state.counting, found)
     print_rows(rows, _COLUMNS, as_json=as_json, nothing="No uploads yet.")
 
 
@@ -164,7 +166,7 @@ def resolve(  # noqa: PLR0917 -- typer calls it by name
         output.print_note("Nothing was changed.")
         return ExitCode.FAILED
     with ledger_of(config) as state:
-        rows = as_rows(state.ledger, [upload]) if state else []
+        rows = as_rows(state.counting, [upload]) if state else []
         in_doubt = state.ledger.in_doubt() if state else False
     if as_json:
         output.print_json(rows)
@@ -176,19 +178,27 @@ def resolve(  # noqa: PLR0917 -- typer calls it by name
 @contextmanager
 def ledger_of(config: Path | None) -> Iterator[Snapshot | None]:
     """Read the state as of one moment; None while there is nothing."""
-    directory = load(config, environ=os.environ, secrets=False).settings.state.directory
-    with Reader(directory) as reader, reader.snapshot() as state:
+    settings = load(config, environ=os.environ, secrets=False).settings
+    there = destination_of(settings.dashboard)
+    with Reader(settings.state.directory, there) as reader, reader.snapshot() as state:
         yield state
 
 
-def as_rows(ledger: Ledger, uploads: Iterable[Upload]) -> list[UploadRow]:
+def as_rows(counting: Counting, uploads: Iterable[Upload]) -> list[UploadRow]:
     """Return uploads as `--json` prints them; times are epoch seconds."""
-    present = ledger.generation()
-    return [
-        {key: attrgetter(place)(upload) for key, place in _KEYS.items()}
-        | {"superseded": upload.generation < present}
-        for upload in uploads
-    ]
+    rows = []
+    for upload in uploads:
+        there = counting.destinations.get(upload.generation)
+        rows.append(
+            {key: attrgetter(place)(upload) for key, place in _KEYS.items()}
+            | {
+                "superseded": upload.generation != counting.present,
+                "elsewhere": counting.is_elsewhere(upload.generation),
+                "url": there.url if there is not None else None,
+                "account": there.account if there is not None else None,
+            }
+        )
+    return rows
 
 
 def print_rows(
@@ -215,7 +225,7 @@ def report(state: Snapshot, upload: Upload) -> UploadRow:
     records = filter(None, map(parse, lines))
     callids = dict.fromkeys(record.callid for record in records if record.event == ENTERQUEUE)
     return {
-        **as_rows(state.ledger, [upload])[0],
+        **as_rows(state.counting, [upload])[0],
         "parts": state.ledger.parts(upload),
         "files": [
             {key: getattr(place, key) for key in _PLACE_KEYS}
@@ -241,6 +251,8 @@ def print_report(found: UploadRow, *, as_json: bool) -> None:
 def _rows(found: UploadRow) -> list[tuple[str, str]]:
     """Return an upload in words, one line per matter."""
     superseded = ", superseded by a resync" if found["superseded"] else ""
+    if found["elsewhere"]:
+        superseded = f", {_where(found)}"
     doubt = ", possible duplicate" if found["possible_duplicate"] else ""
     if found["vouched"]:
         doubt = ", because a person said so"
@@ -304,7 +316,9 @@ def _show_carriers(config: Path | None, callid: str, *, as_json: bool) -> None:
             for number, records in state.contents.carriers(seqs):
                 upload = state.ledger.find(number)
                 if upload is not None:
-                    rows += [row | {"records": records} for row in as_rows(state.ledger, [upload])]
+                    rows += [
+                        row | {"records": records} for row in as_rows(state.counting, [upload])
+                    ]
     shown = output.printable(callid)
     nothing = f"The archive holds no record of call {shown}."
     if seqs:
@@ -322,9 +336,18 @@ def _show_carriers(config: Path | None, callid: str, *, as_json: bool) -> None:
     print_rows(rows, columns, as_json=as_json, nothing=nothing, right=("id", "generation"))
 
 
+def _where(row: UploadRow) -> str:
+    """Return for which other dashboard an upload was."""
+    if row["url"] is None:
+        return "for a dashboard that was not written down"
+    return f"for {Destination(row['url'], row['account'])}"
+
+
 def _remark(row: UploadRow) -> str:
     remarks = []
-    if row["superseded"]:
+    if row["elsewhere"]:
+        remarks.append(_where(row))
+    elif row["superseded"]:
         remarks.append("superseded")
     if row["parent"] is not None:
         remarks.append(f"part of {row['parent']}")

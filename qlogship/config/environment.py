@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, get_origin
 
 from qlogship.config.model import ENVIRONMENT_PREFIX, PATH_VARIABLE, fields, is_secret, variable
-from qlogship.config.wording import limits
+from qlogship.config.wording import is_boolean, limits
 from qlogship.errors import Fault
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def read(environ: Mapping[str, str]) -> tuple[dict[str, dict[str, object]], list
             continue
         section, key, field = known[name]
         if not is_secret(section, key):
-            is_text = limits(field) is None and get_origin(field.annotation) is not tuple
+            is_text = not (
+                limits(field) or is_boolean(field) or get_origin(field.annotation) is tuple
+            )
             values.setdefault(section, {})[key] = text if is_text else _value(text)
     return values, faults
 
@@ -47,7 +49,7 @@ def place(section: str, key: str) -> str:
 
 
 def _value(text: str) -> object:
-    """Read a number or a list as in the settings file; what is neither stays text."""
+    """Read a number, a list or a truth as in the settings file; what is neither stays text."""
     try:
         document = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):  # no TOML, or a number of thousands of digits

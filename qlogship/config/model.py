@@ -202,6 +202,10 @@ class DashboardSettings(_Section):
     timeout: float = Field(
         default=60.0, ge=0.1, le=3600.0, description="seconds for one whole request"
     )
+    shared: bool = Field(
+        default=False,
+        description="whether others upload queue_logs to this dashboard, too",
+    )
     password: InstanceOf[SecretStr] | None = Field(
         default=None, description="the password of the Team administrator"
     )

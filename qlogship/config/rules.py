@@ -80,6 +80,16 @@ def values(settings: Settings, refused: AbstractSet[str], place: Place) -> Itera
             f"hold ({as_toml(hold)}) is less than settle ({as_toml(settle)})",
             "Give hold some hours, such as 43_200.0.",
         )
+    shared, on_unknown = settings.dashboard.shared, settings.delivery.on_unknown
+    if refused.isdisjoint({"dashboard.shared", "delivery.on_unknown"}) and (
+        shared and on_unknown == "resync"
+    ):
+        yield Fault(
+            place("delivery", "on_unknown"),
+            f'on_unknown = "resync" clears the dashboard, and {place("dashboard", "shared")} says'
+            " that others upload to it, too",
+            'Set on_unknown to "resend" or "hold"; or take `shared = true` out of [dashboard].',
+        )
 
 
 def state_of_unit(settings: Settings, directories: str, place: Place) -> Iterator[Fault]:

@@ -42,6 +42,11 @@ def limits(field: FieldInfo) -> tuple[float, float] | None:
     return (lowest[0], highest[0]) if lowest and highest else None
 
 
+def is_boolean(field: FieldInfo) -> bool:
+    """Return whether a setting is true or false."""
+    return field.annotation is bool or bool in get_args(field.annotation)
+
+
 def explain(field: FieldInfo, error: Mapping[str, object]) -> tuple[str, str]:
     """Return problem and remedy for one of `ValidationError.errors()`."""
     context = error.get("ctx")
@@ -66,6 +71,8 @@ def explain(field: FieldInfo, error: Mapping[str, object]) -> tuple[str, str]:
         else:
             problem = "is no number"
         return f"{shown} {problem}", f"Give a number from {low} to {high}, without quotes."
+    if is_boolean(field):
+        return f"{shown} is neither true nor false", "Give true or false, without quotes."
     if error["type"] == "tuple_type":
         return f"{shown} is no list", f"Give a list of texts, such as {example(field)}."
     return f"{shown} is no text", f"Give text in double quotes, such as {example(field)}."

@@ -17,6 +17,7 @@ from qlogship import __version__
 from qlogship.atomic_file import NewFile
 from qlogship.errors import StateError
 from qlogship.metrics.text import RESYNC_STATES, UPLOAD_STATES, Sample, render
+from qlogship.shipping.destination import destination_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,6 +81,7 @@ def values(
         "possible_duplicate_uploads": figures.uploads.possible_duplicates,
         "last_accepted_timestamp_seconds": figures.last_accepted_at,
         "generation": figures.generation,
+        "destination_undecided": int(figures.undecided),
     }
     # A kind may name a file behind a blank; of labels there shall be few.
     troubles = Counter(kind.partition(" ")[0] for kind in reading.troubles)
@@ -149,7 +151,7 @@ class MetricsFile:
     def look(self, shipper: Watched, store: Store) -> None:
         """See how things stand, for the file to come. Raises `StateError`."""
         if self._path is not None:
-            self._reading = _reading(store, shipper.lag, shipper.notices.kinds)
+            self._reading = _reading(store, self._settings, shipper.lag, shipper.notices.kinds)
 
     def repeat(self, failing: Store | None = None) -> None:
         """Write what is known, when that is due, while nothing can be done.
@@ -164,7 +166,7 @@ class MetricsFile:
         self._note(kinds)
         with suppress(OSError, StateError):
             if failing is not None:
-                self._reading = _reading(failing, None, kinds)
+                self._reading = _reading(failing, self._settings, None, kinds)
             elif old is not None:
                 self._reading = replace(old, unread_bytes=None)
             self._put(up=True)
@@ -217,9 +219,11 @@ class MetricsFile:
             new.put_in_place()
 
 
-def _reading(store: Store, unread_bytes: int | None, troubles: Iterable[str]) -> Reading:
+def _reading(
+    store: Store, settings: Settings, unread_bytes: int | None, troubles: Iterable[str]
+) -> Reading:
     """Ask the store how things stand, as `status` does. Raises `StateError`."""
-    figures = store.figures()
+    figures = store.figures(destination_of(settings.dashboard))
     # Whoever reads that the file cannot be written reads one that could.
     others = tuple(kind for kind in troubles if kind != _KIND)
     return Reading(figures, store.archive.calls.all_counted, unread_bytes, others)

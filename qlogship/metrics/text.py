@@ -73,7 +73,10 @@ _HELP: Final = {
     "last_accepted_timestamp_seconds": (
         "When the dashboard last accepted an upload, in epoch seconds."
     ),
-    "generation": "1, and one more for each clear.",
+    "generation": "1, and one more for each clear, and for each other dashboard begun.",
+    "destination_undecided": (
+        "1 while nothing is sent, because the settings name another dashboard than the ledger."
+    ),
     "resync_state": "1 for the state that a resync is in, else 0.",
     "trouble": "How much is wrong now, by kind of trouble.",
 }

@@ -18,6 +18,7 @@ from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile as judge
 from qlogship.reconcile.snapshot import take_snapshot
 from qlogship.reconcile.states import Severity
+from qlogship.shipping.destination import destination_of
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
@@ -65,7 +66,7 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
 
         check_target(html)
     meter = Meter("counting the archive", quiet=not sys.stderr.isatty(), patient=True)
-    with Reader(settings.state.directory) as reader, meter:
+    with Reader(settings.state.directory, destination_of(settings.dashboard)) as reader, meter:
         found = take_snapshot(reader, days, progress=meter.show)
     now = time.time()
     zone = tz or time.strftime("%Z", time.localtime(now)) or "local time"

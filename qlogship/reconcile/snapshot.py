@@ -15,7 +15,7 @@ from qlogship.reconcile.census import ArchiveCensus, Counted, RecordPlace, Shipm
 from qlogship.reconcile.judging import held_calls
 from qlogship.reconcile.report import OUTAGE_SECONDS, Outage, ReconcileSnapshot, Repeated
 from qlogship.shipping.generations import Generations
-from qlogship.shipping.position import ShippingPosition
+from qlogship.shipping.position import ShippingPosition, effective_position
 from qlogship.shipping.resync.rows import Resyncs
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def take_snapshot(
         if connection is None:
             return ReconcileSnapshot(Counted())
         archive = Archive(connection)
-        position = ShippingPosition(connection).get()
-        generation = Generations(connection).current()
+        generation = Generations(connection).effective(reader.destination)
+        position = effective_position(ShippingPosition(connection).get(), generation.number)
         census = ArchiveCensus(days, since=generation.since)
         end = archive.next_seq - 1
         census.note(RecordPlace.HELD, position.held)

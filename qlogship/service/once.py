@@ -16,6 +16,7 @@ from qlogship.dashboard.verdicts import NOT_CLEARED, TROUBLES
 from qlogship.errors import (
     CredentialsRefused,
     DashboardUnreachable,
+    DestinationUndecided,
     ExitCode,
     Fault,
     SettingsError,
@@ -24,6 +25,8 @@ from qlogship.errors import (
 from qlogship.service import build
 from qlogship.service.handover import no_hints
 from qlogship.service.shipper import Shipper
+from qlogship.shipping.archiver import READ_BYTES
+from qlogship.shipping.belonging import HINT, TROUBLE
 from qlogship.shipping.worker import UploadThread
 from qlogship.state.store import Store
 
@@ -81,6 +84,7 @@ def lead_resync(
     with closing(store), _shipping(settings, store, mailbox, log=log) as (shipper, worker):
         try:
             while store.resyncs.open() is not None:
+                _raise_undecided(shipper)
                 wait = shipper.step(hurry=True)
                 if shipper.clear_failures:
                     _raise_hopeless(shipper)
@@ -98,6 +102,25 @@ def lead_resync(
             if worker.wait(_GRACE):
                 shipper.settle_answer()
             raise
+
+
+def read_to_the_end(settings: Settings, store: Store) -> None:
+    """Archive what the queue_log holds now, and send nothing. Raises `SourceUnreadable`."""
+    clocks = Clocks()
+    source = build.queue_log(settings, store, clocks)
+    try:
+        more = True
+        while more:
+            with store.transaction():
+                piece = source.read(READ_BYTES)
+                source.save_changes(store.cursor)
+                if piece is not None:
+                    store.archive.append(piece.data, stream=piece.stream, offset=piece.offset)
+                more = piece is not None
+        if source.trouble is not None:
+            raise SourceUnreadable(source.trouble.message, hint=source.trouble.hint)
+    finally:
+        source.close()
 
 
 @contextmanager
@@ -138,6 +161,8 @@ def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None
     """Step until all that may go has gone, or until sending fails for good."""
     while True:
         wait = shipper.step(hurry=True, flush=flush)
+        if shipper.undecided and wait > 0.0:
+            _raise_undecided(shipper)
         if shipper.idle:
             return
         if wait == 0.0:
@@ -159,6 +184,12 @@ def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None
             mailbox.get(timeout=wait)
         except Empty:
             continue
+
+
+def _raise_undecided(shipper: Shipper) -> None:
+    """Raise when nothing is sent because nobody has decided about the destination."""
+    if shipper.undecided:
+        raise DestinationUndecided(shipper.troubles[TROUBLE], hint=HINT)
 
 
 def _raise_hopeless(shipper: Shipper) -> None:

@@ -21,6 +21,7 @@ from qlogship.service.handover import HINT
 from qlogship.service.notify import Systemd
 from qlogship.service.shipper import POLL, Shipper
 from qlogship.service.wakeups import Wakeups
+from qlogship.shipping.belonging import TROUBLE
 from qlogship.shipping.worker import UploadThread
 from qlogship.state.lock import holder
 from qlogship.state.requests import waits_for_handover
@@ -356,7 +357,7 @@ def signals(service: Service) -> Iterator[None]:
 
 def _status_line(shipper: Shipper, path: Path) -> str:
     """Say in one line how things stand, for `systemctl status`."""
-    trouble = next(iter(shipper.troubles.values()), None)
+    trouble = shipper.troubles.get(TROUBLE) or next(iter(shipper.troubles.values()), None)
     if trouble is not None:
         return f"trouble: {trouble}"
     if shipper.waiting:

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.archive.damage import HINT, told
 from qlogship.shipping.archiver import Archiver
+from qlogship.shipping.destination import destination_of
+from qlogship.shipping.gate import DestinationGate
 from qlogship.shipping.intake import Intake
 from qlogship.shipping.outbox import Outbox
 from qlogship.shipping.patience import Patience
@@ -70,8 +72,19 @@ class Shipper:
             log.warning("state_repaired", **store.repairs.facts)
         if store.repairs.lost_commits:
             self._notices.begin("state_older", LOST_COMMITS, LOST_COMMITS_HINT, grave=True)
+        there = destination_of(settings.dashboard)
+        with store.transaction():
+            self._gate = DestinationGate(
+                there,
+                generations=store.generations,
+                notices=self._notices,
+                clocks=clocks,
+                log=log,
+            )
+            self._notices.write()
         self._resyncing = Resyncing(
             settings.delivery,
+            destination=there,
             rows=store.resyncs,
             ledger=store.ledger,
             position=store.position,
@@ -97,6 +110,7 @@ class Shipper:
                 ledger=store.ledger,
                 archive=store.archive,
                 worker=uploads,
+                gate=self._gate,
                 resyncing=self._resyncing,
                 refusals=refusals,
                 patience=Patience(store.position, clocks),
@@ -128,6 +142,11 @@ class Shipper:
     def notices(self) -> Notices:
         """Where trouble is told of; what is told is written down by the next step."""
         return self._notices
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nothing is sent, because the ledger may belong to another destination."""
+        return not self._gate.is_open
 
     @property
     def lag(self) -> int | None:
@@ -197,7 +216,7 @@ class Shipper:
         """
         if self._clocks.monotonic() - self._scanned_at >= POLL:
             self.scan()
-        checking = self._resyncing.look(busy=self.sending)
+        checking = self._gate.is_open and self._resyncing.look(busy=self.sending)
         self._deliver(send=send)
         hurry = hurry or flush or self._resyncing.going_on
         more = self._advance(hurry=hurry, flush=flush)

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from qlogship.clocks import Clocks
+from qlogship.shipping.belonging import DECISIONS
+from qlogship.shipping.destination import destination_of
 from qlogship.source.follower import QueueLog
 from qlogship.state.lock import complaint, holder
 from qlogship.state.reader import Reader
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
 
 def report(settings: Settings) -> dict[str, Any]:
     """Return the status as `--json` prints it; times are epoch seconds."""
-    with Reader(settings.state.directory) as reader:
+    there = destination_of(settings.dashboard)
+    with Reader(settings.state.directory, there) as reader:
         pid = holder(settings.state.directory)
         now = reader.figures()
+        destinations = reader.destinations(there)
         complains = complaint(settings.state.directory)
         troubles = [*([complains] if complains else []), *reader.troubles()]
         lag, source_trouble = _look_at_source(settings, reader)
@@ -38,6 +42,13 @@ def report(settings: Settings) -> dict[str, Any]:
         "last_accepted_at": now.last_accepted_at,
         "generation": now.generation,
         "resync": {"state": now.resync},
+        "destination": {
+            **asdict(there),
+            "shared": settings.dashboard.shared,
+            "undecided": now.undecided,
+            "question": destinations.question if destinations and now.undecided else None,
+            "decisions": [one.command for one in (DECISIONS if now.undecided else ())],
+        },
         "troubles": [asdict(trouble) for trouble in troubles],
     }
 

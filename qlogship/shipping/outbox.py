@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from qlogship.shipping.batching import Batch
     from qlogship.shipping.delivery import Decision
     from qlogship.shipping.dividing import RefusalCause
+    from qlogship.shipping.gate import DestinationGate
     from qlogship.shipping.ledger import Ledger, Upload
     from qlogship.shipping.patience import Patience
     from qlogship.shipping.refusals import Refusals
@@ -68,8 +69,8 @@ class Dispatch:
 class Outbox:
     """Send what was decided, and write down what came back; the caller holds the transaction.
 
-    `refusals` makes the memory of what the dashboard refuses, anew after a clear;
-    `patience` says when the next request is due.
+    Nothing is decided or sent while the `gate` is shut. `refusals` makes the memory of what
+    the dashboard refuses, anew after a clear; `patience` says when the next request is due.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Outbox:
         ledger: Ledger,
         archive: Archive,
         worker: Uploads,
+        gate: DestinationGate,
         resyncing: Resyncing,
         refusals: Callable[[], Refusals],
         patience: Patience,
@@ -89,6 +91,7 @@ class Outbox:
         self._ledger = ledger
         self._archive = archive
         self._worker = worker
+        self._gate = gate
         self._resyncing = resyncing
         self._new_refusals = refusals
         self._tell = tell
@@ -137,7 +140,7 @@ class Outbox:
 
         While all that was tried is refused, one more may prove that not everything is.
         """
-        if self._resyncing.stops_uploads:
+        if self._resyncing.stops_uploads or not self._gate.is_open:
             return True
         if REFUSES_EVERYTHING.kind in self._tell.troubles:
             return any(not upload.attempts for upload in self._waiting)
@@ -159,11 +162,13 @@ class Outbox:
 
     def request_is_due(self) -> bool:
         """Return whether a clear or an upload is to be sent now."""
+        if not self._gate.is_open:
+            return False
         return self._resyncing.clear_is_due() or self._upload_is_due()
 
     def wait(self, now: float) -> float | None:
         """Return the seconds until a request is due by the clock alone; None without one."""
-        if self._worker.busy:
+        if self._worker.busy or not self._gate.is_open:
             return None
         if self._resyncing.stops_uploads:
             return self._resyncing.wait()
@@ -185,11 +190,11 @@ class Outbox:
 
     def begin(self) -> Dispatch | None:
         """Begin the attempt that is due, if one is."""
+        if not self.request_is_due():
+            return None
         if self._resyncing.clear_is_due():
             self._resyncing.begin_clear()
             return Dispatch()
-        if not self._upload_is_due():
-            return None
         while self._waiting and not self._is_readable(self._waiting[0]):
             self._look_who_waits()
         if not self._waiting:
@@ -199,6 +204,7 @@ class Outbox:
         while self._refusals.fit(self._waiting[0], lambda: self._body(self._waiting[0])):
             self._look_who_waits()
         body = self._body(self._waiting[0])
+        self._gate.begin_sending()
         upload = self._ledger.begin_attempt(self._waiting[0], at=self._clocks.wall())
         return Dispatch(upload, body)
 

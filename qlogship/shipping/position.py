@@ -6,7 +6,7 @@ Everything before it is in an upload (see `ledger`), or held.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlogship.archive.runs import Run, decode_runs, encode_runs, extend, without
@@ -32,6 +32,16 @@ class Position:
     held: tuple[Run, ...]
     clock: int | None
     odd: int
+
+
+def effective_position(position: Position, generation: int) -> Position:
+    """Return where shipping stands for the generation that counts (`Generations.effective`).
+
+    While nobody has decided about the destination, nothing was taken for it.
+    """
+    if generation == position.generation:
+        return position
+    return replace(position, generation=generation, ahead=(), frontier=1, held=(), clock=None)
 
 
 class ShippingPosition:
@@ -136,6 +146,10 @@ class ShippingPosition:
         if learnt is None or (under is not None and wanted > under):
             return None
         return min(int(learnt), wanted)
+
+    def forget_limit(self) -> None:
+        """Forget the size that was learnt: it was another far end that took no larger body."""
+        self._db.execute("UPDATE shipping SET max_bytes = NULL, learnt_at = NULL")
 
     def learn_limit(self, limit: int, *, wanted: int) -> None:
         """Remember that the far end takes no larger body, as batch.max_bytes is `wanted`."""

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
+from qlogship.shipping.belonging import TROUBLE
+from qlogship.shipping.generations import NO_GENERATION, Generations
 from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.unshipped import Waiting, waiting
 
 if TYPE_CHECKING:
     import sqlite3
 
+    from qlogship.shipping.destination import Destination
 
 _NOTHING_WAITS: Final = Waiting(0, None)
 
@@ -29,13 +32,17 @@ class ArchiveFigures:
 
 @dataclass(frozen=True, slots=True)
 class UploadFigures:
-    """How many uploads of the present generation there are in each state."""
+    """How many uploads of the present generation there are in each state.
+
+    `overcounted` are accepted ones of which the dashboard reported more calls than they hold.
+    """
 
     accepted: int = 0
     unknown: int = 0
     quarantined: int = 0
     pending: int = 0
     possible_duplicates: int = 0
+    overcounted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,10 @@ class ShippedFigures:
 class Figures:
     """Sums over the archive, and over the ledger's present generation.
 
-    Uploads of earlier generations are `superseded`. `last_accepted_at` is in epoch
-    seconds. Without arguments, the figures of a state that nothing was written to yet.
+    Uploads of earlier generations are `superseded`. While it is `undecided` whether the
+    ledger belongs to the destination of the settings, all are: nothing is shipped there, and
+    everything archived waits. `last_accepted_at` is in epoch seconds. Without arguments, the
+    figures of a state that nothing was written to yet.
     """
 
     archive: ArchiveFigures = ArchiveFigures()
@@ -72,14 +81,20 @@ class Figures:
     last_accepted_at: float | None = None
     generation: int = 1
     resync: str = "idle"
+    undecided: bool = False
 
     def lag(self, now: float) -> float:
         """Return for how many seconds the oldest record has waited that could be shipped."""
         return max(0.0, now - self.waiting.since) if self.waiting.since is not None else 0.0
 
 
-def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figures:
-    """Read all figures in one snapshot.
+def figures(
+    connection: sqlite3.Connection,
+    *,
+    count_all: bool = True,
+    destination: Destination | None = None,
+) -> Figures:
+    """Read all figures in one snapshot, as they count for a destination; without, as they are.
 
     With `count_all`, calls of a backlog that the service has not counted yet are
     counted here, which takes as long as reading it.
@@ -93,11 +108,16 @@ def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figure
         archive = Archive(connection)
         calls += archive.calls.uncounted_calls() if count_all else 0
         position = ShippingPosition(connection).get()
-        generation = position.generation
+        generation = Generations(connection).effective(destination).number
+        undecided = generation == NO_GENERATION
         held_calls, held_lines = connection.execute(
             "SELECT held_calls, held_lines FROM shipping"
         ).fetchone()
-        waits = waiting(connection, archive, position, held_lines=held_lines)
+        if undecided:
+            held_calls = held_lines = 0
+            waits = _all_waits(connection, archive)
+        else:
+            waits = waiting(connection, archive, position, held_lines=held_lines)
         resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
         states = dict.fromkeys(
             ("accepted", "unknown", "rejected", "prepared", "split", "dropped"), 0
@@ -107,16 +127,20 @@ def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figure
         ):
             states[state] = count
         superseded = connection.execute(
-            "SELECT count(*) FROM upload WHERE generation < ?", (generation,)
+            "SELECT count(*) FROM upload WHERE generation <> ?", (generation,)
         ).fetchone()[0]
-        shipped_calls, shipped_lines, reported, duplicates = connection.execute(
+        shipped_calls, shipped_lines, reported, duplicates, overcounted = connection.execute(
             "SELECT coalesce(sum(calls), 0), coalesce(sum(lines), 0),"
-            " coalesce(sum(reported_calls), 0), coalesce(sum(open_sends > 0 AND NOT vouched), 0)"
+            " coalesce(sum(reported_calls), 0), coalesce(sum(open_sends > 0 AND NOT vouched), 0),"
+            " coalesce(sum(reported_calls > calls), 0)"
             " FROM upload WHERE generation = ? AND state = 'accepted'",
             (generation,),
         ).fetchone()
         last = connection.execute(
-            "SELECT answered_at FROM upload WHERE state = 'accepted' ORDER BY id DESC LIMIT 1"
+            "SELECT answered_at FROM upload WHERE state = 'accepted' AND generation NOT IN"
+            " (SELECT number FROM generation WHERE url <> ? OR account <> ?)"
+            " ORDER BY id DESC LIMIT 1",
+            (destination.url, destination.account) if destination else (None, None),
         ).fetchone()
     finally:
         connection.execute("COMMIT")
@@ -128,12 +152,20 @@ def figures(connection: sqlite3.Connection, *, count_all: bool = True) -> Figure
             quarantined=states["rejected"],
             pending=states["prepared"],
             possible_duplicates=duplicates,
+            overcounted=overcounted,
         ),
         held=HeldFigures(held_calls, held_lines),
         waiting=waits,
         shipped=ShippedFigures(shipped_calls, shipped_lines, reported),
         superseded=superseded,
-        last_accepted_at=last[0] if last else None,
+        last_accepted_at=last[0] if last and not undecided else None,
         generation=position.generation,
-        resync=resync[0] if resync else "idle",
+        resync=resync[0] if resync and not undecided else "idle",
+        undecided=undecided,
     )
+
+
+def _all_waits(connection: sqlite3.Connection, archive: Archive) -> Waiting:
+    """Return what waits for the decision: every archived record, since it was asked for."""
+    since = connection.execute("SELECT since FROM trouble WHERE kind = ?", (TROUBLE,)).fetchone()
+    return Waiting(archive.next_seq - 1, since[0] if since else None)

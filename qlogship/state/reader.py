@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from qlogship.archive.archive import Archive
 from qlogship.archive.damage import HINT, told
 from qlogship.archive.damage import damaged as damaged_records
+from qlogship.shipping.generations import Generations
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.resync.plan import plan, progress
 from qlogship.shipping.upload_contents import Contents
 from qlogship.source.cursor import Cursor
 from qlogship.state.copies import Repairs, hide_damage, ledger_is_whole
 from qlogship.state.database import FILE_NAME, connect_to_read, reported
+from qlogship.state.destinations import Destinations, look
 from qlogship.state.figures import Figures, figures
 from qlogship.state.lock import holder
 from qlogship.state.wal import LOST_COMMITS, LOST_COMMITS_HINT, lost_commits
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from qlogship.archive.runs import Run
+    from qlogship.shipping.destination import Destination
+    from qlogship.shipping.generations import Counting, Generation
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.resync.plan import Progress
     from qlogship.shipping.resync.rules import ResyncPlan
@@ -36,9 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Archive and ledger as they were at one moment."""
+    """Archive and ledger as they were at one moment; `counting` tells which uploads count."""
 
     ledger: Ledger
+    counting: Counting
     archive: Archive
     contents: Contents
 
@@ -46,12 +51,16 @@ class Snapshot:
 class Reader:
     """Read a state directory; one that holds nothing yet reads as empty.
 
-    Use it in a `with`. `cursor` and `archive` are None while there is nothing.
-    Raises `StateError`.
+    What was shipped is what counts for `destination`, that of the settings: nothing, while
+    it is undecided whether the ledger belongs there. Without one, nobody asks.
+
+    Use it in a `with`. `cursor` and `archive` are None while there is nothing. Raises
+    `StateError`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, destination: Destination | None = None) -> None:
         self._directory = directory
+        self.destination = destination
         self._db = connect_to_read(directory)
         self.repairs = Repairs()
         """What is read from its second copy, for it is not as it was written."""
@@ -100,7 +109,21 @@ class Reader:
     def figures(self) -> Figures:
         """Return the sums over archive and ledger."""
         with reported(self._directory):
-            return figures(self._db) if self._db is not None else Figures()
+            if self._db is None:
+                return Figures()
+            return figures(self._db, destination=self.destination)
+
+    def generation(self) -> Generation | None:
+        """Return the generation whose uploads count (`Generations.effective`)."""
+        with reported(self._directory):
+            if self._db is None:
+                return None
+            return Generations(self._db).effective(self.destination)
+
+    def destinations(self, wanted: Destination) -> Destinations | None:
+        """Return how the ledger stands to a destination, None while there is none."""
+        with self.moment() as database:
+            return look(database, wanted) if database is not None else None
 
     def times(self) -> tuple[int, int] | None:
         """Return the times of the oldest and of the newest record, None without any."""
@@ -150,7 +173,12 @@ class Reader:
                 yield None
                 return
             archive = Archive(database)
-            yield Snapshot(Ledger(database), archive, Contents(database, archive))
+            yield Snapshot(
+                Ledger(database),
+                Generations(database).counting(self.destination),
+                archive,
+                Contents(database, archive),
+            )
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong now, longest first."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from qlogship.shipping.destination import Destination
     from qlogship.shipping.resync.rows import Resync
 
 
@@ -55,13 +56,21 @@ def waits_for_handover(directory: Path) -> bool:
         return Requests(connection).any()
 
 
-def ask_for_resync(directory: Path, *, accepted_loss: Collection[int], at: float) -> Resync:
+def ask_for_resync(
+    directory: Path,
+    *,
+    accepted_loss: Collection[int],
+    at: float,
+    destination: Destination | None = None,
+) -> Resync:
     """Ask for a resync, with or without a service; return it, or the one under way already.
 
     Raises `StateError`.
     """
     with _transaction(directory) as connection:
-        return Resyncs(connection).ask(reason="asked", accepted_loss=accepted_loss, at=at)
+        return Resyncs(connection).ask(
+            reason="asked", accepted_loss=accepted_loss, at=at, destination=destination
+        )
 
 
 @contextmanager

@@ -23,6 +23,10 @@ INSERT OR IGNORE INTO generation (number, begun_at, cleared)
                 AND resync.cleared_at IS NOT NULL)
     FROM shipping;
 
+-- Of which destination a resync was asked; NULL: version 1 did not write it down.
+ALTER TABLE resync ADD COLUMN url TEXT;
+ALTER TABLE resync ADD COLUMN account TEXT;
+
 -- As in version 1, but for the last three columns, of which open_sends takes the place of
 -- possible_duplicate. The table is made anew: older SQLite cannot drop a column.
 CREATE TABLE upload_2 (

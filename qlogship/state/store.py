@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from qlogship.shipping.destination import Destination
     from qlogship.state.figures import Figures
     from qlogship.troubles.rows import Trouble
 
@@ -94,10 +95,10 @@ class Store:
         with reported(self._directory):
             return Timeline(self._db, self.archive)
 
-    def figures(self) -> Figures:
+    def figures(self, destination: Destination | None = None) -> Figures:
         """Return the sums that `status` shows, but for calls that are not counted yet."""
         with reported(self._directory):
-            return figures(self._db, count_all=False)
+            return figures(self._db, count_all=False, destination=destination)
 
     def close(self) -> None:
         """Close the file and let go of the lock."""

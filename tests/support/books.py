@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from qlogship.queue_log.records import entered_calls, times_from_the_end, times_in
 from qlogship.shipping.batching import Batch, Composition
+from qlogship.shipping.destination import Destination
 from qlogship.shipping.ledger import AttemptResult
 from qlogship.source.streams import Stream
 from qlogship.state.store import Store
@@ -42,11 +43,17 @@ def whole(callid: str, at: int, queue: str = "support", lasts: int = 1) -> bytes
     )
 
 
+DESTINATION: Final = Destination("https://company.example", "a@example.com")
+"""Which dashboard it was shipped to."""
+
+
 class Books:
     """A state directory that is written as the service writes it."""
 
     def __init__(self, directory: Path) -> None:
         self.store = Store(directory)
+        with self.store.transaction():
+            self.store.generations.bind(DESTINATION)
         self._offsets: dict[int, int] = {}
 
     def __enter__(self) -> Self:

@@ -48,13 +48,29 @@ def said(unpacked: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def old(installation: Installation, unpacked: Path) -> Installation:
+def taken_over(installation: Installation, unpacked: Path) -> Installation:
     """Return an installation with a copy of the old state and of its queue_log."""
     shutil.copytree(unpacked / "log", installation.log.parent, dirs_exist_ok=True)
     shutil.copytree(unpacked / "state", installation.state)
     Store(installation.state).close()  # brings it up to date, as the service does
     installation.configure(batch={"max_bytes": 60_000})
     return installation
+
+
+@pytest.fixture
+def old(taken_over: Installation) -> Installation:
+    """Return it when somebody has said that the settings name the dashboard it shipped to."""
+    assert taken_over.call("destination", "--same").returncode == ExitCode.DONE
+    return taken_over
+
+
+def keys_of(found: Any, said: Any) -> Any:  # noqa: ANN401
+    """Return of what is said now what the old program said, too: keys are added."""
+    if isinstance(said, dict):
+        return {key: keys_of(found[key], one) for key, one in said.items()}
+    if isinstance(said, list) and len(said) == len(found):
+        return [keys_of(now, then) for now, then in zip(found, said, strict=True)]
+    return found
 
 
 def as_json(old: Installation, *arguments: str) -> Any:  # noqa: ANN401
@@ -98,15 +114,39 @@ def test_it_holds_what_can_be_kept(said: dict[str, Any]) -> None:
     assert said["reconcile"]["total"]["later"]
 
 
+def test_its_destination_is_asked_for_once(
+    taken_over: Installation, said: dict[str, Any], dashboard: Sandbox
+) -> None:
+    """The old program did not write down where it shipped to: nothing is sent until one says it."""
+    for _ in range(2):
+        done = taken_over.once("--flush")
+        assert done.returncode == ExitCode.IN_DOUBT
+        assert "0.1.0" in done.stderr
+    status = taken_over.status()
+    assert status["destination"]["undecided"] is True
+    assert status["calls"] == {"shipped": 0, "reported": 0}
+    assert status["waiting"]["lines"] == status["archive"]["lines"]
+    assert status["archive"]["lines"] > said["status"]["archive"]["lines"]
+    assert all(row["elsewhere"] for row in as_json(taken_over, "uploads"))
+    assert dashboard.bodies() == []
+    assert taken_over.call("destination", "--same").returncode == ExitCode.DONE
+    assert as_json(taken_over, "destination")["undecided"] is False
+    assert taken_over.status()["calls"] == said["status"]["calls"]
+    taken_over.once("--flush")
+    assert dashboard.bodies()
+    assert as_json(taken_over, "destination")["undecided"] is False
+
+
 def test_the_figures_are_the_same(old: Installation, said: dict[str, Any]) -> None:
     """Every command says of it what the old program said, to the last figure."""
     status = as_json(old, "status")
     assert status["source"].pop("path") == str(old.log)
     del said["status"]["source"]["path"]
-    assert status == said["status"]
-    assert as_json(old, "uploads") == said["uploads"]
-    assert figures_in(as_json(old, "reconcile", "--tz", "UTC")) == figures_in(said["reconcile"])
-    assert as_json(old, "resync", "--dry-run") == said["plan"]
+    assert keys_of(status, said["status"]) == said["status"]
+    assert keys_of(as_json(old, "uploads"), said["uploads"]) == said["uploads"]
+    found = as_json(old, "reconcile", "--tz", "UTC")
+    assert figures_in(keys_of(found, said["reconcile"])) == figures_in(said["reconcile"])
+    assert keys_of(as_json(old, "resync", "--dry-run"), said["plan"]) == said["plan"]
 
 
 def test_the_text_is_the_same(old: Installation, said: dict[str, Any]) -> None:
@@ -151,6 +191,8 @@ def test_a_resync_that_was_asked_for_is_done(
     """A resync that the old program only wrote down is led to its end."""
     shutil.rmtree(old.state)
     shutil.copytree(unpacked / "asked", old.state)
+    Store(old.state).close()
+    assert old.call("destination", "--same").returncode == ExitCode.DONE
     assert old.status()["resync"]["state"] == "asked"
     assert old.once("--flush").returncode == ExitCode.DONE
     assert old.status()["resync"]["state"] == "idle"

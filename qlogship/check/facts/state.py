@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import StateError
 from qlogship.installation.files import File, look_at
+from qlogship.shipping.destination import destination_of
 from qlogship.state.database import FILE_NAME
 from qlogship.state.lock import holder
 from qlogship.state.reader import Reader
@@ -28,7 +29,8 @@ class StateFacts:
     """The state directory and its contents; `error` says why it could not be read.
 
     `found` is None when there is none, or it may not be looked at. `foreign` are the files in
-    it that are not the service's own, `holder` is the pid of the running service. `span` are
+    it that are not the service's own, `undecided` says why somebody must decide about the
+    dashboard, `holder` is the pid of the running service. `span` are
     the times of the oldest and of the newest record, `growth` the bytes on disk per day of
     records.
     """
@@ -44,6 +46,8 @@ class StateFacts:
     troubles: tuple[Trouble, ...] = ()
     span: tuple[int, int] | None = None
     growth: float | None = None
+    undecided: str | None = None
+    shared: bool = False
     error: StateError | None = None
 
 
@@ -87,12 +91,22 @@ def gather(settings: Settings, account: Account | None) -> StateFacts:
     facts = replace(facts, read_only=read_only, foreign=foreign)
     try:
         facts = replace(facts, holder=holder(directory))
-        with Reader(directory) as reader:
+        there = destination_of(settings.dashboard)
+        with Reader(directory, there) as reader:
             figures, span, troubles = reader.figures(), reader.times(), tuple(reader.troubles())
+            found = reader.destinations(there)
     except StateError as error:
         return replace(facts, error=error)
     growth = _growth(directory, span)
-    return replace(facts, figures=figures, span=span, troubles=troubles, growth=growth)
+    return replace(
+        facts,
+        figures=figures,
+        span=span,
+        troubles=troubles,
+        growth=growth,
+        shared=settings.dashboard.shared,
+        undecided=found.question if found is not None and found.undecided else None,
+    )
 
 
 def gather_disk(path: Path) -> DiskFacts | None:

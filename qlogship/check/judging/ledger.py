@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.findings import Finding, Level, ok, warning
-from qlogship.wording import count, lasting
+from qlogship.check.findings import Finding, Level, ok, problem, warning
+from qlogship.shipping.belonging import HINT
+from qlogship.wording import ANOTHER_WRITER, ANOTHER_WRITER_HINT, SHARED, count, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -26,6 +27,13 @@ def judge(facts: StateFacts, *, url: str, now: float, known: Collection[str]) ->
         yield ok("ledger.nothing-yet", url, "nothing is archived yet")
     if figures.resync != "idle":
         yield ok("ledger.resync", url, f"a resync is under way ({figures.resync})")
+    if facts.undecided is not None:
+        yield problem("ledger.destination", url, facts.undecided, HINT)
+        return
+    if facts.shared:
+        yield ok("ledger.shared", url, SHARED)
+    elif figures.uploads.overcounted:
+        yield warning("ledger.another-writer", url, ANOTHER_WRITER, ANOTHER_WRITER_HINT)
     findings = [*_uploads(figures, url), *_waiting(facts, figures, url, now, known)]
     yield from findings
     if figures.archive.lines and not any(one.level is not Level.OK for one in findings):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from qlogship.config.model import DeliverySettings
     from qlogship.dashboard.outcome import Outcome
     from qlogship.shipping.delivery import OnUnknown
+    from qlogship.shipping.destination import Destination
     from qlogship.shipping.generations import Generations
     from qlogship.shipping.ledger import Ledger, Upload
     from qlogship.shipping.position import ShippingPosition
@@ -51,6 +52,7 @@ class Resyncing:
         self,
         settings: DeliverySettings,
         *,
+        destination: Destination,
         rows: Resyncs,
         ledger: Ledger,
         position: ShippingPosition,
@@ -62,6 +64,7 @@ class Resyncing:
         log: Any,  # noqa: ANN401
         timeout: float,
     ) -> None:
+        self._destination = destination
         self._rows = rows
         self._ledger = ledger
         self._position = position
@@ -102,14 +105,28 @@ class Resyncing:
             if self._resync is None and self._wants_one():
                 with self._transaction():
                     self._resync = self._rows.ask(
-                        reason="unknown", accepted_loss=(), at=self._clocks.wall()
+                        reason="unknown",
+                        accepted_loss=(),
+                        at=self._clocks.wall(),
+                        destination=self._destination,
                     )
             if self._resync is not None:
                 self._log.warning("resync_asked", reason=self._resync.reason)
+        self._refuse_a_stranger()
         if self._resync is None or not self.stops_uploads or self._proof.accepted or busy:
             return False
         self._check_some(self._resync)
         return True
+
+    def _refuse_a_stranger(self) -> None:
+        """Refuse a resync that was asked for of another dashboard than the settings name."""
+        asked = self._resync.destination if self._resync is not None else None
+        if asked is None or asked == self._destination:
+            return
+        with self._transaction():
+            self._refuse(f"it was asked for {asked}, and the service ships to {self._destination}")
+            self._notices.write()
+        self._resync = self._rows.open()
 
     def on_unknown(self, upload: Upload) -> OnUnknown:
         """Say what the loss of this upload's answer leads to."""
@@ -179,12 +196,11 @@ class Resyncing:
         archive.damage.pass_over(
             overlap(self._proof.lost, merged(archive.order())), at=self._clocks.wall()
         )
-        before = self._generations.current()
         generation = self._position.begin_generation(ahead=order, frontier=archive.next_seq)
         self._generations.write(
             Generation(
                 generation,
-                before.destination,
+                self._destination,
                 begun_at=self._clocks.wall(),
                 cleared=True,
                 first_seq=1,
@@ -232,15 +248,7 @@ class Resyncing:
             verb = "is" if lines == 1 else "are"
             gone = f"{count(lines, 'record')} of {lost_from(missing)}"
             detail = f"{gone} {verb} not in the archive any more"
-            self._rows.end(Phase.REFUSED, at=self._clocks.wall(), detail=detail)
-            self._log.error("resync_refused", detail=detail)
-            self._notices.begin(
-                "resync_refused",
-                f"the dashboard was not cleared: {detail}",
-                "Look at `qlogship resync --dry-run`.",
-                grave=True,
-            )
-            self._proof = ArchiveProof(self._archive)
+            self._refuse(detail)
             return
         if missing:
             self._log.warning("resync_loses", uploads=missing, lines=lines)
@@ -262,6 +270,17 @@ class Resyncing:
             return
         rest = min(ended + self._timeout - self._clocks.wall(), self._timeout)
         self._due = max(self._due, self._clocks.monotonic() + rest)
+
+    def _refuse(self, detail: str) -> None:
+        self._rows.end(Phase.REFUSED, at=self._clocks.wall(), detail=detail)
+        self._log.error("resync_refused", detail=detail)
+        self._notices.begin(
+            "resync_refused",
+            f"the dashboard was not cleared: {detail}",
+            "Look at `qlogship resync --dry-run`.",
+            grave=True,
+        )
+        self._proof = ArchiveProof(self._archive)
 
     def _wants_one(self) -> bool:
         """Return whether qlogship itself wants a resync, and may begin it now."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qlogship.archive.runs import merged
+from qlogship.shipping.destination import Destination
 from qlogship.shipping.resync.rules import Phase
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "id, state, reason, accepted_loss, asked_at, clears, cleared_at, restarts,"
-    " generation, lines, bytes, ended_at, detail"
+    " generation, lines, bytes, ended_at, detail, url, account"
 )
 
 
@@ -26,7 +27,8 @@ class Resync:
     """One resync. Times are epoch seconds; `lines` and `bytes` are what is to be shipped.
 
     `clears` counts how often a clear was sent, `restarts` how often one became
-    necessary again. `reason` is "asked" or "unknown".
+    necessary again. `reason` is "asked" or "unknown", `destination` what it was asked for;
+    None when that was not written down.
     """
 
     id: int
@@ -42,6 +44,7 @@ class Resync:
     bytes: int
     ended_at: float | None
     detail: str | None
+    destination: Destination | None = None
 
 
 class Resyncs:
@@ -62,18 +65,35 @@ class Resyncs:
         """Return one resync."""
         return self._one("id = ?", number)
 
-    def ask(self, *, reason: str, accepted_loss: Collection[int], at: float) -> Resync:
+    def ask(
+        self,
+        *,
+        reason: str,
+        accepted_loss: Collection[int],
+        at: float,
+        destination: Destination | None = None,
+    ) -> Resync:
         """Write down that a resync is wanted; return it, or the one that is not over yet."""
         found = self.open()
         if found is not None:
             return found
         loss = json.dumps(sorted(accepted_loss))
         cursor = self._db.execute(
-            "INSERT INTO resync (state, reason, accepted_loss, asked_at)"  # noqa: S608
-            f" VALUES ('asked', ?, ?, ?) RETURNING {_COLUMNS}",
-            (reason, loss, at),
+            "INSERT INTO resync (state, reason, accepted_loss, asked_at, url, account)"  # noqa: S608
+            f" VALUES ('asked', ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
+            (
+                reason,
+                loss,
+                at,
+                destination.url if destination else None,
+                destination.account if destination else None,
+            ),
         )
         return _resync(cursor.fetchone())
+
+    def bind(self, destination: Destination) -> None:
+        """Write that the open resync, if there is one, is one of this destination."""
+        self._set("url = ?, account = ?", destination.url, destination.account)
 
     def to(self, phase: Phase, *, detail: str | None = None) -> None:
         """Write down the phase of the open resync, one before its end."""
@@ -127,5 +147,6 @@ class Resyncs:
 
 
 def _resync(row: tuple[Any, ...]) -> Resync:
-    number, phase, reason, loss, *rest = row
-    return Resync(number, Phase(phase), reason, tuple(json.loads(loss)), *rest)
+    number, phase, reason, loss, *rest, url, account = row
+    there = Destination(url, account or "") if url is not None else None
+    return Resync(*(number, Phase(phase), reason, tuple(json.loads(loss)), *rest, there))

@@ -212,6 +212,15 @@ STATE: Final = StateFacts(OWN_STATE.path, OWN_STATE, figures=SHIPPED, holder=7)
         (STATE, []),
         (replace(STATE, figures=Figures()), []),
         (replace(STATE, figures=figures_with(SHIPPED, uploads={"unknown": 1})), ["ledger.unknown"]),
+        (replace(STATE, undecided="the settings name another"), ["ledger.destination"]),
+        (
+            replace(STATE, figures=figures_with(SHIPPED, uploads={"overcounted": 1})),
+            ["ledger.another-writer"],
+        ),
+        (
+            replace(STATE, shared=True, figures=figures_with(SHIPPED, uploads={"overcounted": 1})),
+            [],
+        ),
         (
             replace(STATE, figures=figures_with(SHIPPED, uploads={"quarantined": 1})),
             ["ledger.quarantined"],
