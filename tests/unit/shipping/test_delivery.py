@@ -132,7 +132,7 @@ def test_unknown_with_resend_is_sent_again_and_flagged() -> None:
     )
 
 
-@pytest.mark.parametrize("verdict", UNTELLING - {Verdict.UNKNOWN})
+@pytest.mark.parametrize("verdict", sorted(UNTELLING - {Verdict.UNKNOWN}))
 @pytest.mark.parametrize("choice", CHOICES)
 def test_an_answer_that_tells_nothing_of_the_body_leaves_it_open(
     verdict: Verdict, choice: OnUnknown
