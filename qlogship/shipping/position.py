@@ -147,9 +147,12 @@ class ShippingPosition:
             return None
         return min(int(learnt), wanted)
 
-    def forget_limit(self) -> None:
-        """Forget the size that was learnt: it was another far end that took no larger body."""
-        self._db.execute("UPDATE shipping SET max_bytes = NULL, learnt_at = NULL")
+    def forget_dashboard(self) -> None:
+        """Forget what was learnt of sizes and of its slowness: it was another far end's."""
+        self._db.execute(
+            "UPDATE shipping SET max_bytes = NULL, learnt_at = NULL, open_outcomes = 0,"
+            " small_bytes = NULL, small_taken = 0"
+        )
 
     def learn_limit(self, limit: int, *, wanted: int) -> None:
         """Remember that the far end takes no larger body, as batch.max_bytes is `wanted`."""

@@ -141,7 +141,7 @@ def carry_out(
 def _begin(store: Store, wanted: Destination, *, ahead: Sequence[Run], first_seq: int) -> None:
     """Begin a generation of this destination; nothing that another one taught is kept."""
     number = store.position.begin_generation(ahead=ahead, frontier=store.archive.next_seq)
-    store.position.forget_limit()
+    store.position.forget_dashboard()
     store.generations.write(
         Generation(number, wanted, begun_at=None, cleared=False, first_seq=first_seq, since=None)
     )
