@@ -18,7 +18,7 @@ from qlogship.archive.counting import ArchivedCalls
 from qlogship.archive.damage import Damage
 from qlogship.archive.origins import Origins
 from qlogship.archive.runs import extend, merged
-from qlogship.queue_log.records import entered_calls
+from qlogship.queue_log.records import entering
 
 if TYPE_CHECKING:
     import sqlite3
@@ -72,7 +72,7 @@ class Archive:
         calls = None
         # Behind what is not counted yet, the counter would have to be recalled each time.
         if not self.chunks.packs(text) and self.calls.all_counted:
-            calls = self.calls.count(first_seq, entered_calls(text), behind=first_seq + lines)
+            calls = self.calls.count(first_seq, entering(text), behind=first_seq + lines)
         self.origins.note(stream, offset, size=len(data), torn=torn)
         self.chunks.append(text, lines=lines, calls=calls, torn=torn)
         return first_seq

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qlogship.errors import StateError
 from qlogship.queue_log.counting import MEMORY, CallCounter
-from qlogship.queue_log.records import entered_calls
+from qlogship.queue_log.records import entering
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,8 +37,8 @@ class ArchivedCalls:
         """Whether there is no chunk left whose calls are to be counted."""
         return not self._uncounted(limit=1)
 
-    def count(self, first_seq: int, callids: set[bytes], *, behind: int) -> int:
-        """Return how many of these are new in the records from `first_seq` up to `behind`."""
+    def count(self, first_seq: int, callids: list[bytes], *, behind: int) -> int:
+        """Return how many are new of those that enter from `first_seq` up to `behind`."""
         if self._position != first_seq:
             self._counter = self._recall(first_seq)
         self._position = behind
@@ -71,21 +71,23 @@ class ArchivedCalls:
     def _recall(self, end: int) -> CallCounter:
         """Return a counter that knows the callids before `end`, as far as they can be read."""
         self._chunks.finish()
-        newest: list[set[bytes]] = []
+        newest: list[list[bytes]] = []
+        known: set[bytes] = set()
         for (seq,) in self._db.execute(
             "SELECT first_seq FROM chunk_facts WHERE first_seq < ? ORDER BY first_seq DESC", (end,)
         ):
             newest.append(self._callids(seq))
-            if sum(map(len, newest)) >= MEMORY:
+            known.update(newest[-1])
+            if len(known) >= MEMORY:
                 break
         counter = CallCounter()
         for callids in reversed(newest):
             counter.count_new(callids)
         return counter
 
-    def _callids(self, seq: int) -> set[bytes]:
-        """Return the callids of a chunk; none of a damaged one, which stops no other."""
+    def _callids(self, seq: int) -> list[bytes]:
+        """Return the callids that enter in a chunk; none of a damaged one, which stops no other."""
         try:
-            return entered_calls(self._chunks.at(seq).data)
+            return entering(self._chunks.at(seq).data)
         except StateError:
-            return set()
+            return []

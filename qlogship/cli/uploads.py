@@ -14,8 +14,8 @@ from qlogship.cli import resolving
 from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
 from qlogship.installation.identity import become_owner
-from qlogship.queue_log.events import ENTERQUEUE, NO_CALL
-from qlogship.queue_log.records import parse
+from qlogship.queue_log.events import NO_CALL
+from qlogship.queue_log.records import entering
 from qlogship.shipping.destination import Destination, destination_of
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
@@ -221,9 +221,8 @@ def print_rows(
 
 def report(state: Snapshot, upload: Upload) -> UploadRow:
     """Return all that is known of an upload, as `show --json` prints it."""
-    lines = state.archive.text(upload.composition.runs).split(b"\n")[:-1]
-    records = filter(None, map(parse, lines))
-    callids = dict.fromkeys(record.callid for record in records if record.event == ENTERQUEUE)
+    text = state.archive.text(upload.composition.runs)
+    lines = text.split(b"\n")[:-1]
     return {
         **as_rows(state.counting, [upload])[0],
         "parts": state.ledger.parts(upload),
@@ -232,7 +231,7 @@ def report(state: Snapshot, upload: Upload) -> UploadRow:
             | {"lines": place.last_seq - place.first_seq + 1}
             for place in state.contents.places(upload.composition.runs)
         ],
-        "callids": [_text(callid) for callid in callids if callid not in NO_CALL],
+        "callids": [_text(callid) for callid in dict.fromkeys(entering(text))],
         "first_record": _text(lines[0]),
         "last_record": _text(lines[-1]),
         "history": [asdict(attempt) for attempt in state.ledger.attempts(upload)],

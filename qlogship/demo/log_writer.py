@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Self
 from qlogship.demo import snapshot
 from qlogship.demo.callcentre import CallCentre
 from qlogship.queue_log.events import CONNECT, ENTERQUEUE
-from qlogship.queue_log.records import parse
+from qlogship.queue_log.records import call_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +134,6 @@ class LogWriter:
         self.lines += 1
         self.written += line
         self._tail.append(line.rstrip(b"\n"))
-        record = parse(line)
-        if record is not None and record.event in self._calls:
-            self._calls[record.event].add(record.callid)
+        for record in call_records([line.rstrip(b"\n")]):
+            if record.event in self._calls:
+                self._calls[record.event].add(record.callid)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from qlogship.queue_log.events import ENTERQUEUE, NO_CALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _TIME = re.compile(rb"\d{9,11}", re.ASCII)
 _TIMES = re.compile(rb"^(\d{9,11})\|", re.ASCII | re.MULTILINE)
@@ -95,37 +95,47 @@ def time_span(text: bytes) -> tuple[int, int] | tuple[None, None]:
     return min(map(int, times)), max(map(int, times))
 
 
-def entered_calls(text: bytes) -> set[bytes]:
-    """Return the callids that enter a queue in these whole lines: what is counted as calls.
+def entering(text: bytes) -> list[bytes]:
+    """Return the callids that enter a queue in these lines, in their order, each as often.
 
-    The text is searched, not cut into lines: most lines are of other events.
+    This is what a call is, for all that counts: the callid of a record with the event
+    ENTERQUEUE that stands for a call. The text is searched, not cut into lines: most
+    lines are of other events.
     """
-    entered = set()
+    found = []
     pieces = (b"\n" + text).split(_ENTERS)
     for piece, rest in pairwise(pieces):
         start = piece.rfind(b"\n") + 1
         if start == 0:  # the word stands twice in one line
-            records = filter(None, map(parse, text.split(b"\n")))
-            return {record.callid for record in records if record.event == ENTERQUEUE} - NO_CALL
+            return [entrance.callid for entrance in entrances(text)]
         columns = piece[start:].split(b"|")
         if len(columns) == 4 and rest[:1] in _EVENT_ENDS and _TIME.fullmatch(columns[0]):
-            entered.add(columns[1])
-    return entered - NO_CALL
+            found.append(columns[1])
+    return [callid for callid in found if callid not in NO_CALL]
+
+
+def entered_calls(text: bytes) -> set[bytes]:
+    """Return the calls in these lines: what is counted, each once."""
+    return set(entering(text))
+
+
+def call_records(lines: Iterable[bytes]) -> Iterator[Record]:
+    """Yield those of these lines, without their newlines, that are records of a call."""
+    for record in map(parse, lines):
+        if record is not None and record.callid not in NO_CALL:
+            yield record
 
 
 def entrances(text: bytes) -> list[Entrance]:
-    """Return where in these whole lines calls enter a queue, in their order.
-
-    The callids are those of `entered_calls`, each as often as it enters.
-    """
+    """Return where in these lines calls enter a queue; the callids are those of `entering`."""
     found: list[Entrance] = []
     line = counted = position = 0
     while (hit := text.find(_ENTERS, position)) >= 0:
         start = text.rfind(b"\n", 0, hit) + 1
         end = text.find(b"\n", hit)
         end = end if end >= 0 else len(text)
-        record = parse(text[start:end])
-        if record is not None and record.event == ENTERQUEUE and record.callid not in NO_CALL:
+        record = next(call_records([text[start:end]]), None)
+        if record is not None and record.event == ENTERQUEUE:
             line += text.count(b"\n", counted, start)
             counted = start
             found.append(Entrance(line, record.time, record.callid, record.queue))

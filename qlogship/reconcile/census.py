@@ -10,11 +10,10 @@ twenty bytes a run. Where the records of a block are is painted into one byte fo
 the weightiest place last; what is left bare is lost. An upload's calls are kept
 only from its first record to its last.
 
-A call is a callid that enters a queue, recognised among the last `MEMORY` to
-twice `MEMORY` (as in `counting`); its day is that of its first entrance, its
-place that of the record of this entrance. An upload counts each callid that
-enters a queue in it once, as the far end does; so a call that enters queues in
-two uploads is sent twice.
+A call is a callid that enters a queue, recognised as in `counting`; its day is that of
+its first entrance, its place that of the record of this entrance. An upload counts each
+callid that enters a queue in it once, as the far end does; so a call that enters queues
+in two uploads is sent twice.
 
 What the figures mean for whoever reads them is the business of `reconcile`.
 """
@@ -28,7 +27,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from qlogship.queue_log.counting import MEMORY
+from qlogship.queue_log.counting import RecentCalls
 from qlogship.queue_log.records import entrances, is_older, line_times
 
 if TYPE_CHECKING:
@@ -182,8 +181,7 @@ class ArchiveCensus:
         self._reported = array("q")
         self._notable: dict[int, Shipment] = {}
         self._passing: defaultdict[int, _Load] = defaultdict(_Load)
-        self._recent: dict[bytes, _Call] = {}
-        self._before: dict[bytes, _Call] = {}
+        self._recent: RecentCalls[_Call] = RecentCalls()
         self._time: int | None = None
         self._result = Counted()
 
@@ -294,12 +292,11 @@ class ArchiveCensus:
         seqs: list[int] = []
         calls: list[tuple[bytes, _Call]] = []
         for line, time, callid, _ in entrances(text):
-            call = self._recent.get(callid) or self._before.get(callid)
+            call = self._recent.get(callid)
             if call is None:
-                call = self._recent[callid] = _Call(self._days.of(time))
+                call = _Call(self._days.of(time))
+                self._recent.note(callid, call)
                 self._result.days[call.day].calls[_PLACES[places[line]]] += 1
-                if len(self._recent) >= MEMORY:
-                    self._before, self._recent = self._recent, {}
             seqs.append(first_seq + line)
             calls.append((callid, call))
         for begin, end, slot in loads:

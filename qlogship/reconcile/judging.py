@@ -21,8 +21,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qlogship.queue_log.events import NO_CALL
-from qlogship.queue_log.records import parse
+from qlogship.queue_log.records import call_records
 from qlogship.reconcile.causes import causes_by_day, day_of
 from qlogship.reconcile.far_end import learnt_of, merged_outages, seconds_out
 from qlogship.reconcile.findings import finding_of, zero_tells
@@ -92,10 +91,7 @@ def reconcile(
 def held_calls(lines: Iterable[bytes]) -> tuple[HeldCall, ...]:
     """Return the calls that these held records, without newlines, are of; longest first."""
     calls: dict[bytes, HeldCall] = {}
-    for line in lines:
-        record = parse(line)
-        if record is None or record.callid in NO_CALL:
-            continue
+    for record in call_records(lines):
         call = calls.get(record.callid) or HeldCall(record.callid, b"", record.time, 0)
         queue = call.queue or (record.queue if record.queue != b"NONE" else b"")
         calls[call.callid] = replace(call, queue=queue, records=call.records + 1)

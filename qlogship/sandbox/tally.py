@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qlogship.queue_log.events import CONNECT, ENTERQUEUE, NO_CALL
-from qlogship.queue_log.records import entered_calls, parse
+from qlogship.queue_log.events import CONNECT, ENTERQUEUE
+from qlogship.queue_log.records import call_records, entered_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,12 +66,12 @@ def _queues(lines: Iterable[bytes]) -> Iterable[QueueTally]:
     """
     names: dict[str, str] = {}
     fates: dict[str, dict[bytes, bytes]] = {}
-    for line in lines:
-        if not (b"|ENTERQUEUE" in line or b"|CONNECT" in line or b"|ABANDON" in line):
-            continue
-        record = parse(line)
-        if record is None or record.callid in NO_CALL:
-            continue
+    told = (
+        line
+        for line in lines
+        if b"|ENTERQUEUE" in line or b"|CONNECT" in line or b"|ABANDON" in line
+    )
+    for record in call_records(told):
         name = record.queue.decode("utf-8", "replace")
         key = name.lower()
         if record.event == ENTERQUEUE:

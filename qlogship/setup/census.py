@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
 from qlogship.queue_log.counting import CallCounter
-from qlogship.queue_log.records import entered_calls, times_from_the_end, times_in
+from qlogship.queue_log.records import entering, times_from_the_end, times_in
 from qlogship.source.family import members
 from qlogship.source.files import OpenFile
 from qlogship.source.foreign import refusal_of
@@ -109,7 +109,7 @@ def _count(
                 text = piece[:end]
                 offset += end
                 records += text.count(b"\n")
-                entered = entered_calls(text)
+                entered = entering(text)
                 calls = [
                     known + counter.count_new(entered)
                     for known, counter in zip(calls, counters, strict=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qlogship.archive.archive import Archive
 from qlogship.archive.runs import merged, overlap, records_in, without
 from qlogship.queue_log.counting import CallCounter
-from qlogship.queue_log.records import entered_calls, time_span
+from qlogship.queue_log.records import entering, time_span
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.resync.proof import ArchiveProof
 from qlogship.shipping.resync.rows import Resyncs
@@ -110,7 +110,7 @@ class _Survey:
 
     def take(self, block: Block) -> None:
         """Take in a whole chunk."""
-        self.calls += self._counter.count_new(entered_calls(block.data))
+        self.calls += self._counter.count_new(entering(block.data))
         self.bytes += len(block.data)
         first, last = time_span(block.data)
         self.first_time = _earliest(self.first_time, first)
