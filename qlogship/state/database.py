@@ -104,13 +104,16 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path | str) -> None:
         _refuse_newer(path, version)
     connection.text_factory = _text
     connection.create_function("digest_of", 2, digest_of, deterministic=True)
-    for number, name in enumerate(MIGRATIONS[version:], start=version + 1):
-        script = files("qlogship.state").joinpath(name).read_text(encoding="utf-8")
-        # executescript commits what is open, so the transaction begins in the script.
-        connection.executescript(f"BEGIN;\n{script}")
+    names = MIGRATIONS[version:]
+    if names:
+        # All in one: who reads meanwhile must not meet a version between. executescript commits
+        # what is open, so the transaction begins in the script.
+        folder = files("qlogship.state")
+        scripts = [folder.joinpath(name).read_text(encoding="utf-8") for name in names]
+        connection.executescript("\n".join(["BEGIN;", *scripts]))
         if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'copy'").fetchone():
             copies.copy_all(connection)
-        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     copies.watch(connection)
 

@@ -128,7 +128,8 @@ def interrupted(installation: Installation, directory: Path, word: str) -> tuple
 
 def test_a_lost_answer_begins_one(installation: Installation, dashboard: Sandbox) -> None:
     """With on_unknown = "resync" the service clears and ships again by itself."""
-    installation.configure(delivery={"on_unknown": "resync"})
+    # The clear waits for as long as the dashboard may still be at the request.
+    installation.configure(delivery={"on_unknown": "resync"}, dashboard={"timeout": 2.0})
     dashboard.script([{"on": "upload", "do": "lose_reply"}])
     with installation.start() as service:
         installation.write(call(1, NOON))
@@ -159,6 +160,8 @@ def test_dry_run_and_nobody_to_ask(shipped: Installation, dashboard: Sandbox) ->
 
 def test_killed_again_and_again(shipped: Installation, dashboard: Sandbox) -> None:
     """Killed at the clear and between uploads, it goes on when called again and ends complete."""
+    # A clear waits for as long as the dashboard may still be at an upload that was cut off.
+    shipped.configure(dashboard={"timeout": 2.0})
     for script in (
         [{"on": "clear", "do": "lose_reply"}, {"on": "clear", "do": "hang"}],
         [{"on": "upload", "do": "pass"}, {"on": "upload", "do": "hang"}],
