@@ -38,7 +38,7 @@ def omitted(connection: sqlite3.Connection) -> Omitted:
     """
     generation = Generations(connection).current()
     chunks, calls = connection.execute(
-        "SELECT count(*), coalesce(sum(coalesce(calls, lines)), 0) FROM chunk"
+        "SELECT count(*), coalesce(sum(coalesce(calls, lines)), 0) FROM chunk_facts"
         " WHERE first_seq < :first OR first_time < :since OR last_time < :since",
         {"first": generation.first_seq, "since": generation.since},
     ).fetchone()
