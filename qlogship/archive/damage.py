@@ -62,6 +62,8 @@ class Damage:
     def __init__(self, connection: sqlite3.Connection, chunks: Chunks) -> None:
         self._db = connection
         self._chunks = chunks
+        self.untold = True
+        """Whether something was noted, or may have been, since somebody last told of it."""
 
     def all(self) -> list[DamagedRecords]:
         """Return what was noticed, in archive order."""
@@ -74,15 +76,15 @@ class Damage:
             for first, last, passed in rows
         ]
 
-    def note(self, runs: Iterable[Run], *, at: float) -> bool:
-        """Note damaged chunks; return whether any of them is new."""
+    def note(self, runs: Iterable[Run], *, at: float) -> None:
+        """Note damaged chunks, should any of them be new."""
         before = self._count()
         self._db.executemany(
             "INSERT INTO damage (first_seq, last_seq, noticed_at) VALUES (?, ?, ?)"
             " ON CONFLICT DO NOTHING",
             [(first, last, at) for first, last in runs],
         )
-        return self._count() > before
+        self.untold = self.untold or self._count() > before
 
     def pass_over(self, runs: Sequence[Run], *, at: float) -> None:
         """Note that these records, of damaged chunks, are not shipped when they should be."""

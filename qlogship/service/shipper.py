@@ -128,7 +128,7 @@ class Shipper:
                 wall=clocks.wall,
                 since=lambda: store.generations.current().since,
             )
-            self._tell_damage(begun=True)
+            self._tell_damage()
         self._archiver = Archiver(source, store.archive, store.cursor, self._notices, clocks)
         self.drained = False
         """Whether, after the last step, nothing was left that may go."""
@@ -270,9 +270,7 @@ class Shipper:
                 outbox.add(batches)
             if caught_up or batches:
                 intake.write_held()
-            if self._store.archive.chunks.damaged:
-                self._tell_damage()
-                self._store.archive.chunks.damaged.clear()
+            self._tell_damage()
             self._notices.write()
             more = not caught_up and (read_something or not outbox.full)
             if not more:
@@ -280,11 +278,15 @@ class Shipper:
         self.drained = caught_up and not batches and (intake.empty or not intake.ready)
         return more
 
-    def _tell_damage(self, *, begun: bool = False) -> None:
+    def _tell_damage(self) -> None:
         """Tell of chunks that were found to be damaged; the caller holds the transaction."""
         damage, met = self._store.archive.damage, self._store.archive.chunks.damaged
-        if not (damage.note(met.items(), at=self._clocks.wall()) or begun):
+        if met:
+            damage.note(met.items(), at=self._clocks.wall())
+            met.clear()
+        if not damage.untold:
             return
+        damage.untold = False
         found = damage.all()
         if found:
             self._notices.begin("archive_damaged", told(found), HINT, grave=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from qlogship.archive.runs import without
 from qlogship.shipping.batching import Window
 from qlogship.shipping.belonging import EVERYTHING, SAME, TROUBLE, Belonging, question
 from qlogship.shipping.call_waits import WaitingCalls
@@ -79,7 +80,7 @@ class Destinations:
 def look(connection: sqlite3.Connection, wanted: Destination) -> Destinations:
     """Return how the ledger stands to a destination; the caller holds the transaction."""
     generations = Generations(connection)
-    lines = connection.execute("SELECT coalesce(sum(lines), 0) FROM chunk").fetchone()[0]
+    lines = connection.execute("SELECT coalesce(sum(lines), 0) FROM chunk_facts").fetchone()[0]
     resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
     return Destinations(
         wanted,
@@ -160,8 +161,10 @@ def _open_calls(store: Store, batch: BatchSettings, at: float) -> tuple[list[Run
         hold=batch.hold,
         clock=position.clock,
     )
-    window.restore(archive.records(position.held))
-    for first, last in [*position.ahead, (position.frontier, archive.next_seq - 1)]:
+    undecided = [*position.ahead, (position.frontier, archive.next_seq - 1)]
+    lost = archive.unreadable([*position.held, *undecided])
+    window.restore(archive.records(without(position.held, lost)))
+    for first, last in without(undecided, lost):
         seq = first
         while seq <= last and (block := archive.block_at(seq)) is not None:
             block = block.up_to(last)

@@ -13,7 +13,7 @@ from tests.support.flips import Findings, draw, make_state, use
 if TYPE_CHECKING:
     from pathlib import Path
 
-FLIPS: Final = 500 if "QLOGSHIP_TEST_LONG" in os.environ else 40
+FLIPS: Final = 500 if "QLOGSHIP_TEST_LONG" in os.environ else 24
 SEED: Final = int(os.environ.get("QLOGSHIP_TEST_SEED", "11"))
 
 
