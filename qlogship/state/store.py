@@ -12,6 +12,7 @@ from qlogship.errors import StateError
 from qlogship.shipping.generations import Generations
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.position import ShippingPosition
+from qlogship.shipping.repeated_calls import RepeatedCalls
 from qlogship.shipping.resync.rows import Resyncs
 from qlogship.source.cursor import Cursor
 from qlogship.state.database import FILE_NAME, connect, reported, transaction, user_name
@@ -61,6 +62,7 @@ class Store:
                 self.generations = Generations(self._db)
                 self.ledger = Ledger(self._db)
                 self.position = ShippingPosition(self._db)
+                self.repeated_calls = RepeatedCalls(self._db, self.archive)
                 self.requests = Requests(self._db)
                 self.resyncs = Resyncs(self._db)
                 self.troubles = Troubles(self._db)
