@@ -9,7 +9,7 @@ can tell. What waits its turn, or is held back, is in order, and is named.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.verdict.facts import Kind, Level, worst
 from qlogship.verdict.reasons import REASONS
@@ -65,6 +65,30 @@ def assess(facts: Facts) -> Assessment:
     if len(ends) == 1:
         said += [f"{end} ends it" for end in ends if end]
     return Assessment(level, f"{'; '.join(said)}.", reasons)
+
+
+def reasons_as_json(assessment: Assessment) -> list[dict[str, Any]]:
+    """Return the reasons as `--json` prints them; names are added, never renamed."""
+    return [
+        {
+            "kind": str(reason.kind),
+            "level": str(reason.level),
+            "fewer_calls": reason.fewer,
+            "more_calls": reason.more,
+            "text": reason.text,
+            "hint": reason.hint,
+        }
+        for reason in assessment.reasons
+    ]
+
+
+def as_json(assessment: Assessment) -> dict[str, Any]:
+    """Return the verdict as `--json` prints it."""
+    return {
+        "level": str(assessment.level),
+        "text": assessment.text,
+        "reasons": reasons_as_json(assessment),
+    }
 
 
 def _all_right(facts: Facts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qlogship.archive.runs import merged, without
 from qlogship.shipping.generations import Generations
 from qlogship.verdict.facts import Amount, Kind
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
+    from qlogship.archive.archive import Archive
     from qlogship.archive.runs import Run
     from qlogship.config import Settings
 
@@ -65,11 +67,15 @@ def _uploaded_before(connection: sqlite3.Connection) -> Iterator[tuple[Kind, Amo
         yield Kind.UPLOADED_BEFORE, Amount(uploads, calls, records, more=calls)
 
 
-def left_out(connection: sqlite3.Connection, end: int) -> list[tuple[Kind, list[Run]]]:
-    """Return the records up to `end` that need not be in an upload of this generation, and why.
+def left_out(
+    connection: sqlite3.Connection, archive: Archive
+) -> list[tuple[Kind | None, list[Run]]]:
+    """Return the records that need not be in an upload of this generation, and why.
 
-    The first that names a record counts.
+    The first that names a record counts. None: a piece of a record, of which an import
+    brought the whole; it is in no order of time any more, and nothing is missing.
     """
+    end = archive.next_seq - 1
     first_seq = Generations(connection).current().first_seq
     before = [(1, min(first_seq - 1, end))] if first_seq > 1 and end else []
     rows = connection.execute(
@@ -78,4 +84,5 @@ def left_out(connection: sqlite3.Connection, end: int) -> list[tuple[Kind, list[
         (end,),
     )
     imported = [(first, last) for first, last, is_imported in rows if is_imported]
-    return [(Kind.LATER, imported), (Kind.BEFORE, before)]
+    replaced = without([(1, end)] if end else [], merged(archive.order()))
+    return [(None, replaced), (Kind.LATER, imported), (Kind.BEFORE, before)]

@@ -171,8 +171,9 @@ def _in_no_upload(
     ):
         waits += decode_runs(runs)
     left = without([(1, end)] if end else [], merged(waits))
-    for kind, place in left_out(connection, end):
-        if records := records_in(overlap(left, merged(place))):
+    for kind, place in left_out(connection, archive):
+        records = records_in(overlap(left, merged(place)))
+        if records and kind is not None:
             yield kind, Amount(records=records)
         left = without(left, merged(place))
     if left:

@@ -59,7 +59,8 @@ def _counted_twice(_: Facts, amount: Amount) -> str:
 
 def _lost(_: Facts, amount: Amount) -> str:
     calls = f" ({count(amount.calls, 'call')})" if amount.calls else ""
-    return f"{are(amount.records, 'record')} of the archive in no upload{calls}"
+    is_in = "is" if amount.records == 1 else "are"
+    return f"{count(amount.records, 'record')} of the archive{calls} {is_in} in no upload"
 
 
 def _gone(_: Facts, amount: Amount) -> str:

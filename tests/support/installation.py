@@ -67,7 +67,7 @@ class Installation:
                 "email": EMAIL,
                 "password_file": str(self.password_file),
             },
-            "source": {"path": str(self.log)},
+            "source": {"path": str(self.log), "uploaded_before": False},
             "state": {"directory": str(self.state)},
         }
         for name, keys in self.keys.items():
