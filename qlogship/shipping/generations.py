@@ -65,7 +65,7 @@ class Generations:
         """Return the generation that is shipped now."""
         row = self._db.execute(
             "SELECT shipping.generation, url, account, begun_at, coalesce(cleared, 0),"
-            " coalesce(first_seq, 1), since"
+            " coalesce(first_seq, 1), since, coalesce(late_calls, 0)"
             " FROM shipping LEFT JOIN generation ON number = shipping.generation"
         ).fetchone()
         return _generation(row)

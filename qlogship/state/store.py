@@ -22,6 +22,7 @@ from qlogship.state.requests import Requests
 from qlogship.troubles.rows import Troubles
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -101,6 +102,17 @@ class Store:
         """Return the sums that `status` shows, but for calls that are not counted yet."""
         with reported(self._directory):
             return figures(self._db, count_all=False, destination=destination)
+
+    @contextmanager
+    def moment(self) -> Iterator[sqlite3.Connection]:
+        """Hold the database as it is at one moment, to read."""
+        with reported(self._directory):
+            self.archive.chunks.finish()
+            self._db.execute("BEGIN")
+            try:
+                yield self._db
+            finally:
+                self._db.rollback()
 
     def close(self) -> None:
         """Close the file and let go of the lock."""

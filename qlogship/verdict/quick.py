@@ -16,7 +16,7 @@ from qlogship.archive.runs import decode_runs, merged, overlap, records_in, with
 from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.repeated_calls import RepeatedCalls
 from qlogship.verdict.assessment import assess
-from qlogship.verdict.circumstances import left_out, reasons_of
+from qlogship.verdict.circumstances import Circumstances, left_out, reasons_of
 from qlogship.verdict.facts import Amount, Facts, Kind, added
 from qlogship.verdict.uploads import UploadFacts
 from qlogship.verdict.uploads import reasons_of as of_upload
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from qlogship.archive.runs import Run
+    from qlogship.config import Settings
     from qlogship.shipping.position import Position
+    from qlogship.state.reader import Reader
     from qlogship.verdict.assessment import Assessment
-    from qlogship.verdict.circumstances import Circumstances
 
 
 class _Alike(NamedTuple):
@@ -44,6 +45,14 @@ def quick_assessment(
 ) -> Assessment:
     """Judge what the ledger says; the caller holds the transaction. See `quick_facts`."""
     return assess(quick_facts(connection, told, count_all=count_all))
+
+
+def read_assessment(reader: Reader, settings: Settings) -> Assessment:
+    """Judge a state directory, of which nothing need be there yet. Raises `StateError`."""
+    with reader.moment() as connection:
+        if connection is None:
+            return assess(Facts())
+        return quick_assessment(connection, Circumstances.of(settings))
 
 
 def quick_facts(

@@ -61,7 +61,7 @@ class Installation:
         """Write the settings; what is not said stays, None takes a key out."""
         for name, keys in sections.items():
             self.keys[name] = self.keys.get(name, {}) | dict(keys)
-        whole = {
+        whole: dict[str, dict[str, Any]] = {
             "dashboard": {
                 "url": self.url,
                 "email": EMAIL,
