@@ -15,6 +15,7 @@ from qlogship.archive.archive import Archive
 from qlogship.archive.runs import decode_runs, merged, overlap, records_in, without
 from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.repeated_calls import RepeatedCalls
+from qlogship.shipping.resync.rows import Resyncs
 from qlogship.verdict.assessment import assess
 from qlogship.verdict.circumstances import Circumstances, left_out, reasons_of
 from qlogship.verdict.facts import Amount, Facts, Kind, added
@@ -180,7 +181,8 @@ def _in_no_upload(
     ):
         waits += decode_runs(runs)
     left = without([(1, end)] if end else [], merged(waits))
-    for kind, place in left_out(connection, archive):
+    lost = (Kind.GONE, Resyncs(connection).given_up())
+    for kind, place in (lost, *left_out(connection, archive)):
         records = records_in(overlap(left, merged(place)))
         if records and kind is not None:
             yield kind, Amount(records=records)
