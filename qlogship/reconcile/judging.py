@@ -157,6 +157,7 @@ def _facts(
         waiting_records=records(RecordPlace.WAITING) + records(RecordPlace.PREPARED),
         held=total["held"] or held,  # what is held need not have entered a queue
         resync=snapshot.resync,
+        destination=snapshot.destination,
         found=snapshot.found,
     )
     # Of answers without a count all are counted, not only those of uploads with a finding.

@@ -169,6 +169,7 @@ class ReconcileSnapshot:
     repeated: tuple[Repeated, ...] = ()
     found: Mapping[Kind, Amount] = field(default_factory=dict)
     past: bool = False
+    destination: str = ""
 
 
 @dataclass(frozen=True, slots=True)

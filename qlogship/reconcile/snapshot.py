@@ -18,7 +18,7 @@ from qlogship.shipping.generations import Generations
 from qlogship.shipping.position import ShippingPosition, effective_position
 from qlogship.shipping.repeated_calls import RepeatedCalls
 from qlogship.shipping.resync.rows import Resyncs
-from qlogship.verdict.circumstances import left_out, reasons_of
+from qlogship.verdict.circumstances import Circumstances, left_out, reasons_of
 from qlogship.verdict.facts import Amount, Kind, added
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from qlogship.archive.runs import Run
     from qlogship.reconcile.days import Days
     from qlogship.state.reader import Reader
-    from qlogship.verdict.circumstances import Circumstances
 
 _PLACES: Final = {
     "accepted": RecordPlace.SHIPPED,
@@ -49,14 +48,15 @@ def take_snapshot(
     reader: Reader,
     days: Days,
     *,
-    told: Circumstances,
+    told: Circumstances | None = None,
     past: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ReconcileSnapshot:
     """Count the archive against the ledger; a state directory that holds nothing is empty.
 
-    `told` is what the settings say. With `past`, what a clear has wiped is noted, too.
-    `progress` is told how many of how many records are done. Raises `StateError`.
+    `told` is what the settings say, if anybody asks for the verdict. With `past`, what a
+    clear has wiped is noted, too. `progress` is told how many of how many records are done.
+    Raises `StateError`.
     """
     with reader.moment() as connection:
         if connection is None:
@@ -70,7 +70,7 @@ def take_snapshot(
         ahead = [*position.ahead, (position.frontier, end)]
         waiting = [(first, min(last, end)) for first, last in ahead if first <= end]
         census.note(RecordPlace.WAITING, waiting)
-        for kind, runs in left_out(connection, archive):
+        for kind, runs in left_out(connection, archive, generation):
             census.note(_LEFT_OUT[kind], runs)
         repeated = RepeatedCalls(connection, archive).uncounted()
         uploads, there = _note_uploads(
@@ -89,6 +89,7 @@ def take_snapshot(
                 progress(seq - 1, end)
         resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
         given_up = overlap(gone, Resyncs(connection).given_up())
+        told = told or Circumstances(reader.destination)
         bearing = added({}, reasons_of(connection, told))
         return ReconcileSnapshot(
             counted=census.result(),
@@ -96,6 +97,7 @@ def take_snapshot(
             given_up=records_in(without(given_up, merged(there))),
             found=added(bearing, _damaged(gone, merged(there))),
             past=past,
+            destination=str(told.destination or ""),
             generation=position.generation,
             resync=resync[0] if resync else None,
             uploads=uploads,

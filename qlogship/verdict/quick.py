@@ -8,12 +8,16 @@ that are in no upload.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from qlogship.archive.archive import Archive
-from qlogship.archive.runs import decode_runs, merged, overlap, records_in, without
-from qlogship.shipping.position import ShippingPosition
+from qlogship.archive.runs import decode_runs, merged, overlap, records_in, runs_of, without
+from qlogship.errors import StateError
+from qlogship.queue_log.records import is_older, line_times
+from qlogship.shipping.generations import NO_GENERATION, Generations
+from qlogship.shipping.position import ShippingPosition, effective_position
 from qlogship.shipping.repeated_calls import RepeatedCalls
 from qlogship.shipping.resync.rows import Resyncs
 from qlogship.verdict.assessment import assess
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 
     from qlogship.archive.runs import Run
     from qlogship.config import Settings
+    from qlogship.shipping.generations import Generation
     from qlogship.shipping.position import Position
     from qlogship.state.reader import Reader
     from qlogship.verdict.assessment import Assessment
@@ -65,17 +70,20 @@ def quick_facts(
     long as reading it; without, it is a reason to be uncertain.
     """
     archive = Archive(connection)
-    position = ShippingPosition(connection).get()
+    generation = Generations(connection).effective(told.destination)
+    position = effective_position(ShippingPosition(connection).get(), generation.number)
+    decided = generation.number != NO_GENERATION
     groups = [*_uploads(connection, position.generation)]
-    if count_all:
+    if count_all and decided:
         groups += _counted_now(connection, archive)
     else:
         groups += _not_counted(connection, position.generation)
     found = added(_of_uploads(groups), reasons_of(connection, told))
-    found = added(found, _in_no_upload(connection, archive, position, groups))
+    found = added(found, _in_no_upload(connection, archive, generation, position, groups))
+    found = added(found, _damaged(connection, archive))
     there = sum(one.upload.expected * one.number for one in groups if _is_there(one.upload))
     records, calls = connection.execute(
-        "SELECT coalesce(sum(lines), 0), coalesce(sum(calls), 0) FROM chunk"
+        "SELECT coalesce(sum(lines), 0), coalesce(sum(calls), 0) FROM chunk_facts"
     ).fetchone()
     calls += archive.calls.uncounted_calls() if count_all else 0
     held = connection.execute("SELECT held_calls FROM shipping").fetchone()[0]
@@ -86,8 +94,9 @@ def quick_facts(
         there=there,
         waiting=max(0, calls - there - held),
         waiting_records=prepared + records_in(_not_taken(position, archive.next_seq - 1)),
-        held=held,
+        held=held if decided else 0,
         resync=resync[0] if resync else None,
+        destination=str(told.destination or ""),
         found=found,
     )
 
@@ -164,8 +173,20 @@ def _not_taken(position: Position, end: int) -> list[Run]:
     return [(first, min(last, end)) for first, last in ahead if first <= end]
 
 
+def _damaged(connection: sqlite3.Connection, archive: Archive) -> Iterator[tuple[Kind, Amount]]:
+    """Yield what was found to be damaged, here or by the service; nobody looks for it here."""
+    records = sum(last - first + 1 for first, last in archive.chunks.damaged.items())
+    told = connection.execute("SELECT 1 FROM trouble WHERE kind = 'archive_damaged'").fetchone()
+    if records or told:
+        yield Kind.DAMAGED, Amount(records=records)
+
+
 def _in_no_upload(
-    connection: sqlite3.Connection, archive: Archive, position: Position, groups: Sequence[_Alike]
+    connection: sqlite3.Connection,
+    archive: Archive,
+    generation: Generation,
+    position: Position,
+    groups: Sequence[_Alike],
 ) -> Iterator[tuple[Kind, Amount]]:
     """Yield what is in no upload, and does not wait for one.
 
@@ -173,19 +194,44 @@ def _in_no_upload(
     """
     end = archive.next_seq - 1
     waits = [*position.held, *_not_taken(position, end)]
-    if sum(one.records for one in groups) + records_in(waits) == end:
+    older = _older(archive, generation.since)
+    if not older and sum(one.records for one in groups) + records_in(waits) == end:
         return
     for (runs,) in connection.execute(
         "SELECT runs FROM upload WHERE generation = ? AND state != 'split'",
         (position.generation,),
     ):
         waits += decode_runs(runs)
-    left = without([(1, end)] if end else [], merged(waits))
+    taken = merged(waits)
+    left = without([(1, end)] if end else [], taken)
+    # Such records do not wait, either: they are passed over in their turn.
+    older = without(older, without(taken, merged(_not_taken(position, end))))
+    if older:
+        yield Kind.BEFORE, Amount(records=records_in(older))
+        left = without(left, merged(older))
     lost = (Kind.GONE, Resyncs(connection).given_up())
-    for kind, place in (lost, *left_out(connection, archive)):
+    for kind, place in (lost, *left_out(connection, archive, generation)):
         records = records_in(overlap(left, merged(place)))
         if records and kind is not None:
             yield kind, Amount(records=records)
         left = without(left, merged(place))
     if left:
         yield Kind.LOST, Amount(records=records_in(left))
+
+
+def _older(archive: Archive, since: int | None) -> list[Run]:
+    """Return the records of before `since`; by the times of their chunk, unless it has both."""
+    found: list[Run] = []
+    for chunk in archive.chunks.facts() if since is not None else ():
+        first, last = chunk.first_time, chunk.last_time
+        if since is None or first is None or last is None or min(first, last) >= since:
+            continue
+        if max(first, last) < since:
+            found.append((chunk.first_seq, chunk.behind - 1))
+            continue
+        with suppress(StateError):
+            times = line_times(archive.chunks.at(chunk.first_seq).data, None)
+            found += runs_of(
+                chunk.first_seq + index for index, time in enumerate(times) if is_older(time, since)
+            )
+    return found

@@ -69,7 +69,7 @@ def _gone(_: Facts, amount: Amount) -> str:
 
 def _undecided(facts: Facts, _: Amount) -> str:
     there = facts.destination or "this dashboard"
-    return f"it is not decided what is uploaded to {there}, and nothing is"
+    return f"nothing was uploaded to {there} yet: nobody has decided what is"
 
 
 def _unknown(_: Facts, amount: Amount) -> str:
@@ -148,6 +148,8 @@ def _before(_: Facts, amount: Amount) -> str:
 
 
 def _damaged(_: Facts, amount: Amount) -> str:
+    if not amount.records:
+        return "a part of the archive is damaged and cannot be compared"
     return f"{are(amount.records, 'record')} damaged in the archive and cannot be compared"
 
 
