@@ -27,6 +27,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def are(number: int, noun: str = "") -> str:
+    """Return a number with its noun, if there is one, and its verb: `1 call is`, `5 are`."""
+    what = count(number, noun) if noun else f"{number:,}"
+    return f"{what} {'is' if number == 1 else 'are'}"
+
+
 def size(number: float) -> str:
     """Return a number of bytes as people read it: `12 bytes`, `1.5 MiB`."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):

@@ -19,12 +19,14 @@ from qlogship.dashboard.verdicts import TROUBLES
 from qlogship.errors import QlogshipError
 from qlogship.shipping.belonging import HINT, TROUBLE
 from qlogship.terminal.output import printable
-from qlogship.wording import count, lasting
+from qlogship.verdict.facts import Kind
+from qlogship.wording import lasting
 
 if TYPE_CHECKING:
     from qlogship.config import Settings
     from qlogship.state.figures import Figures
     from qlogship.troubles.rows import Trouble
+    from qlogship.verdict.assessment import Assessment
 
 
 class MonitorStatus(IntEnum):
@@ -57,6 +59,7 @@ class MonitorSnapshot:
     troubles: tuple[Trouble, ...]
     holder: int | None
     now: float
+    verdict: Assessment
 
     @property
     def lag(self) -> float:
@@ -77,17 +80,22 @@ def read(settings: Settings, *, now: float) -> MonitorSnapshot:
     from qlogship.shipping.destination import destination_of
     from qlogship.state.lock import holder
     from qlogship.state.reader import Reader
+    from qlogship.verdict.quick import read_assessment
 
     directory = settings.state.directory
     with Reader(directory, destination_of(settings.dashboard)) as reader:
         return MonitorSnapshot(
-            reader.figures(), tuple(reader.troubles()), holder=holder(directory), now=now
+            reader.figures(),
+            tuple(reader.troubles()),
+            holder=holder(directory),
+            now=now,
+            verdict=read_assessment(reader, settings),
         )
 
 
 def judge(snapshot: MonitorSnapshot, limits: Thresholds) -> tuple[MonitorStatus, list[str]]:
     """Return the status and its reasons, the gravest first; without a reason it is OK."""
-    critical, warning = [], []
+    critical, warning, verdict = [], [], snapshot.verdict
     if snapshot.holder is None:
         critical.append("the service is not running")
     else:
@@ -102,10 +110,10 @@ def judge(snapshot: MonitorSnapshot, limits: Thresholds) -> tuple[MonitorStatus,
     if snapshot.lag > limits.warning:
         late = critical if snapshot.lag > limits.critical else warning
         late.append(f"calls have waited for {lasting(snapshot.lag)}")
-    if snapshot.figures.uploads.quarantined:
-        warning.append(f"{count(snapshot.figures.uploads.quarantined, 'upload')} quarantined")
-    if snapshot.figures.uploads.unknown:
-        warning.append(f"{count(snapshot.figures.uploads.unknown, 'upload')} of unknown outcome")
+    # No alarm at night: nothing gets lost, and what ends it can wait for the day.
+    # Of what nobody can end, such as a shared tenant, nobody wants to be told every minute.
+    if any(reason.ends and reason.kind is not Kind.UNDECIDED for reason in verdict.reasons):
+        warning.append(verdict.text.removesuffix("."))
     status = MonitorStatus.WARNING if warning else MonitorStatus.OK
     return MonitorStatus.CRITICAL if critical else status, critical + warning
 

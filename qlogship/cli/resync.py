@@ -34,6 +34,9 @@ from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.progress import Meter
 from qlogship.terminal.times import stamp
+from qlogship.verdict.assessment import as_json as verdict_as_json
+from qlogship.verdict.facts import Level
+from qlogship.verdict.quick import read_assessment
 from qlogship.wording import count, roughly, size
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from qlogship.shipping.destination import Destination
     from qlogship.shipping.resync.plan import Progress
     from qlogship.shipping.resync.rules import ResyncPlan
+    from qlogship.verdict.assessment import Assessment
 
 _LOOK_EVERY = 0.5
 _RESYNC_KEYS = (
@@ -141,7 +145,9 @@ def resync(  # noqa: PLR0917  # a command's options
                 " or `qlogship status`."
             )
         raise
-    return _report(end, plan, as_json=as_json)
+    with Reader(directory) as reader:
+        verdict = read_assessment(reader, settings)
+    return _report(end, plan, verdict, as_json=as_json)
 
 
 def progress_as_json(progress: Progress) -> dict[str, Any]:
@@ -352,37 +358,34 @@ def _say_detached(number: int, running: int | None, *, as_json: bool) -> None:
 # --- afterwards ---
 
 
-def _report(progress: Progress, plan: ResyncPlan | None, *, as_json: bool) -> ExitCode:
+def _report(
+    progress: Progress, plan: ResyncPlan | None, verdict: Assessment, *, as_json: bool
+) -> ExitCode:
     resync = progress.resync
     if resync.phase is Phase.REFUSED:
         raise ResyncRefused(
             f"the dashboard was not cleared: {resync.detail}",
             hint="Look at `qlogship resync --dry-run`.",
         )
-    differs = not progress.uncounted and progress.reported_calls != progress.calls
-    doubt = bool(progress.unknown or progress.quarantined or differs)
+    is_right = verdict.level is Level.RIGHT
+    code = ExitCode.DONE if is_right else ExitCode.IN_DOUBT
     if as_json:
         output.print_json(
             {
                 "plan": asdict(plan) if plan is not None else None,
                 "resync": progress_as_json(progress),
-                "complete": not doubt,
+                "complete": is_right,
+                "verdict": verdict_as_json(verdict),
             }
         )
-        return ExitCode.IN_DOUBT if doubt else ExitCode.DONE
+        return code
     output.print_text(
         f"The dashboard was cleared and holds {count(progress.calls, 'call')} in"
         f" {count(progress.accepted, 'record')} again;"
         f" it reported {count(progress.reported_calls, 'call')}."
     )
-    if progress.uncounted:
-        output.print_text(f"{count(progress.uncounted, 'answer')} held no count.")
-    if progress.unknown:
-        unknown = f"{count(progress.unknown, 'upload')} of unknown outcome"
-        output.print_text(f"{unknown}; see `qlogship uploads`.")
-    if progress.quarantined:
-        refused = f"{count(progress.quarantined, 'upload')} in quarantine"
-        output.print_text(f"{refused}; see `qlogship quarantine list`.")
-    if differs:
-        output.print_text("The counts differ; see `qlogship reconcile`.")
-    return ExitCode.IN_DOUBT if doubt else ExitCode.DONE
+    output.print_text(output.printable(verdict.text))
+    for reason in verdict.reasons:
+        if reason.hint and len(verdict.reasons) > 1:
+            output.print_note(output.printable(f"{reason.text}: {reason.hint}"))
+    return code

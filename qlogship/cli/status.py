@@ -78,13 +78,12 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
         rows += [("SUSPECTED", ANOTHER_WRITER), ("", ANOTHER_WRITER_HINT)]
     if found["resync"]["state"] != "idle":
         rows.append(("RESYNC", f"{found['resync']['state']}; type `qlogship resync` to watch it"))
-    for name, key, words in (
-        ("IN DOUBT", "unknown", "without a known outcome"),
-        ("IN DOUBT", "possible_duplicates", "may be counted twice"),
-        ("QUARANTINE", "quarantined", "refused for good"),
-    ):
-        if uploads[key]:
-            rows.append((name, f"{count(uploads[key], 'upload')} {words}"))
+    rows.append(("VERDICT", found["verdict"]["text"]))
+    reasons = found["verdict"]["reasons"]
+    if len(reasons) > 1:
+        rows += [
+            ("", f"{reason['text']}: {reason['hint']}") for reason in reasons if reason["hint"]
+        ]
     # While the service runs it is among its troubles; the words shall stand here once.
     troubles = [
         (trouble["message"], trouble["hint"])

@@ -226,6 +226,12 @@ class SourceSettings(_Section):
         "or only what comes from then on (all, current, none); or a day: all is archived, and "
         "uploaded is what is from that day on",
     )
+    uploaded_before: bool | None = Field(
+        default=None,
+        description="whether this queue_log was uploaded to this dashboard before qlogship, by "
+        "other means; unset: nobody has said",
+        examples=[False],
+    )
     archives: Annotated[
         tuple[Annotated[str, AfterValidator(_absolute_glob)], ...], Field(strict=False)
     ] = Field(

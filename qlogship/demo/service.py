@@ -62,6 +62,7 @@ password_file = {as_toml(password)}
 
 [source]
 path = {as_toml(queue_log)}
+uploaded_before = false
 
 [batch]
 linger = {LINGER}

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 from qlogship import __version__
 from qlogship.atomic_file import NewFile
 from qlogship.errors import StateError
-from qlogship.metrics.text import RESYNC_STATES, UPLOAD_STATES, Sample, render
+from qlogship.metrics.text import RESYNC_STATES, UPLOAD_STATES, VERDICT_LEVELS, Sample, render
 from qlogship.shipping.destination import destination_of
+from qlogship.verdict.circumstances import Circumstances
+from qlogship.verdict.quick import quick_assessment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from qlogship.state.figures import Figures
     from qlogship.state.store import Store
     from qlogship.troubles.notices import Notices
+    from qlogship.verdict.facts import Level
 
 EVERY: Final = 15.0
 """Seconds between two files, at least; no more than a poll longer when nothing happens."""
@@ -53,6 +56,7 @@ class Reading:
     all_counted: bool
     unread_bytes: int | None
     troubles: tuple[str, ...]
+    verdict: Level
 
 
 def values(
@@ -95,6 +99,9 @@ def values(
         },
         "qlogship_info": [Sample(1, (__version__, source, settings.dashboard.url))],
         "qlogship_uploads": [Sample(uploads[state], (state,)) for state in UPLOAD_STATES],
+        "qlogship_verdict": [
+            Sample(int(level == reading.verdict), (level,)) for level in VERDICT_LEVELS
+        ],
         "qlogship_resync_state": [
             Sample(int(state == figures.resync), (state,)) for state in RESYNC_STATES
         ],
@@ -224,9 +231,12 @@ def _reading(
 ) -> Reading:
     """Ask the store how things stand, as `status` does. Raises `StateError`."""
     figures = store.figures(destination_of(settings.dashboard))
+    with store.moment() as connection:
+        told = Circumstances.of(settings)
+        verdict = quick_assessment(connection, told, count_all=False).level
     # Whoever reads that the file cannot be written reads one that could.
     others = tuple(kind for kind in troubles if kind != _KIND)
-    return Reading(figures, store.archive.calls.all_counted, unread_bytes, others)
+    return Reading(figures, store.archive.calls.all_counted, unread_bytes, others, verdict)
 
 
 def _hint(error: OSError) -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from qlogship.verdict.facts import Level
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -37,6 +39,7 @@ COMMON_LABEL: Final = "state_directory"
 the series of several, in several files, never clash."""
 
 UPLOAD_STATES: Final = ("accepted", "pending", "unknown", "quarantined", "superseded")
+VERDICT_LEVELS: Final = tuple(str(level) for level in Level)
 RESYNC_STATES: Final = ("idle", "asked", "checking", "clearing", "shipping")
 
 # Without `qlogship_` before it; in the order in which they are written.
@@ -69,6 +72,7 @@ _HELP: Final = {
         "Calls that the dashboard reported for them; from zero again after a clear."
     ),
     "uploads": "Uploads by what became of them.",
+    "verdict": "1 for the level that the numbers on the dashboard have, else 0.",
     "possible_duplicate_uploads": "Accepted uploads of this generation that may be counted twice.",
     "last_accepted_timestamp_seconds": (
         "When the dashboard last accepted an upload, in epoch seconds."
@@ -83,6 +87,7 @@ _HELP: Final = {
 _LABELS: Final = {
     "info": ("version", "queue_log", "dashboard"),
     "uploads": ("state",),
+    "verdict": ("level",),
     "resync_state": ("state",),
     "trouble": ("kind",),
 }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qlogship.reconcile.census import RecordPlace
 from qlogship.reconcile.report import Cause, Day
-from qlogship.reconcile.states import BY_NAME, STATES, Severity
+from qlogship.reconcile.states import BY_NAME, STATES
 from qlogship.wording import count, duration, named
 
 if TYPE_CHECKING:
@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from qlogship.reconcile.report import Sums, UploadFinding
 
 
-def causes_by_day(findings: Iterable[UploadFinding]) -> Mapping[date, Sequence[Cause]]:
+# Said of an upload, too, when it was answered with the number that was sent.
+_ALWAYS_SAID: Final = frozenset({"repeated", "repeat_waits", "missing", "counted_twice", "vouched"})
+
+
+def causes_by_day(
+    findings: Iterable[UploadFinding], days: Mapping[date, DayTally]
+) -> Mapping[date, Sequence[Cause]]:
     """Return what the uploads add to the causes of each day."""
+    repeated = {day for day, tally in days.items() if _again(tally)}
     causes: defaultdict[date, list[Cause]] = defaultdict(list)
     in_doubt: defaultdict[tuple[date, str], list[int]] = defaultdict(list)
     for finding in findings:
@@ -28,7 +35,9 @@ def causes_by_day(findings: Iterable[UploadFinding]) -> Mapping[date, Sequence[C
             if BY_NAME[kind].naming:
                 in_doubt[day, kind].append(finding.upload)
             elif finding.reported is None or not finding.off:
-                if kind in {"repeated", "missing"}:
+                if kind == "counted_twice" and repeated and day not in repeated:
+                    continue
+                if kind in _ALWAYS_SAID:
                     causes[day].append(Cause(kind, 0, text))
             elif finding.pinned:
                 causes[day].append(Cause(kind, finding.reported - sent, text))
@@ -59,7 +68,7 @@ def day_of(day: date, tally: DayTally, by_uploads: Sequence[Cause], outage: floa
     lost = sums["lost_records"]
     add("lost", lost, BY_NAME["lost"].cause, noun="record", calls=-sums["lost"])
     for state in STATES:
-        if state.cause and state.severity is Severity.NOTE:
+        if state.cause and not state.naming and state.name != "lost":
             why = " since the dashboard takes none" if outage and state.name == "waiting" else ""
             add(state.name, sums[state.name], state.cause + why, calls=-sums[state.name])
     add("again", sums["again"], BY_NAME["again"].remark, calls=sums["again"])
@@ -78,10 +87,16 @@ def _sums(tally: DayTally) -> Sums:
         "waiting": calls[RecordPlace.WAITING] + calls[RecordPlace.PREPARED],
         "lost_records": tally.records[RecordPlace.LOST],
         "unread": tally.unread,
+        "vouched": tally.vouched,
         "unpinned": tally.unpinned,
         "superseded": tally.superseded,
-        "again": tally.sent - calls[RecordPlace.SHIPPED],
+        "again": _again(tally),
     }
-    if not tally.unread and not tally.unpinned:
+    if not tally.unread and not tally.vouched and not tally.unpinned:
         sums["difference"] = tally.reported - archived
     return sums
+
+
+def _again(tally: DayTally) -> int:
+    """Return how often a call of this day was sent in one more upload."""
+    return tally.sent - tally.calls[RecordPlace.SHIPPED]

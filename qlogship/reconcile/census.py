@@ -45,11 +45,12 @@ class RecordPlace(StrEnum):
 
     SHIPPED, UNKNOWN, QUARANTINED, DROPPED: in an upload of the present
     generation, of that outcome. PREPARED: in one that was not answered yet.
-    WAITING: in no upload yet. HELD: kept back, its call is not over. BEFORE: older
-    than what this generation ships; a resync ships it, too. LATER: imported for the
-    next resync. LOST: in the archive, and nowhere else though it should be.
-    SUPERSEDED: in an upload of an earlier generation, which a clear has wiped; that
-    says nothing about the present one.
+    WAITING: in no upload yet. HELD: kept back, its call is not over. LATER:
+    imported for the next resync. BEFORE: older than what this generation ships; a resync
+    ships it, too.
+    REPLACED: a piece of a record that an import brought whole. LOST: in the archive, and
+    nowhere else though it should be. SUPERSEDED: in an upload of an earlier generation,
+    which a clear has wiped; that says nothing about the present one.
     """
 
     SHIPPED = "shipped"
@@ -60,6 +61,7 @@ class RecordPlace(StrEnum):
     HELD = "held"
     WAITING = "waiting"
     BEFORE = "before"
+    REPLACED = "replaced"
     LATER = "later"
     LOST = "lost"
     SUPERSEDED = "superseded"
@@ -76,15 +78,22 @@ _UNSHIPPED: Final = bytes(
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What the ledger says of one upload."""
+    """What the ledger says of one upload; the last five fields as in `verdict.uploads`.
+
+    What was refused or dropped is unknown when an attempt before may have been stored.
+    """
 
     id: int
     place: RecordPlace
     lines: int
     reported_calls: int | None = None
-    possible_duplicate: bool = False
     attempts: int = 0
     detail: str = ""
+    calls: int | None = None
+    again: int = 0
+    open_sends: int = 0
+    vouched: bool = False
+    sending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,7 @@ class Carried:
     """What an upload carries, as the archive says.
 
     `by_day` counts its calls by the day they began, `days` are those its records
-    are of, `again` counts the calls that another accepted upload carried before.
+    are of, `again` counts the calls that an accepted upload carried before, by the ledger.
     `missing` is how many of its records the archive does not have.
     """
 
@@ -114,9 +123,9 @@ class DayTally:
 
     `calls` and `records` are what the archive has, by place. `sent` counts calls
     once for each accepted upload they are in; of these, `reported` were reported
-    by the dashboard, `unread` are in uploads whose answer held no count, and
-    `unpinned` in uploads of several days whose count differs, so that it cannot
-    be said of which day.
+    by the dashboard, `unread` are in uploads whose answer held no count, `vouched` in
+    those of which a person said that they are there, and `unpinned` in uploads of several
+    days whose count differs, so that it cannot be said of which day.
     """
 
     calls: Counter[RecordPlace] = field(default_factory=Counter)
@@ -124,6 +133,7 @@ class DayTally:
     sent: int = 0
     reported: int = 0
     unread: int = 0
+    vouched: int = 0
     unpinned: int = 0
     superseded: int = 0
 
@@ -154,15 +164,6 @@ class _Load:
     callids: set[bytes] = field(default_factory=set)
     by_day: Counter[date] = field(default_factory=Counter)
     days: set[date] = field(default_factory=set)
-    again: int = 0
-
-
-@dataclass(slots=True)
-class _Call:
-    """A call that entered a queue lately, first on this day."""
-
-    day: date
-    sent: bool = False
 
 
 class ArchiveCensus:
@@ -181,7 +182,7 @@ class ArchiveCensus:
         self._reported = array("q")
         self._notable: dict[int, Shipment] = {}
         self._passing: defaultdict[int, _Load] = defaultdict(_Load)
-        self._recent: RecentCalls[_Call] = RecentCalls()
+        self._recent: RecentCalls[date] = RecentCalls()  # the day of each call that came lately
         self._time: int | None = None
         self._result = Counted()
 
@@ -197,8 +198,10 @@ class ArchiveCensus:
         self._left.append(shipment.lines)
         reported = shipment.reported_calls
         self._reported.append(-1 if reported is None else reported)
-        plain = shipment.place in {RecordPlace.SHIPPED, RecordPlace.SUPERSEDED}
-        if not plain or (shipment.possible_duplicate and shipment.place is RecordPlace.SHIPPED):
+        told = shipment.open_sends or shipment.again or shipment.vouched
+        if shipment.place is not RecordPlace.SUPERSEDED and (
+            told or shipment.place is not RecordPlace.SHIPPED
+        ):
             self._notable[slot] = shipment
         self._note(runs, slot)
 
@@ -290,25 +293,22 @@ class ArchiveCensus:
         self, first_seq: int, text: bytes, places: bytearray, loads: Sequence[_Row]
     ) -> None:
         seqs: list[int] = []
-        calls: list[tuple[bytes, _Call]] = []
+        calls: list[tuple[bytes, date]] = []
         for line, time, callid, _ in entrances(text):
-            call = self._recent.get(callid)
-            if call is None:
-                call = _Call(self._days.of(time))
-                self._recent.note(callid, call)
-                self._result.days[call.day].calls[_PLACES[places[line]]] += 1
+            day = self._recent.get(callid)
+            if day is None:
+                day = self._days.of(time)
+                self._recent.note(callid, day)
+                self._result.days[day].calls[_PLACES[places[line]]] += 1
             seqs.append(first_seq + line)
-            calls.append((callid, call))
+            calls.append((callid, day))
         for begin, end, slot in loads:
-            load, shipped = self._passing[slot], self._place(slot) is RecordPlace.SHIPPED
-            for callid, call in calls[bisect_left(seqs, begin) : bisect_right(seqs, end)]:
+            load = self._passing[slot]
+            for callid, day in calls[bisect_left(seqs, begin) : bisect_right(seqs, end)]:
                 if callid in load.callids:
                     continue
                 load.callids.add(callid)
-                load.by_day[call.day] += 1
-                if shipped:
-                    load.again += call.sent
-                    call.sent = True
+                load.by_day[day] += 1
 
     def _pass_by(self, slot: int) -> None:
         """Take down what an upload carried; none of its records is still to come."""
@@ -321,23 +321,27 @@ class ArchiveCensus:
             return
         reported = self._reported[slot] if self._reported[slot] >= 0 else None
         notable = slot in self._notable or missing > 0
+        shipment = self._notable.get(slot) or Shipment(self._ids[slot], place, 0, reported)
         if place is RecordPlace.SHIPPED:
-            notable = self._compare(slot, load, reported) or notable
+            notable = self._compare(shipment, load) or notable
         if notable:
-            shipment = self._notable.get(slot) or Shipment(self._ids[slot], place, 0, reported)
+            days = tuple(sorted(load.days))
             self._result.uploads.append(
-                Carried(shipment, dict(load.by_day), tuple(sorted(load.days)), load.again, missing)
+                Carried(shipment, dict(load.by_day), days, shipment.again, missing)
             )
 
-    def _compare(self, slot: int, load: _Load, reported: int | None) -> bool:
+    def _compare(self, shipment: Shipment, load: _Load) -> bool:
         """Spread what was reported for an accepted upload; return whether it is another number."""
-        calls = load.by_day.total()
+        calls, again = load.by_day.total(), shipment.again
+        reported = None if shipment.vouched else shipment.reported_calls
         if reported and not calls and len(load.days) == 1:
             self._result.days[min(load.days)].reported += reported
         for day, sent in load.by_day.items():
             tally = self._result.days[day]
             tally.sent += sent
-            if reported is None:
+            if shipment.vouched:
+                tally.vouched += sent
+            elif reported is None:
                 tally.unread += sent
             elif reported in (calls, 0):
                 tally.reported += min(sent, reported)
@@ -345,9 +349,9 @@ class ArchiveCensus:
                 tally.reported += reported
             else:
                 tally.unpinned += sent
-        if reported is not None and load.again:
+        if reported is not None and again:
             if reported == calls:
-                self._result.repeats_counted.append(self._ids[slot])
-            elif reported == calls - load.again:
-                self._result.repeats_left_out.append(self._ids[slot])
+                self._result.repeats_counted.append(shipment.id)
+            elif reported == calls - again:
+                self._result.repeats_left_out.append(shipment.id)
         return reported is not None and reported != calls

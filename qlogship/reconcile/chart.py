@@ -34,6 +34,7 @@ _LABEL: Final = 62
 
 # In the order in which they are stacked on what was reported: the worst on top.
 PARTS: Final = {state.name: state.legend for state in reversed(STATES) if state.legend}
+_MARKS: Final = {Severity.FAULT: "mark", Severity.UNCERTAIN: "mark doubt"}
 _UNITS: Final = {
     "day": (1, "%-d %b"),
     "week": (7, "%-d %b"),
@@ -149,12 +150,12 @@ def _bar(period: Period, name: str, *, centre: float, step: float, scale: float)
                 f'<rect class="{part}"{fill} x="{left:.1f}" y="{y:.1f}" width="{width:.1f}"'
                 f' height="{height:.1f}"/>'
             )
-    if period.level is Severity.FAULT:
+    if period.level in _MARKS:
         size = max(4.5, min(7.0, width / 2 + 1))
         tip = y - 4
         parts.append(
-            f'<path class="mark" d="M{centre:.1f} {tip:.1f}l{-size:.1f} {-size * 1.6:.1f}'
-            f'h{size * 2:.1f}z"/>'
+            f'<path class="{_MARKS[period.level]}"'
+            f' d="M{centre:.1f} {tip:.1f}l{-size:.1f} {-size * 1.6:.1f}h{size * 2:.1f}z"/>'
         )
     parts.append("</g>")
     return "".join(parts)

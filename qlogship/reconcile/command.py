@@ -17,13 +17,14 @@ from qlogship.errors import ExitCode, UsageError
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import reconcile as judge
 from qlogship.reconcile.snapshot import take_snapshot
-from qlogship.reconcile.states import Severity
 from qlogship.shipping.destination import destination_of
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.progress import Meter
 from qlogship.terminal.times import zone_named
+from qlogship.verdict.circumstances import Circumstances
+from qlogship.verdict.facts import Level
 
 
 def reconcile(  # noqa: PLR0917 -- typer takes them all by name
@@ -48,13 +49,16 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
         str | None,
         typer.Option("--to", metavar="DAY", help="Only up to 2026-11-30, included."),
     ] = None,
+    past: Annotated[
+        bool, typer.Option("--past", help="Show what was uploaded before the last clear, too.")
+    ] = False,
 ) -> ExitCode:
     """Compare, per day, the calls in the archive with those shipped and those reported.
 
-    Each difference is explained by its causes. It ends with 3 when something
-    does not add up: an upload is unknown or quarantined, the dashboard counted
-    another number than was sent, a record is in no upload. Calls that wait or
-    are held back are in order. It asks the dashboard nothing, and changes nothing.
+    Each difference is explained by its causes. The verdict is OK, UNCERTAIN or
+    MISMATCH, by how much, why, and what ends it; it ends with 3 unless it is OK.
+    Calls that wait or are held back are in order. It asks the dashboard nothing,
+    and changes nothing.
     """
     first, last = _day("--from", since), _day("--to", until)
     if first is not None and last is not None and first > last:
@@ -67,7 +71,8 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
         check_target(html)
     meter = Meter("counting the archive", quiet=not sys.stderr.isatty(), patient=True)
     with Reader(settings.state.directory, destination_of(settings.dashboard)) as reader, meter:
-        found = take_snapshot(reader, days, progress=meter.show)
+        told = Circumstances.of(settings)
+        found = take_snapshot(reader, days, told=told, past=past, progress=meter.show)
     now = time.time()
     zone = tz or time.strftime("%Z", time.localtime(now)) or "local time"
     report = judge(found, days, now=now, first=first, last=last)
@@ -88,7 +93,7 @@ def reconcile(  # noqa: PLR0917 -- typer takes them all by name
         show(report, days)
     if html is not None:
         output.print_note(f"written to {html}")
-    return ExitCode.IN_DOUBT if report.level is Severity.FAULT else ExitCode.DONE
+    return ExitCode.DONE if report.assessment.level is Level.RIGHT else ExitCode.IN_DOUBT
 
 
 def _day(option: str, text: str | None) -> date | None:
@@ -97,4 +102,6 @@ def _day(option: str, text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{option} {text!r} is no day", hint="Write it as 2026-11-23.") from None
+        raise UsageError(
+            f"{option} {text!r} is not a valid day", hint="Write it as 2026-11-23."
+        ) from None

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from qlogship.reconcile.census import RecordPlace
 from qlogship.reconcile.report import SUMS
-from qlogship.reconcile.states import Severity
+from qlogship.reconcile.states import certainty
+from qlogship.verdict.assessment import reasons_as_json
+from qlogship.verdict.facts import Level
 
 if TYPE_CHECKING:
     from qlogship.reconcile.report import Report, Sums, UploadFinding
@@ -17,9 +19,11 @@ def document(report: Report, *, zone: str) -> dict[str, Any]:
     """Return the report; days are ISO dates, other times epoch seconds."""
     snapshot = report.snapshot
     return {
-        "adds_up": report.level is not Severity.FAULT,
+        "adds_up": report.assessment.level is Level.RIGHT,
         "level": str(report.level),
+        "certainty": str(report.assessment.level),
         "verdict": report.verdict,
+        "reasons": reasons_as_json(report.assessment),
         "remarks": list(report.remarks),
         "zone": zone,
         "generation": snapshot.generation,
@@ -31,12 +35,13 @@ def document(report: Report, *, zone: str) -> dict[str, Any]:
         "undated_records": snapshot.counted.undated,
         "gone_records": snapshot.gone,
         "given_up_records": snapshot.given_up,
-        "total": _sums(report.total),
+        "total": _sums(report.total, past=snapshot.past),
         "days": [
             {
                 "day": day.day.isoformat(),
                 "level": str(day.level),
-                **_sums(day.sums),
+                "certainty": str(certainty(day.level)),
+                **_sums(day.sums, past=snapshot.past),
                 "outage_seconds": day.outage,
                 "causes": [{**asdict(cause), "level": str(cause.level)} for cause in day.causes],
             }
@@ -58,8 +63,10 @@ def text_of(data: bytes) -> str:
     return data.decode(errors="backslashreplace")
 
 
-def _sums(sums: Sums) -> dict[str, int | None]:
-    return {name: sums.get(name) for name in SUMS}
+def _sums(sums: Sums, *, past: bool) -> dict[str, int | None]:
+    """Return the sums by name; what was not asked for is null, as what cannot be said."""
+    asked = set(SUMS) if past else set(SUMS) - {"superseded"}
+    return {name: sums.get(name) if name in asked else None for name in SUMS}
 
 
 def _finding(finding: UploadFinding) -> dict[str, Any]:

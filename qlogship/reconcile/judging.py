@@ -6,11 +6,12 @@ verdict. Nothing is counted here (see `census`), and nothing is shown.
 Theory of operation. For each day, and for all days together,
 
     reported - archived = again - held - waiting - quarantined - unknown - dropped
-                          - later - lost - unread - unpinned + differing counts
+                          - later - before - replaced - lost - unread - vouched - unpinned
+                          + differing counts
 
 holds by the way the figures are made, so the causes of a day explain its
 difference to the last call; what remains to judge is which of them are in
-order. Calls that wait or are held are. The dashboard reports one number per
+order (`verdict`). Calls that wait or are held are. The dashboard reports one number per
 upload. When all calls of an upload are of one day, it is that day's; when it is
 the number that was sent, or 0, it is divided as they were. Otherwise it cannot
 be said which day it belongs to, and it stands in a row of its own.
@@ -23,16 +24,20 @@ from typing import TYPE_CHECKING
 
 from qlogship.queue_log.records import call_records
 from qlogship.reconcile.causes import causes_by_day, day_of
+from qlogship.reconcile.census import RecordPlace
 from qlogship.reconcile.far_end import learnt_of, merged_outages, seconds_out
 from qlogship.reconcile.findings import finding_of, zero_tells
 from qlogship.reconcile.report import SUMS, HeldCall, Report
-from qlogship.reconcile.states import BY_NAME, STATES, Severity
+from qlogship.reconcile.states import BY_LEVEL, STATES, Severity
+from qlogship.verdict.assessment import assess
+from qlogship.verdict.facts import Amount, Facts, Kind
 from qlogship.wording import count, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import date
 
+    from qlogship.reconcile.census import DayTally
     from qlogship.reconcile.days import Days
     from qlogship.reconcile.report import Day, ReconcileSnapshot, Sums, UploadFinding
 
@@ -56,23 +61,29 @@ def reconcile(
 
     tells = zero_tells(snapshot.counted.uploads)
     found = [finding_of(carried, zero_tells=tells) for carried in snapshot.counted.uploads]
-    findings = tuple(one for one in found if one and wanted(one.first_day, one.last_day))
-    causes = causes_by_day(findings)
+    everything = [one for one in found if one is not None]
+    findings = tuple(one for one in everything if wanted(one.first_day, one.last_day))
+    days_counted = {day: tally for day, tally in snapshot.counted.days.items() if wanted(day)}
+    causes = causes_by_day(findings, snapshot.counted.days)
     outages = merged_outages(snapshot.outages)
     judged = tuple(
         day_of(
             day, tally, causes.get(day, ()), seconds_out(outages, *days.seconds_of(day), now=now)
         )
-        for day, tally in sorted(snapshot.counted.days.items())
-        if wanted(day)
+        for day, tally in sorted(days_counted.items())
     )
     total = _total(judged, findings)
     held = tuple(call for call in snapshot.held if wanted(days.of(call.since)))
+    cut_off = len(days_counted) < len(snapshot.counted.days) or len(findings) < len(everything)
+    facts = _facts(snapshot, total, findings, days_counted.values(), held=len(held))
+    if cut_off:
+        facts = replace(facts, days=_chosen(first, last)).having((Kind.CUT_OFF, Amount()))
+    assessment = assess(facts)
     remarks = tuple(_remarks(snapshot, total, findings, len(held)))
-    level, verdict = _verdict(total, _faults(snapshot, total, findings), noted=bool(remarks))
+    level = BY_LEVEL[assessment.level]
     return Report(
-        level=level,
-        verdict=verdict,
+        level=Severity.NOTE if level is Severity.GOOD and remarks else level,
+        assessment=assessment,
         total=total,
         days=judged,
         findings=findings,
@@ -105,54 +116,61 @@ def _total(days: Sequence[Day], findings: Sequence[UploadFinding]) -> Sums:
     sums["reported"] += sum(finding.reported or 0 for finding in apart)
     # An upload that reaches beyond the chosen days brings calls that are not theirs.
     whole = sums["unpinned"] == sum(finding.calls for finding in apart)
-    if whole and not sums["unread"]:
+    if whole and not sums["unread"] and not sums["vouched"]:
         sums["difference"] = sums["reported"] - sums["archived"]
     return sums
 
 
-def _verdict(total: Sums, faults: Sequence[str], *, noted: bool) -> tuple[Severity, str]:
-    """Return the worst that was found, and one sentence; `noted` when there are remarks."""
-    if faults:
-        return Severity.FAULT, f"It does not add up: {'; '.join(faults)}."
-    if not total["archived"] and not total["records"]:
-        return Severity.GOOD, "There is nothing to compare yet."
-    archived = f"{count(total['archived'], 'call')} archived, {total['shipped']:,} shipped"
-    if total["unread"]:
-        text = f"Nothing speaks against it: {archived}; not every answer held a count."
-        return Severity.NOTE, text
-    text = f"It adds up: {archived}, {total['reported']:,} reported by the dashboard."
-    return (Severity.NOTE if noted else Severity.GOOD), text
+def _chosen(first: date | None, last: date | None) -> str:
+    """Return which days were compared, in words."""
+    begin = f" from {first}" if first is not None else ""
+    end = f" to {last}" if last is not None else ""
+    return f"the days{begin}{end}"
 
 
-def _faults(
-    snapshot: ReconcileSnapshot, total: Sums, findings: Sequence[UploadFinding]
-) -> list[str]:
-    faults = []
-    for state in STATES:
-        uploads = [finding for finding in findings if finding.kind == state.name]
-        if state.fault and uploads:
-            calls = count(sum(finding.calls for finding in uploads), "call")
-            faults.append(f"{count(len(uploads), 'upload')} {state.fault} ({calls})")
-    differing = [
-        finding.off
-        for finding in findings
-        if finding.kind == "differs" or (finding.kind == "missing" and finding.off)
-    ]
-    fewer = -sum(off for off in differing if off < 0)
-    more = sum(off for off in differing if off > 0)
-    said = [f"{count(fewer, 'call')} fewer"] if fewer else []
-    said += [f"{count(more, 'call')} more"] if more else []
-    if said:
-        faults.append(
-            f"the dashboard counted {' and '.join(said)} than were sent,"
-            f" in {count(len(differing), 'upload')}"
-        )
-    if total["lost_records"]:
-        faults.append(f"{count(total['lost_records'], 'record')} {BY_NAME['lost'].cause}")
-    if snapshot.gone > snapshot.given_up:
-        gone = count(snapshot.gone - snapshot.given_up, "record")
-        faults.append(f"{gone} gone from the archive")
-    return faults
+def _facts(
+    snapshot: ReconcileSnapshot,
+    total: Sums,
+    findings: Sequence[UploadFinding],
+    tallies: Collection[DayTally],
+    *,
+    held: int,
+) -> Facts:
+    """Return what the verdict is made of: what was counted, and what each upload says."""
+
+    def records(place: RecordPlace) -> int:
+        return sum(tally.records[place] for tally in tallies)
+
+    again = sum(
+        carried.again
+        for carried in snapshot.counted.uploads
+        if carried.shipment.place is RecordPlace.SHIPPED
+    )
+    facts = Facts(
+        records=total["records"] + snapshot.counted.undated + snapshot.gone,
+        there=max(0, total["sent"] - again),
+        waiting=total["waiting"],
+        waiting_records=records(RecordPlace.WAITING) + records(RecordPlace.PREPARED),
+        held=total["held"] or held,  # what is held need not have entered a queue
+        resync=snapshot.resync,
+        destination=snapshot.destination,
+        found=snapshot.found,
+    )
+    # Of answers without a count all are counted, not only those of uploads with a finding.
+    facts = facts.having(
+        *(one for finding in findings for one in finding.reasons if one[0] is not Kind.NO_COUNT)
+    )
+    if unread := total["unread"]:
+        facts = facts.having((Kind.NO_COUNT, Amount(calls=unread, fewer=unread)))
+    for kind, place in (
+        (Kind.LOST, RecordPlace.LOST),
+        (Kind.LATER, RecordPlace.LATER),
+        (Kind.BEFORE, RecordPlace.BEFORE),
+    ):
+        if number := records(place):
+            calls = total[place]
+            facts = facts.having((kind, Amount(calls=calls, records=number, fewer=calls)))
+    return facts
 
 
 def _remarks(
@@ -164,19 +182,16 @@ def _remarks(
         remarks.append(f"a resync is under way ({snapshot.resync})")
     if snapshot.given_up:
         given_up = count(snapshot.given_up, "record")
-        remarks.append(f"{given_up} gone from the archive, and given up in a resync")
+        remarks.append(f"{given_up} given up in a resync: damaged in the archive")
     for state in STATES:
         calls = total[state.name] if state.remark else 0
         if state.name == "held":
             calls = calls or held  # what is held need not have entered a queue
         if calls:
             remarks.append(f"{count(calls, 'call')} {state.remark}")
-    for kind, text in (
-        ("repeated", "may be counted twice"),
-        ("repeat_dropped", "that the dashboard did not count again when repeated"),
-    ):
-        repeats = [finding for finding in findings if finding.kind == kind]
-        if repeats:
-            sent = count(sum(finding.calls for finding in repeats), "call")
-            remarks.append(f"{sent} {text} ({named([finding.upload for finding in repeats])})")
+    repeats = [finding for finding in findings if finding.kind == "repeat_dropped"]
+    if repeats:
+        sent = count(sum(finding.calls for finding in repeats), "call")
+        names = named([finding.upload for finding in repeats])
+        remarks.append(f"{sent} that the dashboard did not count again when repeated ({names})")
     return remarks

@@ -100,11 +100,17 @@ def _span(report: Report) -> str:
 
 
 def _verdict(report: Report) -> str:
-    remarks = "".join(f"<li>{escape(_sentence(remark))}</li>" for remark in report.remarks)
+    reasons = report.assessment.reasons
+    said = [f"{escape(_sentence(remark))}" for remark in report.remarks]
+    if len(reasons) > 1:
+        said = [
+            f"{escape(_sentence(reason.text))}. {_with_code(reason.hint)}" for reason in reasons
+        ] + said
+    remarks = "".join(f"<li>{one}</li>" for one in said)
     return (
         f'<section class="verdict {report.level}" aria-label="Verdict">'
         f'<span class="icon" aria-hidden="true">{report.level.icon}</span>'
-        f"<div><p>{escape(report.verdict)}</p>{f'<ul>{remarks}</ul>' if remarks else ''}</div>"
+        f"<div><p>{_with_code(report.verdict)}</p>{f'<ul>{remarks}</ul>' if remarks else ''}</div>"
         "</section>"
     )
 
@@ -143,8 +149,10 @@ def _chart(report: Report) -> str:
         keys.append(("over", "more than archived"))
     if whole.outage:
         keys.append(("outage", "outage"))
-    if whole.level is Severity.FAULT:
-        keys.append(("mark", "does not add up"))
+    if any(day.level is Severity.FAULT for day in report.days):
+        keys.append(("mark", "does not match"))
+    if any(day.level is Severity.UNCERTAIN for day in report.days):
+        keys.append(("mark doubt", "uncertain"))
     legend = "".join(f'<span class="key {kind}">{text}</span>' for kind, text in keys)
     return (
         '<section class="card"><div class="head"><h2>Calls archived, and what was reported</h2>'
@@ -272,9 +280,12 @@ def _month(days: Sequence[Day], head: str, shown: Iterable[str], *, is_open: boo
     rows = "".join(_day_row(day, shown) for day in days)
     archived = sum(day.sums["archived"] for day in days)
     level = worst(day.level for day in days)
-    faults = sum(day.level is Severity.FAULT for day in days)
     table = _table(head, rows, label)
-    said = f'<span class="pill bad">{count(faults, "day")} with a fault</span>' if faults else ""
+    said, faults = "", 0
+    for severity, words in ((Severity.FAULT, "wrong"), (Severity.UNCERTAIN, "uncertain")):
+        if found := sum(day.level is severity for day in days):
+            said += f'<span class="pill {severity.pill}">{count(found, "day")} {words}</span>'
+            faults += found
     return (
         f'<details class="{level}"{" open" if is_open or faults else ""}><summary><b>{label}</b>'
         f'<span class="facts">{count(len(days), "day")}, {count(archived, "call")}</span>{said}'
@@ -307,6 +318,8 @@ def _cell(name: str, values: Mapping[str, int]) -> str:
         look = " zero"
     elif state is not None and state.severity is Severity.FAULT:
         look = " alarm"
+    elif state is not None and state.severity is Severity.UNCERTAIN:
+        look = " doubtful"
     if name == "reported" and values.get("unpinned", 0) + values.get("unread", 0):
         text += " + ?"
     label = HEADINGS[name].lower()

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from qlogship.reconcile.census import Counted, RecordPlace
+    from qlogship.verdict.assessment import Assessment
+    from qlogship.verdict.facts import Amount, Kind
 
 OUTAGE_SECONDS: Final = 1_800.0
 """Deliveries that fail for so long are an outage; shorter ones happen."""
@@ -38,13 +40,14 @@ class Cause:
 
 SUMS: Final = (
     *("archived", "records", "shipped", "sent", "reported", "difference", "held", "waiting"),
-    *("quarantined", "unknown", "dropped", "before", "later", "lost", "lost_records", "unread"),
-    *("unpinned", "superseded"),
+    *("quarantined", "unknown", "dropped", "later", "lost", "lost_records", "unread"),
+    *("unpinned", "superseded", "before", "replaced", "vouched"),
 )
 """The names of the sums, as `--json` has them."""
 
 Sums = Mapping[str, int]
-"""Calls, but for the two of records, by name; `superseded` is no part of the balance.
+"""Calls, but for the two of records, by name; `superseded` is no part of the balance, and is
+0 unless the past was asked for.
 
 `reported` is what the dashboard is known to have reported; `difference` is that
 minus `archived`, and is missing when not all counts can be compared. `again`, not
@@ -73,7 +76,8 @@ class UploadFinding:
 
     `pinned` tells whether its count is part of a day's figures; otherwise it is
     a row of its own. The days are None when no record of it has a time; `by_day` are its
-    calls of each day on which one began, or else 0 for each day of its records.
+    calls of each day on which one began, or else 0 for each day of its records. `reasons` is
+    what it does to the verdict.
     """
 
     upload: int
@@ -86,6 +90,7 @@ class UploadFinding:
     pinned: bool
     text: str
     hint: str
+    reasons: tuple[tuple[Kind, Amount], ...] = ()
 
     @property
     def level(self) -> Severity:
@@ -127,7 +132,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """An accepted upload that was sent again after an answer was lost, of any generation."""
+    """An accepted upload that was sent again after an answer was lost."""
 
     upload: int
     calls: int
@@ -149,7 +154,8 @@ class ReconcileSnapshot:
 
     `resync` is the state of the resync under way, None when there is none.
     `uploads` counts them by what became of them. `gone` are the records that the
-    archive no longer has, of which `given_up` by somebody, by name.
+    archive no longer has, of which `given_up` by somebody, by name; `found` is what bears
+    on the verdict whatever the days are. `past`: what a clear has wiped was asked for, too.
     """
 
     counted: Counted
@@ -161,14 +167,17 @@ class ReconcileSnapshot:
     held: tuple[HeldCall, ...] = ()
     outages: tuple[Outage, ...] = ()
     repeated: tuple[Repeated, ...] = ()
+    found: Mapping[Kind, Amount] = field(default_factory=dict)
+    past: bool = False
+    destination: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The reconciliation of some days, oldest first; `verdict` is one sentence."""
+    """The reconciliation of some days, oldest first; `level` is for looks."""
 
     level: Severity
-    verdict: str
+    assessment: Assessment
     total: Sums
     days: tuple[Day, ...]
     findings: tuple[UploadFinding, ...]
@@ -177,6 +186,11 @@ class Report:
     outages: tuple[Outage, ...]
     learnt: tuple[Learnt, ...]
     snapshot: ReconcileSnapshot = field(repr=False)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in one sentence."""
+        return self.assessment.text
 
     @property
     def apart(self) -> list[UploadFinding]:

@@ -10,17 +10,20 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
-from qlogship.archive.runs import decode_runs, overlap, records_in, without
+from qlogship.archive.runs import decode_runs, merged, overlap, records_in, without
 from qlogship.reconcile.census import ArchiveCensus, Counted, RecordPlace, Shipment
 from qlogship.reconcile.judging import held_calls
 from qlogship.reconcile.report import OUTAGE_SECONDS, Outage, ReconcileSnapshot, Repeated
 from qlogship.shipping.generations import Generations
 from qlogship.shipping.position import ShippingPosition, effective_position
+from qlogship.shipping.repeated_calls import RepeatedCalls
 from qlogship.shipping.resync.rows import Resyncs
+from qlogship.verdict.circumstances import Circumstances, left_out, reasons_of
+from qlogship.verdict.facts import Amount, Kind, added
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from qlogship.archive.runs import Run
     from qlogship.reconcile.days import Days
@@ -34,13 +37,26 @@ _PLACES: Final = {
     "dropped": RecordPlace.DROPPED,
 }
 
+_LEFT_OUT: Final = {
+    None: RecordPlace.REPLACED,
+    Kind.LATER: RecordPlace.LATER,
+    Kind.BEFORE: RecordPlace.BEFORE,
+}
+
 
 def take_snapshot(
-    reader: Reader, days: Days, *, progress: Callable[[int, int], None] | None = None
+    reader: Reader,
+    days: Days,
+    *,
+    told: Circumstances | None = None,
+    past: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ReconcileSnapshot:
     """Count the archive against the ledger; a state directory that holds nothing is empty.
 
-    `progress` is told how many of how many records are done. Raises `StateError`.
+    `told` is what the settings say, if anybody asks for the verdict. With `past`, what a
+    clear has wiped is noted, too. `progress` is told how many of how many records are done.
+    Raises `StateError`.
     """
     with reader.moment() as connection:
         if connection is None:
@@ -54,10 +70,12 @@ def take_snapshot(
         ahead = [*position.ahead, (position.frontier, end)]
         waiting = [(first, min(last, end)) for first, last in ahead if first <= end]
         census.note(RecordPlace.WAITING, waiting)
-        if generation.first_seq > 1:
-            census.note(RecordPlace.BEFORE, [(1, min(generation.first_seq - 1, end))])
-        census.note(RecordPlace.LATER, _imported(connection, end))
-        uploads = _note_uploads(connection, census, position.generation)
+        for kind, runs in left_out(connection, archive, generation):
+            census.note(_LEFT_OUT[kind], runs)
+        repeated = RepeatedCalls(connection, archive).uncounted()
+        uploads, there = _note_uploads(
+            connection, census, position.generation, past=past, again=repeated
+        )
         gone: list[Run] = []
         seq = 1
         while (found := archive.chunks.check(seq)) is not None:
@@ -70,51 +88,85 @@ def take_snapshot(
             if progress is not None:
                 progress(seq - 1, end)
         resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
+        given_up = overlap(gone, Resyncs(connection).given_up())
+        told = told or Circumstances(reader.destination)
+        bearing = added({}, reasons_of(connection, told))
         return ReconcileSnapshot(
             counted=census.result(),
             gone=records_in(gone),
-            given_up=records_in(overlap(gone, Resyncs(connection).given_up())),
+            given_up=records_in(without(given_up, merged(there))),
+            found=added(bearing, _damaged(gone, merged(there))),
+            past=past,
+            destination=str(told.destination or ""),
             generation=position.generation,
             resync=resync[0] if resync else None,
             uploads=uploads,
             held=held_calls(line for _, line in archive.records(without(position.held, gone))),
             outages=_outages(connection, position.generation),
-            repeated=_repeated(connection),
+            repeated=_repeated(connection, None if past else position.generation),
         )
 
 
-def _imported(connection: sqlite3.Connection, end: int) -> list[Run]:
-    """Return the records that came from files that were imported."""
-    rows = connection.execute(
-        "SELECT first_seq, coalesce(lead(first_seq) OVER (ORDER BY first_seq) - 1, ?),"
-        " stream IN (SELECT stream FROM piece WHERE imported) FROM origin ORDER BY first_seq",
-        (end,),
-    )
-    return [(first, last) for first, last, imported in rows if imported]
-
-
 def _note_uploads(
-    connection: sqlite3.Connection, census: ArchiveCensus, generation: int
-) -> Counter[RecordPlace]:
-    """Note every upload; return how many there are of each kind.
+    connection: sqlite3.Connection,
+    census: ArchiveCensus,
+    generation: int,
+    *,
+    past: bool,
+    again: Mapping[int, int],
+) -> tuple[Counter[RecordPlace], list[Run]]:
+    """Note every upload; return how many there are of each kind, and which records are there.
 
-    One that was split is in its parts. Of earlier generations those count that
-    may have arrived before the clear.
+    One that was split is in its parts. Of earlier generations those count that may have
+    arrived before the clear. `again` is of the uploads that the ledger has no number for.
     """
     noted: Counter[RecordPlace] = Counter()
-    for upload_generation, state, runs, number, *told in connection.execute(
-        "SELECT generation, state, runs, id, lines, reported_calls,"
-        " open_sends > 0 AND NOT vouched, attempts,"
-        " coalesce(detail, '') FROM upload WHERE state != 'split' ORDER BY id"
+    there: list[Run] = []
+    for of_generation, state, encoded, number, lines, counted, *told in connection.execute(
+        "SELECT generation, state, runs, id, lines, again, reported_calls, attempts,"
+        " coalesce(detail, ''), calls, open_sends, vouched,"
+        " id IN (SELECT upload FROM attempt WHERE verdict IS NULL)"
+        " FROM upload WHERE state != 'split' ORDER BY id"
     ):
         place = _PLACES[state]
-        if upload_generation != generation:
+        reported, attempts, detail, calls, open_sends, vouched, sending = told
+        if of_generation != generation:
             if place not in {RecordPlace.SHIPPED, RecordPlace.UNKNOWN}:
                 continue
+            noted[RecordPlace.SUPERSEDED] += 1
+            if not past:
+                continue
             place = RecordPlace.SUPERSEDED
-        noted[place] += 1
-        census.note_upload(Shipment(number, place, *told), decode_runs(runs))
-    return noted
+        else:
+            if state in {"rejected", "dropped"} and open_sends and not vouched:
+                place = RecordPlace.UNKNOWN
+            noted[place] += 1
+        runs = decode_runs(encoded)
+        if place in {RecordPlace.SHIPPED, RecordPlace.UNKNOWN}:
+            there += runs
+        shipment = Shipment(
+            id=number,
+            place=place,
+            lines=lines,
+            reported_calls=reported,
+            attempts=attempts,
+            detail=detail,
+            calls=calls,
+            again=again.get(number, counted or 0) if state == "accepted" else 0,
+            open_sends=open_sends,
+            vouched=bool(vouched),
+            sending=bool(sending),
+        )
+        census.note_upload(shipment, runs)
+    return noted, there
+
+
+def _damaged(gone: list[Run], there: list[Run]) -> Iterator[tuple[Kind, Amount]]:
+    """Yield what the archive cannot give back: of what was uploaded, and of what was not."""
+    missing = without(gone, there)
+    for kind, runs in ((Kind.DAMAGED, overlap(gone, there)), (Kind.GONE, missing)):
+        if records := records_in(runs):
+            yield kind, Amount(records=records)
 
 
 def _outages(connection: sqlite3.Connection, generation: int) -> tuple[Outage, ...]:
@@ -142,10 +194,11 @@ def _outages(connection: sqlite3.Connection, generation: int) -> tuple[Outage, .
     return tuple(outages)
 
 
-def _repeated(connection: sqlite3.Connection) -> tuple[Repeated, ...]:
-    """Return the uploads that were accepted when they were sent again, of all generations."""
+def _repeated(connection: sqlite3.Connection, generation: int | None) -> tuple[Repeated, ...]:
+    """Return the uploads that were accepted when they were sent again; None: of all generations."""
     rows = connection.execute(
-        "SELECT id, calls, reported_calls FROM upload"
-        " WHERE state = 'accepted' AND open_sends > 0 AND NOT vouched ORDER BY id"
+        "SELECT id, calls, reported_calls FROM upload WHERE state = 'accepted' AND open_sends > 0"
+        " AND NOT vouched AND generation = coalesce(?, generation) ORDER BY id",
+        (generation,),
     )
     return tuple(Repeated(*row) for row in rows)

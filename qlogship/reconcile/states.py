@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 
+from qlogship.verdict.facts import Level
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
 class Severity(StrEnum):
-    """How bad something is, in this order: in order, worth a word, or it does not add up.
+    """How bad something is, in this order: in order, worth a word, uncertain, or surely wrong.
 
     `sign` and `style` are for the terminal, `icon`, `label` and `pill` for the page.
     """
@@ -34,7 +36,22 @@ class Severity(StrEnum):
 
     GOOD = "good", "ok", "green", "✓", "in order", "warn"
     NOTE = "note", "ok", "yellow", "✓", "note", "warn"
+    UNCERTAIN = "uncertain", "DOUBT", "bold yellow", "?", "uncertain", "doubt"
     FAULT = "fault", "FAULT", "bold red", "!", "fault", "bad"
+
+
+BY_LEVEL: Final = {
+    Level.RIGHT: Severity.GOOD,
+    Level.UNCERTAIN: Severity.UNCERTAIN,
+    Level.WRONG: Severity.FAULT,
+}
+"""How bad a verdict is."""
+
+
+def certainty(severity: Severity) -> Level:
+    """Return the level of a verdict that is as bad as this; a note leaves it right."""
+    levels = {looks: level for level, looks in BY_LEVEL.items()}
+    return levels.get(severity, Level.RIGHT)
 
 
 def worst(severities: Iterable[Severity]) -> Severity:
@@ -47,8 +64,7 @@ class State:
     """How calls, or an upload, can be, and where that is said; what is empty is not said there.
 
     `chip` stands beside a sum on the page, `cause` behind a number of calls of one
-    day, `remark` behind one of all days. `fault` is what
-    the verdict says of such uploads, `naming` stands before their names in a cause,
+    day, `remark` behind one of all days. `naming` stands before their names in a cause,
     `upload` beside one on the page. `legend` and `colours`, by day and by night, are
     those of the chart.
     """
@@ -59,7 +75,6 @@ class State:
     pill: str = "mute"
     cause: str = ""
     remark: str = ""
-    fault: str = ""
     naming: str = ""
     legend: str = ""
     colours: tuple[str, str] = ("", "")
@@ -70,11 +85,10 @@ class State:
 STATES: Final = (
     State(
         name="unknown",
-        severity=Severity.FAULT,
+        severity=Severity.UNCERTAIN,
         chip="unknown",
-        pill="bad",
+        pill="doubt",
         cause="in doubt",
-        fault="of unknown outcome",
         naming="outcome unknown",
         legend="unknown outcome",
         colours=("#d92d20", "#f2594b"),
@@ -86,7 +100,6 @@ STATES: Final = (
         chip="quarantined",
         pill="bad",
         cause="refused",
-        fault="in quarantine",
         naming="in quarantine",
         legend="quarantined",
         colours=("#9d2bc0", "#c86be8"),
@@ -121,41 +134,54 @@ STATES: Final = (
     ),
     State(
         name="before",
+        severity=Severity.UNCERTAIN,
         chip="older, not uploaded",
+        pill="doubt",
         cause="older than what is uploaded to this dashboard",
-        remark="older than what is uploaded to this dashboard, and not uploaded by qlogship",
     ),
     State(
         name="later",
+        severity=Severity.UNCERTAIN,
         chip="for the next resync",
+        pill="doubt",
         cause="imported for the next resync",
-        remark="imported for the next resync",
+    ),
+    State(
+        name="replaced",
+        chip="replaced by an import",
+        cause="cut off; an import brought the whole",
+        remark="cut off, of which an import brought the whole",
     ),
     State(
         name="dropped",
+        severity=Severity.FAULT,
         chip="dropped",
+        pill="bad",
         cause="dropped by hand",
-        remark="dropped by hand",
         upload="dropped",
     ),
     State(name="superseded", chip="superseded by a resync"),
     State(name="again", remark="sent in more than one upload"),
     State(
         name="unread",
+        severity=Severity.UNCERTAIN,
         cause="answered without a count",
-        remark="answered without a count that could be read",
         legend="no count in the answer",
         colours=("#c3d5dc", "#3a4a55"),
     ),
     State(name="unpinned", legend="of several days", colours=("#8fd0c6", "#1f5d56")),
     State(
-        name="missing",
-        severity=Severity.FAULT,
-        fault="whose records the archive no longer has",
-        upload="records gone",
+        name="vouched",
+        cause="vouched for by hand",
+        remark="that somebody has vouched for",
+        upload="vouched for",
     ),
+    State(name="missing", severity=Severity.UNCERTAIN, upload="records gone"),
     State(name="differs", severity=Severity.FAULT, upload="counts differ"),
-    State(name="repeated", upload="possible duplicate"),
+    State(name="counted_twice", severity=Severity.FAULT, upload="counted twice"),
+    State(name="repeated", severity=Severity.UNCERTAIN, upload="possible duplicate"),
+    State(name="repeat_differs", severity=Severity.UNCERTAIN, upload="counts differ"),
+    State(name="repeat_waits", severity=Severity.UNCERTAIN, upload="possible duplicate"),
     State(name="repeat_dropped", upload="repeated"),
     State(name="counted_once", upload="counted once"),
     State(name="undelivered", upload="waiting"),
@@ -181,6 +207,7 @@ BEHIND: Final = {
     "lost": "Lost",
     "before": "Older",
     "later": "For resync",
+    "replaced": "Replaced",
     "dropped": "Dropped",
     "superseded": "Superseded",
 }

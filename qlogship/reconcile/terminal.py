@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from qlogship.reconcile.document import text_of
-from qlogship.reconcile.states import STATES, Severity, columns
+from qlogship.reconcile.states import BY_LEVEL, STATES, Severity, columns
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ LATEST: Final = 31
 _MOST: Final = 20
 
 _WIDE: Final = 140
+
+_LOUD: Final = frozenset({Severity.UNCERTAIN, Severity.FAULT})
 
 Row = tuple[Severity, list[str]]
 
@@ -81,6 +83,10 @@ def lines(report: Report, days: Days) -> list[str]:
     ]
     if len(report.held) > _MOST:
         said.append(f"      and {len(report.held) - _MOST:,} calls more; --json lists all")
+    if len(report.assessment.reasons) > 1:
+        for reason in report.assessment.reasons:
+            said.append(f"{BY_LEVEL[reason.level].sign:<6}{reason.text}")
+            said += [f"      {reason.hint}"] if reason.hint else []
     said += [f"note  {learnt.text}" for learnt in report.learnt]
     said += [f"note  {remark}" for remark in report.remarks]
     return said
@@ -123,7 +129,7 @@ def _print_in_colour(headings: list[str], rows: list[Row]) -> None:
         style = level.style if level is not Severity.GOOD else ""
         *numbers, cause = (output.printable(cells[index]) for index in kept)
         shown.add_row(
-            *(Text(cell, style=style if level is Severity.FAULT else "") for cell in numbers),
+            *(Text(cell, style=style if level in _LOUD else "") for cell in numbers),
             Text(cause, style=style),
             style="bold" if number == len(rows) - 1 else "",
         )

@@ -274,7 +274,9 @@ class Shipper:
             self._notices.write()
             more = not caught_up and (read_something or not outbox.full)
             if not more:
-                more = self._store.archive.calls.count_next()
+                more = self._store.archive.calls.count_next() or (
+                    self._store.repeated_calls.count_next()
+                )
         self.drained = caught_up and not batches and (intake.empty or not intake.ready)
         return more
 

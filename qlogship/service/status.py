@@ -11,6 +11,8 @@ from qlogship.shipping.destination import destination_of
 from qlogship.source.follower import QueueLog
 from qlogship.state.lock import complaint, holder
 from qlogship.state.reader import Reader
+from qlogship.verdict.assessment import as_json
+from qlogship.verdict.quick import read_assessment
 
 if TYPE_CHECKING:
     from qlogship.config import Settings
@@ -26,7 +28,9 @@ def report(settings: Settings) -> dict[str, Any]:
         complains = complaint(settings.state.directory)
         troubles = [*([complains] if complains else []), *reader.troubles()]
         lag, source_trouble = _look_at_source(settings, reader)
+        verdict = read_assessment(reader, settings)
     return {
+        "verdict": as_json(verdict),
         "service": {"running": pid is not None, "pid": pid},
         "source": {
             "path": str(settings.source.path),

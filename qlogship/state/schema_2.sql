@@ -52,8 +52,8 @@ CREATE TABLE upload_2 (
     parent             INTEGER REFERENCES upload (id),  -- the upload it was a part of
     open_sends         INTEGER NOT NULL DEFAULT 0,      -- attempts that may have been stored, and
                                                         -- of which no answer tells; of the parent, too
-    again              INTEGER,             -- its calls that an earlier upload of this generation
-                                            -- carried, too; NULL while they were not counted
+    again              INTEGER,             -- its calls that one of this generation that was
+                                            -- accepted before carried, too; NULL: not counted
     vouched            INTEGER NOT NULL DEFAULT 0       -- a person said that it is there once
 );
 INSERT INTO upload_2 (id, generation, state, lines, calls, reported_calls, bytes, attempts,
@@ -68,9 +68,10 @@ INSERT INTO upload_2 (id, generation, state, lines, calls, reported_calls, bytes
 DROP TABLE upload;
 ALTER TABLE upload_2 RENAME TO upload;
 CREATE INDEX upload_parts ON upload (parent) WHERE parent IS NOT NULL;
-CREATE INDEX upload_uncounted ON upload (id) WHERE again IS NULL;
+CREATE INDEX upload_uncounted ON upload (generation, answered_at, id)
+    WHERE state = 'accepted' AND again IS NULL;
 CREATE INDEX upload_figures ON upload
-    (generation, state, calls, reported_calls, lines, open_sends, vouched);
+    (generation, state, calls, reported_calls, lines, open_sends, again, vouched);
 -- A version before sent on what no answer told of; that ends (shipping/delivery.py).
 UPDATE upload SET state = 'unknown', not_before = NULL
     WHERE state = 'prepared' AND open_sends >= 3;

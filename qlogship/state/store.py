@@ -12,6 +12,7 @@ from qlogship.errors import StateError
 from qlogship.shipping.generations import Generations
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.position import ShippingPosition
+from qlogship.shipping.repeated_calls import RepeatedCalls
 from qlogship.shipping.resync.rows import Resyncs
 from qlogship.source.cursor import Cursor
 from qlogship.state.database import FILE_NAME, connect, reported, transaction, user_name
@@ -21,6 +22,7 @@ from qlogship.state.requests import Requests
 from qlogship.troubles.rows import Troubles
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -61,6 +63,7 @@ class Store:
                 self.generations = Generations(self._db)
                 self.ledger = Ledger(self._db)
                 self.position = ShippingPosition(self._db)
+                self.repeated_calls = RepeatedCalls(self._db, self.archive)
                 self.requests = Requests(self._db)
                 self.resyncs = Resyncs(self._db)
                 self.troubles = Troubles(self._db)
@@ -99,6 +102,17 @@ class Store:
         """Return the sums that `status` shows, but for calls that are not counted yet."""
         with reported(self._directory):
             return figures(self._db, count_all=False, destination=destination)
+
+    @contextmanager
+    def moment(self) -> Iterator[sqlite3.Connection]:
+        """Hold the database as it is at one moment, to read."""
+        with reported(self._directory):
+            self.archive.chunks.finish()
+            self._db.execute("BEGIN")
+            try:
+                yield self._db
+            finally:
+                self._db.rollback()
 
     def close(self) -> None:
         """Close the file and let go of the lock."""

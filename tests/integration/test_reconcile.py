@@ -15,6 +15,7 @@ from qlogship.reconcile.judging import reconcile
 from qlogship.reconcile.snapshot import take_snapshot
 from qlogship.reconcile.states import Severity
 from qlogship.state.reader import Reader
+from qlogship.verdict.circumstances import Circumstances
 from tests.support import books as example
 from tests.support.books import ZONE, Books, enter, epoch, whole
 from tests.support.chromium import PROGRAM, Chromium
@@ -30,11 +31,12 @@ AT = epoch(DAY, 9)
 NOW = float(epoch(example.LAST, 24))
 
 
-def report_of(state: Path) -> Report:
+def report_of(state: Path, *, past: bool = False) -> Report:
     """Reconcile a state directory."""
     days = Days(ZONE)
     with Reader(state) as reader:
-        return reconcile(take_snapshot(reader, days), days, now=NOW)
+        found = take_snapshot(reader, days, told=Circumstances(uploaded_before=False), past=past)
+        return reconcile(found, days, now=NOW)
 
 
 def settings_for(directory: Path) -> Path:
@@ -42,6 +44,7 @@ def settings_for(directory: Path) -> Path:
     file = directory / "qlogship.toml"
     file.write_text(
         '[dashboard]\nurl = "https://company.example"\nemail = "a@example.com"\n'
+        "[source]\nuploaded_before = false\n"
         f"[state]\ndirectory = {json.dumps(str(directory / 'state'))}\n"
     )
     return file
@@ -93,7 +96,7 @@ def test_every_place(tmp_path: Path) -> None:
 
 
 def test_imported_for_the_next_resync(tmp_path: Path) -> None:
-    """Records of an imported file that are in no upload are in order: the next resync has them."""
+    """Records of an imported file that are in no upload are not there before the next resync."""
     with Books(tmp_path / "state") as books:
         books.upload(books.archive(whole("1.1", AT)))
         books.archive(whole("2.1", AT), stream=2)
@@ -103,7 +106,8 @@ def test_imported_for_the_next_resync(tmp_path: Path) -> None:
             books.store._db.execute("INSERT INTO piece VALUES (1, 1, 0), (2, 1, 1)")
     found = report_of(tmp_path / "state")
 
-    assert (found.level, found.total["later"], found.total["lost"]) == (Severity.NOTE, 1, 0)
+    assert found.level is Severity.UNCERTAIN
+    assert (found.total["later"], found.total["lost"]) == (1, 0)
 
 
 def test_a_damaged_archive(tmp_path: Path) -> None:
@@ -121,12 +125,13 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
     assert (found.total["archived"], found.total["shipped"]) == (2_000, 2_000)
     assert (found.snapshot.gone, found.snapshot.given_up) == (12_000, 0)
     assert found.level is Severity.FAULT
-    assert "12,000 records gone from the archive" in found.verdict
+    assert "6,000 records are damaged in the archive and not on the dashboard" in found.verdict
+    assert "6,000 records are damaged in the archive and cannot be compared" in found.verdict
     assert [(finding.upload, finding.kind) for finding in found.findings] == [(2, "missing")]
 
 
 def test_an_earlier_generation(tmp_path: Path) -> None:
-    """What a clear has wiped is counted beside the balance; what never arrived is not."""
+    """The past is past, unless it is asked for; then it is counted beside the balance."""
     with Books(tmp_path / "state") as books:
         first, second = (books.archive(whole(f"{number}.1", AT)) for number in range(2))
         books.upload(first)
@@ -134,11 +139,14 @@ def test_an_earlier_generation(tmp_path: Path) -> None:
         books.upload(second, state="prepared")
         books.upload(first, generation=2)
         with books.store.transaction():
+            books.store._db.execute("INSERT INTO generation (number, cleared) VALUES (2, 1)")
             books.store._db.execute("UPDATE shipping SET generation = 2")
             books.store._db.execute("INSERT INTO generation (number, cleared) VALUES (2, 1)")
         books.stand(frontier=second[0])
-    found = report_of(tmp_path / "state")
+    now, found = report_of(tmp_path / "state"), report_of(tmp_path / "state", past=True)
 
+    assert now.total["superseded"] == 0
+    assert now.verdict == found.verdict == "OK: 1 call is on the dashboard; 1 is waiting."
     assert (found.total["superseded"], found.total["shipped"], found.total["waiting"]) == (2, 1, 1)
     assert found.snapshot.uploads[RecordPlace.SUPERSEDED] == 2
     assert found.level is Severity.NOTE
@@ -193,9 +201,9 @@ def test_the_month(month: Path) -> None:
     levels = {day.day: day.level for day in found.days if day.level is not Severity.GOOD}
 
     assert levels == {
-        example.UNKNOWN: Severity.FAULT,
+        example.UNKNOWN: Severity.UNCERTAIN,
         example.QUARANTINED: Severity.FAULT,
-        example.REPEATED: Severity.NOTE,
+        example.REPEATED: Severity.UNCERTAIN,
         example.OUTAGE: Severity.NOTE,
         example.LAST: Severity.NOTE,
     }
@@ -225,7 +233,7 @@ def test_plain_text(month: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert len([line for line in lines if line.startswith("2026-10-")]) == 31
     assert "\x1b" not in shown.out
-    assert lines[-1].startswith("It does not add up: 1 upload of unknown outcome")
+    assert lines[-1].startswith("MISMATCH: 1 call is missing: 1 upload is in quarantine; uncertain")
     assert any("qlogship quarantine show" in line for line in lines)
 
 
@@ -247,12 +255,15 @@ def test_json(month: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_chosen_days(month: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The days before and behind are left out, and what happened on them is forgiven."""
+    """The days before and behind are left out; nobody says that all is right without them."""
     options = ("--from", "2026-10-09", "--to", "2026-10-13", "--json")
-    assert call(month, *options) == ExitCode.DONE
-    days = json.loads(capsys.readouterr().out)["days"]
+    assert call(month, *options) == ExitCode.IN_DOUBT
+    found = json.loads(capsys.readouterr().out)
 
-    assert [day["day"] for day in days] == [f"2026-10-{day:02}" for day in range(9, 14)]
+    assert [day["day"] for day in found["days"]] == [f"2026-10-{day:02}" for day in range(9, 14)]
+    assert {day["certainty"] for day in found["days"]} == {"right"}
+    assert (found["certainty"], found["adds_up"]) == ("uncertain", False)
+    assert found["verdict"].startswith("UNCERTAIN: only the days from 2026-10-09 to 2026-10-13")
 
 
 @pytest.mark.parametrize(
@@ -305,9 +316,9 @@ def test_many_uploads_in_order(tmp_path: Path) -> None:
         books.upload((last, last))
         books.stand()
     with Reader(tmp_path / "state") as reader:
-        counted = take_snapshot(reader, Days(ZONE)).counted
+        counted = take_snapshot(reader, Days(ZONE), told=Circumstances()).counted
 
-    assert counted.uploads == []
+    assert [(upload.shipment.id, upload.again) for upload in counted.uploads] == [(301, 1)]
     assert counted.repeats_counted == [301]
     assert sum(tally.calls[RecordPlace.SHIPPED] for tally in counted.days.values()) == 3_000
 

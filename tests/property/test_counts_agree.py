@@ -127,7 +127,7 @@ def in_reconcile(text: bytes, portions: int) -> tuple[int, int]:
     """Return the calls that the census finds in the archive, and in one upload of all of it."""
     end = text.count(b"\n")
     census = ArchiveCensus(Days(UTC))
-    shipment = Shipment(SHIPMENT, RecordPlace.SHIPPED, end, None, possible_duplicate=True)
+    shipment = Shipment(SHIPMENT, RecordPlace.SHIPPED, end, open_sends=1)
     census.note_upload(shipment, [(1, end)])
     first = 1
     for portion in cut(text, portions):

@@ -49,9 +49,7 @@ def take(
 
 def shipped(number: int, lines: int, reported: int | None, *, twice: bool = False) -> Shipment:
     """Return an accepted upload."""
-    return Shipment(
-        number, RecordPlace.SHIPPED, lines, reported, possible_duplicate=twice, attempts=1
-    )
+    return Shipment(number, RecordPlace.SHIPPED, lines, reported, open_sends=int(twice), attempts=1)
 
 
 @st.composite

@@ -61,13 +61,13 @@ class Installation:
         """Write the settings; what is not said stays, None takes a key out."""
         for name, keys in sections.items():
             self.keys[name] = self.keys.get(name, {}) | dict(keys)
-        whole = {
+        whole: dict[str, dict[str, Any]] = {
             "dashboard": {
                 "url": self.url,
                 "email": EMAIL,
                 "password_file": str(self.password_file),
             },
-            "source": {"path": str(self.log)},
+            "source": {"path": str(self.log), "uploaded_before": False},
             "state": {"directory": str(self.state)},
         }
         for name, keys in self.keys.items():

@@ -14,12 +14,14 @@ from qlogship.shipping.destination import destination_of
 from qlogship.state.database import FILE_NAME
 from qlogship.state.lock import holder
 from qlogship.state.reader import Reader
+from qlogship.verdict.quick import read_assessment
 
 if TYPE_CHECKING:
     from qlogship.config import Settings
     from qlogship.installation.identity import Account
     from qlogship.state.figures import Figures
     from qlogship.troubles.rows import Trouble
+    from qlogship.verdict.assessment import Assessment
 
 _DAY: Final = 86_400
 
@@ -48,6 +50,7 @@ class StateFacts:
     growth: float | None = None
     undecided: str | None = None
     shared: bool = False
+    verdict: Assessment | None = None
     error: StateError | None = None
 
 
@@ -94,6 +97,7 @@ def gather(settings: Settings, account: Account | None) -> StateFacts:
         there = destination_of(settings.dashboard)
         with Reader(directory, there) as reader:
             figures, span, troubles = reader.figures(), reader.times(), tuple(reader.troubles())
+            verdict = read_assessment(reader, settings)
             found = reader.destinations(there)
     except StateError as error:
         return replace(facts, error=error)
@@ -104,6 +108,7 @@ def gather(settings: Settings, account: Account | None) -> StateFacts:
         span=span,
         troubles=troubles,
         growth=growth,
+        verdict=verdict,
         shared=settings.dashboard.shared,
         undecided=found.question if found is not None and found.undecided else None,
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.findings import Finding, Level, ok, problem, warning
+from qlogship.check.findings import Finding, ok, problem, warning
+from qlogship.check.findings import Level as FindingLevel
 from qlogship.shipping.belonging import HINT
+from qlogship.verdict.facts import Kind, Level
 from qlogship.wording import ANOTHER_WRITER, ANOTHER_WRITER_HINT, SHARED, count, lasting
 
 if TYPE_CHECKING:
@@ -13,9 +15,20 @@ if TYPE_CHECKING:
 
     from qlogship.check.facts.state import StateFacts
     from qlogship.state.figures import Figures
+    from qlogship.verdict.assessment import Assessment
 
 # What waits longer than this, while the service runs, does not wait for company.
 LAG_MAX: Final = 900.0
+
+
+_TOLD_OTHERWISE: Final = frozenset({Kind.SHARED, Kind.UNDECIDED})
+
+NAMES: Final = {
+    Kind.UNKNOWN: "unknown",
+    Kind.QUARANTINED: "quarantined",
+    Kind.DOUBLES: "duplicates",
+}
+"""What a finding is called, where not by its level."""
 
 
 def judge(facts: StateFacts, *, url: str, now: float, known: Collection[str]) -> Iterator[Finding]:
@@ -34,9 +47,9 @@ def judge(facts: StateFacts, *, url: str, now: float, known: Collection[str]) ->
         yield ok("ledger.shared", url, SHARED)
     elif figures.uploads.overcounted:
         yield warning("ledger.another-writer", url, ANOTHER_WRITER, ANOTHER_WRITER_HINT)
-    findings = [*_uploads(figures, url), *_waiting(facts, figures, url, now, known)]
+    findings = [*_verdict(facts.verdict, url), *_waiting(facts, figures, url, now, known)]
     yield from findings
-    if figures.archive.lines and not any(one.level is not Level.OK for one in findings):
+    if figures.archive.lines and not any(one.level is not FindingLevel.OK for one in findings):
         yield ok(
             "ledger.shipping",
             url,
@@ -44,27 +57,17 @@ def judge(facts: StateFacts, *, url: str, now: float, known: Collection[str]) ->
         )
 
 
-def _uploads(figures: Figures, url: str) -> Iterator[Finding]:
-    if figures.uploads.unknown:
+def _verdict(verdict: Assessment | None, url: str) -> Iterator[Finding]:
+    """Yield why the numbers on the dashboard are not, or may not be, those of the archive."""
+    for reason in verdict.reasons if verdict is not None else ():
+        if reason.kind in _TOLD_OTHERWISE:
+            continue
+        sign = "MISMATCH" if reason.level is Level.WRONG else "UNCERTAIN"
         yield warning(
-            "ledger.unknown",
+            f"ledger.{NAMES.get(reason.kind, reason.level)}",
             url,
-            f"{count(figures.uploads.unknown, 'upload')} without a known outcome",
-            "Look at `qlogship reconcile`; `qlogship resync` makes it certain.",
-        )
-    if figures.uploads.quarantined:
-        yield warning(
-            "ledger.quarantined",
-            url,
-            f"the dashboard refuses {count(figures.uploads.quarantined, 'upload')} for good",
-            "Look at `qlogship quarantine list`; then resend or drop.",
-        )
-    if figures.uploads.possible_duplicates:
-        yield ok(
-            "ledger.duplicates",
-            url,
-            f"{count(figures.uploads.possible_duplicates, 'upload')} may be counted twice;"
-            " `qlogship resync` makes the numbers exact",
+            f"{sign}: {reason.text}",
+            reason.hint or "Look at `qlogship reconcile`.",
         )
 
 

@@ -8,11 +8,16 @@ from typing import Final
 
 from qlogship.check import judging
 from qlogship.check.findings import GROUPS
-from qlogship.check.judging import network
+from qlogship.check.judging import ledger, network
 from qlogship.check.monitor import CRITICAL_LAG, WARNING_LAG
+from qlogship.verdict.facts import Level
 
 TEXT: Final = (Path(__file__).parents[3] / "docs" / "check.md").read_text(encoding="utf-8")
 ROWS: Final = re.findall(r"^\| `([a-z]+\.[a-z-]+)` \| ([a-z, ]+) \|", TEXT, re.MULTILINE)
+
+
+# What is said of the verdict is called by its level, unless it has a name.
+BAD: Final = (Level.UNCERTAIN, Level.WRONG)
 
 
 def test_every_finding_is_explained() -> None:
@@ -22,6 +27,7 @@ def test_every_finding_is_explained() -> None:
     for level, id_ in re.findall(r'\b(ok|unknown|warning|problem)\(\s*"([a-z.-]+)"', sources):
         given.setdefault(id_, set()).add(level)
     given |= {id_: {"problem"} for id_, _ in network.REFUSALS.values()}
+    given |= {f"ledger.{name}": {"warning"} for name in (*ledger.NAMES.values(), *BAD)}
     # Said with a level that is picked before.
     given["rotation.no-reload"] = {"warning", "problem"}
     assert {id_: set(levels.split(", ")) for id_, levels in ROWS} == given

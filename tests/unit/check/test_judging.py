@@ -40,6 +40,8 @@ from qlogship.installation.identity import Account
 from qlogship.installation.places import unit_of
 from qlogship.state.figures import Figures
 from qlogship.troubles.rows import Trouble
+from qlogship.verdict.assessment import assess
+from qlogship.verdict.facts import Amount, Facts, Kind
 from tests.support.figures import figures_with
 
 if TYPE_CHECKING:
@@ -206,12 +208,22 @@ OWN_STATE: Final = File(Path("/var/lib/qlogship"), 998, mode=0o40700)
 STATE: Final = StateFacts(OWN_STATE.path, OWN_STATE, figures=SHIPPED, holder=7)
 
 
+def with_reasons(*kinds: Kind) -> StateFacts:
+    """Return a state whose numbers are not right for these reasons."""
+    found = dict.fromkeys(kinds, Amount(1, 5, 15, fewer=5, more=5))
+    return replace(STATE, verdict=assess(Facts(records=9, there=3, found=found)))
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
         (STATE, []),
         (replace(STATE, figures=Figures()), []),
-        (replace(STATE, figures=figures_with(SHIPPED, uploads={"unknown": 1})), ["ledger.unknown"]),
+        (with_reasons(), []),
+        (with_reasons(Kind.UNKNOWN), ["ledger.unknown"]),
+        (with_reasons(Kind.QUARANTINED, Kind.DOUBLES), ["ledger.quarantined", "ledger.duplicates"]),
+        (with_reasons(Kind.DIFFERS, Kind.LATER), ["ledger.wrong", "ledger.uncertain"]),
+        (with_reasons(Kind.SHARED), []),
         (replace(STATE, undecided="the settings name another"), ["ledger.destination"]),
         (
             replace(STATE, figures=figures_with(SHIPPED, uploads={"overcounted": 1})),
@@ -221,11 +233,6 @@ STATE: Final = StateFacts(OWN_STATE.path, OWN_STATE, figures=SHIPPED, holder=7)
             replace(STATE, shared=True, figures=figures_with(SHIPPED, uploads={"overcounted": 1})),
             [],
         ),
-        (
-            replace(STATE, figures=figures_with(SHIPPED, uploads={"quarantined": 1})),
-            ["ledger.quarantined"],
-        ),
-        (replace(STATE, figures=figures_with(SHIPPED, uploads={"possible_duplicates": 1})), []),
         (replace(STATE, figures=figures_with(SHIPPED, resync="shipping")), []),
         (replace(STATE, figures=figures_with(SHIPPED, waiting={"since": NOW - 800})), []),
         (

@@ -11,11 +11,14 @@ import pytest
 from qlogship.check.monitor import MonitorSnapshot, MonitorStatus, Thresholds, failure, judge, line
 from qlogship.errors import Fault, SettingsError, StateError
 from qlogship.troubles.rows import Trouble
+from qlogship.verdict.assessment import assess
+from qlogship.verdict.facts import Amount, Facts, Kind
 from tests.support.figures import figures_with
 
 NOW: Final = 1_795_411_800.0
 FIGURES: Final = figures_with(archive={"calls": 9}, held={"calls": 3}, last_accepted_at=NOW - 12)
-RUNS: Final = MonitorSnapshot(FIGURES, (), 7, NOW)
+RIGHT: Final = assess(Facts(records=9, there=3))
+RUNS: Final = MonitorSnapshot(FIGURES, (), 7, NOW, RIGHT)
 
 # By the guidelines: 'label'=value[unit];[warn];[crit];[min];[max], no blank in a label.
 PERFORMANCE: Final = re.compile(r"[a-z_]+=\d+(?:\.\d+)?(?:s|c)?;[\d.]*;[\d.]*;0")
@@ -24,6 +27,16 @@ PERFORMANCE: Final = re.compile(r"[a-z_]+=\d+(?:\.\d+)?(?:s|c)?;[\d.]*;[\d.]*;0"
 def with_figures(**parts: Any) -> MonitorSnapshot:  # noqa: ANN401
     """Return a running service with these figures."""
     return replace(RUNS, figures=figures_with(FIGURES, **parts))
+
+
+# What nobody can end, and what is a trouble of its own.
+TOLD: Final = (Kind.SHARED, Kind.NO_COUNT, Kind.UNDECIDED)
+
+
+def with_reason(kind: Kind, uploads: int = 1) -> MonitorSnapshot:
+    """Return a running service whose numbers are not right."""
+    amount = Amount(uploads=uploads, calls=5, records=9, fewer=5, more=5)
+    return replace(RUNS, verdict=assess(Facts(records=9, found={kind: amount})))
 
 
 def with_trouble(kind: str, message: str = "it is so") -> MonitorSnapshot:
@@ -40,9 +53,8 @@ def with_trouble(kind: str, message: str = "it is so") -> MonitorSnapshot:
         (with_figures(waiting={"since": NOW - 901}), MonitorStatus.WARNING),
         (with_figures(waiting={"since": NOW - 3601}), MonitorStatus.CRITICAL),
         (with_figures(waiting={"since": NOW + 5}), MonitorStatus.OK),
-        (with_figures(uploads={"quarantined": 1}), MonitorStatus.WARNING),
-        (with_figures(uploads={"unknown": 1}), MonitorStatus.WARNING),
-        (with_figures(uploads={"possible_duplicates": 1}), MonitorStatus.OK),
+        *((with_reason(kind), MonitorStatus.WARNING) for kind in Kind if kind not in TOLD),
+        *((with_reason(kind), MonitorStatus.OK) for kind in TOLD),
         (with_figures(resync="shipping"), MonitorStatus.OK),
         (with_trouble("dashboard_refuses_credentials"), MonitorStatus.CRITICAL),
         (with_trouble("state"), MonitorStatus.CRITICAL),
@@ -66,10 +78,13 @@ def test_a_trouble_of_a_stopped_service_is_old() -> None:
 def test_the_gravest_comes_first() -> None:
     """Whoever reads the line on a telephone sees the beginning of it."""
     snapshot = replace(
-        with_trouble("state", "disk full"), figures=figures_with(FIGURES, uploads={"unknown": 2})
+        with_trouble("state", "disk full"), verdict=with_reason(Kind.UNKNOWN, uploads=2).verdict
     )
     _, text = line(snapshot, Thresholds())
-    assert text.startswith("QLOGSHIP CRITICAL - disk full; 2 uploads of unknown outcome | ")
+    assert text.startswith(
+        "QLOGSHIP CRITICAL - disk full; UNCERTAIN: up to 5 calls may be missing, or counted too"
+        " often by up to 5: the outcome of 2 uploads is not known; `qlogship resync` ends it | "
+    )
 
 
 def test_the_line() -> None:

@@ -20,7 +20,8 @@ from qlogship.reconcile.census import (
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.judging import held_calls, reconcile
 from qlogship.reconcile.report import Outage, ReconcileSnapshot, Repeated, Report
-from qlogship.reconcile.states import BEHIND, BY_NAME, Severity
+from qlogship.reconcile.states import BEHIND, BY_NAME, Severity, certainty
+from qlogship.verdict.facts import Amount, Kind, Level, worst
 from tests.support.censuses import DAY, NOON, archives, shipped, take
 
 FIRST, SECOND, THIRD = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 25)
@@ -38,7 +39,8 @@ def carried(
     *,
     number: int = 12,
     reported: int | None = None,
-    twice: bool = False,
+    twice: int = 0,
+    vouched: bool = False,
     again: int = 0,
     missing: int = 0,
     by_day: dict[date, int] | None = None,
@@ -46,7 +48,15 @@ def carried(
     """Return an upload that was noted."""
     days = {FIRST: calls} if by_day is None else by_day
     shipment = Shipment(
-        number, place, 10, reported, possible_duplicate=twice, attempts=2, detail="so it goes"
+        number,
+        place,
+        10,
+        reported,
+        attempts=2,
+        detail="so it goes",
+        again=again,
+        open_sends=twice,
+        vouched=vouched,
     )
     return Carried(shipment, days, tuple(sorted(days)) or (FIRST,), again, missing)
 
@@ -75,9 +85,7 @@ def test_all_is_well() -> None:
     report = judge({FIRST: tally(shipped=5, sent=5, reported=5)})
 
     assert report.level is Severity.GOOD
-    assert report.verdict == (
-        "It adds up: 5 calls archived, 5 shipped, 5 reported by the dashboard."
-    )
+    assert report.verdict == "OK: all 5 calls are on the dashboard."
     assert (report.days[0].sums.get("difference"), report.total.get("difference")) == (0, 0)
     assert not report.days[0].causes
     assert not report.remarks
@@ -91,48 +99,74 @@ def test_nothing_yet() -> None:
     assert report.verdict == "There is nothing to compare yet."
 
 
-@pytest.mark.parametrize("place", ["held", "waiting", "prepared", "before", "later", "dropped"])
+@pytest.mark.parametrize("place", ["held", "waiting", "prepared", "replaced"])
 def test_what_is_in_order(place: str) -> None:
-    """Calls that wait, are held or were dropped make a difference, a remark, and no fault."""
+    """Calls that wait or are held make a difference, a remark, and no fault."""
     report = judge({FIRST: tally(shipped=3, sent=3, reported=3, **{place: 2})})
 
     assert report.level is Severity.NOTE
-    assert report.verdict.startswith("It adds up")
+    assert report.assessment.level is Level.RIGHT
+    assert report.verdict.startswith("OK: ")
+    assert (" all " in report.verdict) == (place == "replaced")
     assert report.total.get("difference") == -2
     assert sum(kinds(report).values()) == -2  # type: ignore[arg-type]  # all are known
     assert any(remark.startswith("2 calls ") for remark in report.remarks)
 
 
+@pytest.mark.parametrize("place", ["later", "before"])
+def test_what_was_left_out(place: str) -> None:
+    """Calls that are archived and were not meant to be shipped may be there, or may not."""
+    report = judge({FIRST: tally(shipped=3, sent=3, reported=3, **{place: 2})})
+
+    assert report.level is report.days[0].level is Severity.UNCERTAIN
+    assert report.verdict.startswith("UNCERTAIN: 2 records (2 calls) were ")
+    assert report.verdict.endswith("`qlogship resync` ends it.")
+    assert [reason.fewer for reason in report.assessment.reasons] == [2]
+
+
 @pytest.mark.parametrize(
-    ("place", "words", "command"),
+    ("place", "level", "words", "command"),
     [
-        (RecordPlace.UNKNOWN, "1 upload of unknown outcome (5 calls)", "qlogship uploads show 12"),
+        (
+            RecordPlace.UNKNOWN,
+            Severity.UNCERTAIN,
+            "UNCERTAIN: up to 5 calls may be missing: the outcome of 1 upload is not known",
+            "qlogship uploads show 12",
+        ),
         (
             RecordPlace.QUARANTINED,
-            "1 upload in quarantine (5 calls)",
+            Severity.FAULT,
+            "MISMATCH: 5 calls are missing: 1 upload is in quarantine",
             "qlogship quarantine show 12",
+        ),
+        (
+            RecordPlace.DROPPED,
+            Severity.FAULT,
+            "MISMATCH: 5 calls are missing: 1 upload was dropped by hand",
+            "qlogship resync",
         ),
     ],
 )
-def test_an_upload_in_doubt(place: RecordPlace, words: str, command: str) -> None:
-    """An unknown or quarantined upload is a fault: named, with what to type next."""
+def test_an_upload_in_doubt(place: RecordPlace, level: Severity, words: str, command: str) -> None:
+    """An unknown upload is a doubt, one that is not there a fault: named, with what to type."""
     report = judge({FIRST: tally(**{place: 5})}, carried(place))
 
-    assert report.level is report.days[0].level is Severity.FAULT
-    assert words in report.verdict
+    assert report.level is report.days[0].level is level
+    assert report.verdict.startswith(words)
     assert kinds(report) == {str(place): -5}
-    assert "upload 12" in report.days[0].causes[0].text
     (finding,) = report.findings
-    assert "so it goes" in finding.text
     assert command in finding.hint
+    if place is not RecordPlace.DROPPED:
+        assert "upload 12" in report.days[0].causes[0].text
+        assert "so it goes" in finding.text
 
 
 @pytest.mark.parametrize("place", [RecordPlace.UNKNOWN, RecordPlace.QUARANTINED])
 def test_an_upload_in_doubt_without_calls(place: RecordPlace) -> None:
-    """It is a fault, though no call is in it."""
+    """It is no better, though no call is in it."""
     report = judge({FIRST: tally()}, carried(place, by_day={}))
 
-    assert report.level is report.days[0].level is Severity.FAULT
+    assert report.level is report.days[0].level is BY_NAME[place].severity
     assert kinds(report) == {str(place): 0}
 
 
@@ -178,24 +212,45 @@ def test_zero_for_several_days() -> None:
 
 
 def test_answers_without_a_count() -> None:
-    """They are a remark, no fault, and no number is made of them."""
+    """They are uncertain, no fault, and no number is made of them."""
     day = tally(shipped=5, sent=5)
     day.unread = 5
     report = judge({FIRST: day})
 
-    assert report.level is Severity.NOTE
+    assert report.level is Severity.UNCERTAIN
     assert report.total.get("difference") is report.days[0].sums.get("difference") is None
-    assert "adds up" not in report.verdict
-    assert report.remarks == ("5 calls answered without a count that could be read",)
+    assert report.verdict == (
+        "UNCERTAIN: 5 calls cannot be compared: the answer held no readable count."
+    )
+
+
+def test_what_somebody_vouched_for() -> None:
+    """What a person said is there once is in order, whatever was answered; a number it is not."""
+    day = tally(shipped=5, sent=5)
+    day.vouched = 5
+    report = judge({FIRST: day}, carried(twice=2, vouched=True))
+
+    assert (report.level, report.assessment.level) == (Severity.NOTE, Level.RIGHT)
+    assert [finding.kind for finding in report.findings] == ["vouched"]
+    assert report.total.get("difference") is None
+    assert report.remarks == ("5 calls that somebody has vouched for",)
 
 
 def test_a_call_in_two_uploads() -> None:
-    """It explains why more was reported than archived."""
-    report = judge({FIRST: tally(shipped=5, sent=6, reported=6)})
+    """A call that was counted in each is wrong, by so many, and on the day that it is of."""
+    report = judge(
+        {FIRST: tally(shipped=6, sent=9, reported=9), SECOND: tally(shipped=1, sent=1, reported=1)},
+        carried(calls=4, reported=4, again=3, by_day={FIRST: 3, SECOND: 1}),
+    )
 
-    assert report.level is Severity.NOTE
-    assert kinds(report) == {"again": 1}
-    assert report.days[0].causes[0].text == "1 call sent in more than one upload"
+    assert report.level is report.days[0].level is Severity.FAULT
+    assert report.days[1].level is Severity.GOOD
+    assert report.verdict.startswith("MISMATCH: 3 calls are counted twice: ")
+    assert kinds(report) == {"counted_twice": 0, "again": 3}
+    assert [cause.text for cause in report.days[0].causes] == [
+        "upload 12: 3 calls counted twice: in an earlier upload, too",
+        "3 calls sent in more than one upload",
+    ]
 
 
 def test_a_call_in_two_uploads_counted_once() -> None:
@@ -204,7 +259,8 @@ def test_a_call_in_two_uploads_counted_once() -> None:
         {FIRST: tally(shipped=5, sent=6, reported=5)}, carried(calls=3, reported=2, again=1)
     )
 
-    assert report.level is Severity.NOTE
+    assert (report.level, report.assessment.level) == (Severity.NOTE, Level.RIGHT)
+    assert report.verdict == "OK: all 5 calls are on the dashboard."
     assert kinds(report) == {"counted_once": -1, "again": 1}
 
 
@@ -215,28 +271,32 @@ def test_records_in_no_upload() -> None:
     report = judge({FIRST: day})
 
     assert report.level is report.days[0].level is Severity.FAULT
-    assert "3 records of the archive in no upload" in report.verdict
+    assert "3 records of the archive are in no upload" in report.verdict
 
 
 def test_records_that_are_gone() -> None:
-    """An upload whose records the archive has lost is a fault: a resync would lose them."""
-    report = judge({FIRST: tally(shipped=5, sent=5, reported=5)}, carried(reported=5, missing=2))
+    """Records that the archive has lost are there if they were shipped, and else are missing."""
+    days = {FIRST: tally(shipped=5, sent=5, reported=5)}
+    shipped = judge(
+        days, carried(reported=5, missing=2), gone=2, found={Kind.DAMAGED: Amount(records=2)}
+    )
+    assert shipped.level is Severity.UNCERTAIN
+    assert "the archive no longer has 2 records" in shipped.findings[0].text
+    assert shipped.verdict.startswith("UNCERTAIN: 2 records are damaged in the archive")
 
-    assert report.level is Severity.FAULT
-    assert "the archive no longer has 2 records" in report.findings[0].text
+    never = judge(days, gone=300, found={Kind.GONE: Amount(records=300)})
+    assert never.level is Severity.FAULT
+    assert never.verdict.startswith("MISMATCH: 300 records are damaged in the archive and not")
 
 
 def test_records_that_were_given_up() -> None:
-    """What somebody gave up by name is said for good, and is no fault; what is gone beyond is."""
+    """What somebody gave up by name is not there: wrong, and said whose decision it was."""
     days = {FIRST: tally(shipped=5, sent=5, reported=5)}
-    given_up = judge(days, gone=300, given_up=300)
-    assert given_up.level is Severity.NOTE
-    assert given_up.remarks == ("300 records gone from the archive, and given up in a resync",)
+    found = {Kind.GONE: Amount(records=300)}
+    given_up = judge(days, gone=300, given_up=300, found=found)
 
-    more = judge(days, gone=301, given_up=300)
-    assert more.level is Severity.FAULT
-    assert "1 record gone from the archive" in more.verdict
-    assert "301" not in more.verdict
+    assert given_up.level is Severity.FAULT
+    assert given_up.remarks == ("300 records given up in a resync: damaged in the archive",)
 
 
 def test_dropped_and_waiting_uploads() -> None:
@@ -251,7 +311,9 @@ def test_dropped_and_waiting_uploads() -> None:
         12: "undelivered",
         14: "dropped",
     }
-    assert report.level is Severity.NOTE
+    assert report.level is Severity.FAULT
+    waits = judge({FIRST: tally(prepared=10)}, waiting, fresh)
+    assert (waits.level, waits.assessment.level) == (Severity.NOTE, Level.RIGHT)
 
 
 # Repeats
@@ -260,30 +322,35 @@ def test_dropped_and_waiting_uploads() -> None:
 @pytest.mark.parametrize(
     ("reported", "kind", "level"),
     [
-        (5, "repeated", Severity.NOTE),
-        (None, "repeated", Severity.NOTE),
+        (5, "repeated", Severity.UNCERTAIN),
+        (None, "repeated", Severity.UNCERTAIN),
         (0, "repeat_dropped", Severity.NOTE),
-        (3, "differs", Severity.FAULT),
+        (3, "repeat_differs", Severity.UNCERTAIN),
+        (7, "differs", Severity.FAULT),
     ],
 )
 def test_a_repeat(reported: int | None, kind: str, level: Severity) -> None:
-    """One that was sent again may be counted twice, unless it was answered with 0."""
+    """One that was sent again may be counted twice, unless it was answered with 0.
+
+    A part of its calls: perhaps it had the others already. More than it has is wrong.
+    """
     day = tally(shipped=5, sent=5, reported=reported or 0)
     day.unread = 5 if reported is None else 0
-    report = judge({FIRST: day}, carried(reported=reported, twice=True))
+    report = judge({FIRST: day}, carried(reported=reported, twice=1))
 
     assert (report.findings[0].kind, report.findings[0].level) == (kind, level)
-    assert ("may be counted twice" in report.findings[0].text) == (kind == "repeated")
+    twice = kind in {"repeated", "differs"}
+    assert ("may be counted twice" in report.findings[0].text) == twice
     assert report.level is level
 
 
 def test_a_far_end_that_counts_nothing() -> None:
     """Where a first attempt was answered with 0, a 0 for a repeat explains nothing."""
     days = {FIRST: tally(shipped=10, sent=10)}
-    first, repeat = carried(reported=0), carried(reported=0, number=13, twice=True)
+    first, repeat = carried(reported=0), carried(reported=0, number=13, twice=1)
     report = judge(days, first, repeat, repeated=(Repeated(13, 5, 0),))
 
-    assert [finding.kind for finding in report.findings] == ["differs", "differs"]
+    assert [finding.kind for finding in report.findings] == ["differs", "repeat_differs"]
     assert report.level is Severity.FAULT
     assert report.learnt == ()
 
@@ -366,7 +433,7 @@ def test_held_calls() -> None:
 
 
 def test_some_days() -> None:
-    """Only what concerns the chosen days is shown and judged."""
+    """Only what concerns the chosen days is shown; what was not compared is not called right."""
     days = {
         FIRST: tally(unknown=5),
         SECOND: tally(shipped=2, sent=2, reported=2),
@@ -375,10 +442,17 @@ def test_some_days() -> None:
     held = held_calls([f"{NOON + 2 * DAY}|1.1|q|NONE|ENTERQUEUE||1|1".encode()])
     report = judge(days, carried(RecordPlace.UNKNOWN), held=held, first=SECOND, last=SECOND)
 
-    assert report.level is Severity.GOOD
+    assert report.days[0].level is Severity.GOOD
+    assert report.verdict == (
+        "UNCERTAIN: only the days from 2026-11-24 to 2026-11-24 were compared;"
+        " `qlogship reconcile` without --from and --to ends it."
+    )
     assert [day.day for day in report.days] == [SECOND]
     assert (report.total["archived"], report.findings, report.held) == (2, (), ())
-    assert judge(days, carried(RecordPlace.UNKNOWN), held=held, last=SECOND).level is Severity.FAULT
+    earlier = judge(days, carried(RecordPlace.UNKNOWN), held=held, last=SECOND)
+    assert {reason.kind for reason in earlier.assessment.reasons} == {Kind.UNKNOWN, Kind.CUT_OFF}
+    everything = judge({SECOND: days[SECOND]}, first=FIRST, last=THIRD)
+    assert everything.assessment.level is Level.RIGHT
 
 
 @given(archive=archives(), data=st.data())
@@ -411,4 +485,7 @@ def test_the_causes_explain_the_difference(
     assert all(BY_NAME[finding.kind].upload for finding in report.findings)
     said = [shipment.reported_calls or 0 for shipment, _ in uploads]
     assert report.total["reported"] == sum(said)
-    assert (report.level is Severity.FAULT) == report.verdict.startswith("It does not add up")
+    assert (report.level is Severity.FAULT) == report.verdict.startswith("MISMATCH: ")
+    assert (report.level is Severity.UNCERTAIN) == report.verdict.startswith("UNCERTAIN: ")
+    day_levels = [certainty(day.level) for day in report.days]
+    assert worst((*day_levels, report.assessment.level)) is report.assessment.level

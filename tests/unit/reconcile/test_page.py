@@ -108,7 +108,7 @@ def test_everything_is_said() -> None:
     text = re.sub(r"<[^>]+>", "", page(shown).partition("<body>")[2])
 
     for words in (
-        "It does not add up",
+        "MISMATCH: ",
         "Upload 3",
         "Upload 4",
         "Of 2026-11-02 to 2026-11-03",
@@ -167,7 +167,7 @@ def test_a_table_for_those_who_cannot_see_it() -> None:
 
 
 def test_many_days_are_folded() -> None:
-    """Beyond two months the days lie in months; those with a fault are open."""
+    """Beyond two months the days lie in months; those with something to look at are open."""
     assert Outline(page(report(FLAT))).tags["details"] == 0
     days = {FIRST + timedelta(days=number): plain() for number in range(100)}
     days[FIRST] = DayTally(

@@ -16,10 +16,13 @@ from qlogship.reconcile.states import (
     STATES,
     Severity,
     State,
+    certainty,
     columns,
     worst,
 )
 from qlogship.reconcile.writing import template
+from qlogship.verdict.facts import Kind
+from qlogship.verdict.reasons import REASONS
 
 OF_CALLS = [state for state in STATES if state.name in BEHIND]
 IN_CHART = [state for state in STATES if state.legend]
@@ -42,7 +45,8 @@ def test_every_place_of_a_record_is_a_state() -> None:
 
 def test_every_sum_is_shown() -> None:
     """No sum of the report is left out: it has a column, or is said in words or in the chart."""
-    of_others = {"sent", "lost_records"}  # beside shipped, and beside lost
+    # Beside shipped, beside lost, and in words alone.
+    of_others = {"sent", "lost_records", "vouched"}
     names = set(SUMS) - of_others
 
     assert names == {*ALWAYS, *(state.name for state in (*OF_CALLS, *IN_CHART))}
@@ -71,10 +75,13 @@ def test_colours_are_said_once() -> None:
     assert not [state.name for state in IN_CHART if f"--{state.name}: " in template()]
 
 
-def test_what_does_not_add_up_is_in_the_verdict() -> None:
-    """Uploads of a bad state are told; differing counts and lost records in their own words."""
-    bad = {state.name for state in STATES if state.severity is Severity.FAULT}
-    assert {state.name for state in STATES if state.fault} == bad - {"differs", "lost"}
+def test_what_is_bad_is_a_reason() -> None:
+    """A state that is bad is a kind of reason of the verdict, and as bad there."""
+    names = {"repeated": "doubles", "unread": "no_count", "missing": "damaged"}
+    for state in STATES:
+        if state.severity in {Severity.UNCERTAIN, Severity.FAULT}:
+            row = REASONS[Kind(names.get(state.name, state.name))]
+            assert certainty(state.severity) is row.level
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ def test_long_lists_are_cut() -> None:
     shown = report([tally(unknown=30)], *uploads, held=held)
     said = lines(shown, Days(UTC))
 
-    assert shown.level is Severity.FAULT
-    assert sum(line.startswith("FAULT upload") for line in said) == 20
+    assert shown.level is Severity.UNCERTAIN
+    assert sum(line.startswith("DOUBT upload") for line in said) == 20
     assert any("10 uploads more" in line for line in said)
     assert any("2 calls more" in line for line in said)
     assert any("in no queue" in line for line in said)
