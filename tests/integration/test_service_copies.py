@@ -85,7 +85,7 @@ def test_a_far_end_that_stores_each_try(
         assert service.attempts <= 40
         first = service.uploads()[0]
         assert (first.state, first.open_sends, first.attempts) == ("unknown", MOST, MOST)
-        assert service.log.count("upload_unreadable") >= 1
+        assert service.log.count("upload_set_aside") >= 1
         sent_at_most_thrice(service, sandbox.bodies())
 
         sandbox.script([])
