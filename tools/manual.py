@@ -95,7 +95,7 @@ It holds callers' numbers and is readable for the service only.
 What Asterisk writes; never written to.
 .SH EXAMPLES
 .TP
-Install it, then answer five questions:
+Install it, then answer a few questions:
 .EX
 qlogship setup
 .EE

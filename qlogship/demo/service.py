@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from qlogship.config.model import ENVIRONMENT_PREFIX
 from qlogship.config.wording import as_toml
 from qlogship.errors import QlogshipError
+from qlogship.installation.program import this_program
 
 if TYPE_CHECKING:
     from qlogship.sandbox.options import SandboxOptions
@@ -78,7 +78,7 @@ format = "console"
         )
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 -- our own program
-                [*_ends_with_us(), *_this_program(), "run", "-c", settings],
+                [*_ends_with_us(), *this_program(), "run", "-c", settings],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -115,16 +115,6 @@ format = "console"
             log.seek(max(0, self._log.stat().st_size - _LOG_END))
             text = log.read().decode("utf-8", "replace")
         return tuple(text.splitlines()[-_LOG_LINES:])
-
-
-def _this_program() -> tuple[str, ...]:
-    """Return the words that start qlogship as this process was started.
-
-    Where this one heeds neither PYTHONPATH nor the current directory, no more does that one.
-    """
-    isolated = ("-I",) if sys.flags.isolated else ()
-    no_byte_code = ("-B",) if sys.flags.dont_write_bytecode else ()
-    return sys.executable, *isolated, *no_byte_code, "-m", "qlogship"
 
 
 def _ends_with_us() -> tuple[str, ...]:

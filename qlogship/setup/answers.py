@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _TENANT: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _CLOUD: Final = "softphone.pro"
+_HISTORY: Final = ("all", "current", "none")
 
 # What must be said, and how: answer to option.
 _NEEDED: Final = {
@@ -47,6 +48,8 @@ class Answers:
     history: str | None = None
     ca_file: Path | None = None
     password: str | None = field(default=None, repr=False)
+    shared: bool | None = None
+    uploaded_before: bool | None = None
 
     @property
     def said(self) -> dict[str, Any]:
@@ -62,7 +65,11 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says; what is open is asked, or taken from settings."""
+    """What the command line says; what is open is asked, or taken from settings.
+
+    `decision` is the name of one of `shipping/belonging.py`. `clear` says to clear the
+    dashboard before everything is shipped.
+    """
 
     config: Path | None
     instance: str | None
@@ -71,6 +78,8 @@ class Options:
     enable: bool | None
     offline: bool
     yes: bool
+    decision: str | None = None
+    clear: bool = False
 
 
 def address(text: str) -> str:
@@ -112,6 +121,30 @@ def password(text: str) -> str:
     return text
 
 
+def spelt_out(text: str) -> str:
+    """Return the choice of `history` that a person began to type; anything else as it is."""
+    meant = [choice for choice in _HISTORY if choice.startswith(text.lower())]
+    return meant[0] if len(meant) == 1 else text
+
+
+def history(text: str, *, today: str) -> str:
+    """Return how far back to ship: a choice, or a day up to `today`. Raises Unfit."""
+    return text if text in _HISTORY else first_day(text, today=today)
+
+
+def first_day(text: str, *, today: str) -> str:
+    """Return a day, written as 2026-11-01, that is not to come. Raises Unfit."""
+    day = checked("source", "history", text)
+    if day in _HISTORY:
+        raise Unfit(f"{text} is not a valid date", "Give a day, such as 2026-11-01.")
+    if day > today:
+        raise Unfit(
+            f"{day} is in the future",
+            'Give a day up to today; "none" ships only what comes from now on.',
+        )
+    return day
+
+
 def changes(answers: Answers, places: Places, present: Settings | None) -> Changes:
     """Return what has to be set so that the settings say what was answered.
 
@@ -125,6 +158,10 @@ def changes(answers: Answers, places: Places, present: Settings | None) -> Chang
         ("source", "path"): str(answers.source),
         ("source", "history"): answers.history,
     }
+    if answers.shared is not None:
+        wanted["dashboard", "shared"] = answers.shared
+    if present is not None or answers.uploaded_before is not None:
+        wanted["source", "uploaded_before"] = answers.uploaded_before
     if answers.ca_file is not None:
         wanted["dashboard", "ca_file"] = str(answers.ca_file)
     if places.state is not None and (present is None or present.state.directory == STATE):
@@ -145,10 +182,23 @@ def differences(wanted: Changes, present: Settings | None) -> list[tuple[str, st
     return rows
 
 
-def said(settings: Settings, section: str, key: str) -> str | None:
-    """Return what settings say as text; None where they say nothing."""
+def said(settings: Settings, section: str, key: str) -> str | bool | None:
+    """Return what settings say; None where they say nothing."""
+    answer = yes_or_no(settings, section, key)
+    return text_of(settings, section, key) if answer is None else answer
+
+
+def text_of(settings: Settings, section: str, key: str) -> str | None:
+    """Return what settings say as text; None where they say nothing, or yes or no."""
     value = getattr(getattr(settings, section), key)
-    return None if value in {None, NO_ADDRESS} else str(value)
+    return None if isinstance(value, bool) or value in {None, NO_ADDRESS} else str(value)
+
+
+def yes_or_no(settings: Settings, section: str, key: str) -> bool | None:
+    """Return what somebody answered in settings; None as long as it is only the default."""
+    keys = getattr(settings, section)
+    value = getattr(keys, key)
+    return value if isinstance(value, bool) and key in keys.model_fields_set else None
 
 
 def in_columns(rows: Mapping[str, object]) -> str:

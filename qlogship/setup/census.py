@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -78,6 +79,15 @@ def take_census(path: Path, archives: Iterable[str]) -> Census:
         files=tuple(files),
         unread=tuple(dict.fromkeys(unread)),
     )
+
+
+def holds_text(path: Path, archives: Iterable[str]) -> bool:
+    """Return whether there is anything in the queue_log, or in a rotated file; a quick look."""
+    rotated = (member for member in members(path, archives) if member.rotated)
+    with suppress(OSError):
+        if path.stat().st_size:
+            return True
+    return any(member.status.st_size for member in rotated)
 
 
 def _start(path: Path, unread: list[Path]) -> bytes:

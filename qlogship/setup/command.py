@@ -1,28 +1,21 @@
-"""`qlogship setup`: from an installed package to a service that ships, in five answers."""
+"""`qlogship setup`: from an installed package to a service that ships, in a few answers."""
 
 from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from qlogship.errors import ExitCode, QlogshipError, UsageError
+from qlogship.shipping.belonging import Decision
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 
 _MOST: Final = 64 * 1024
-
-
-class History(StrEnum):
-    """How far back to ship at the first start."""
-
-    ALL = "all"
-    CURRENT = "current"
-    NONE = "none"
 
 
 def setup(  # noqa: PLR0917 -- typer takes them all by name
@@ -59,11 +52,52 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
         typer.Option(metavar="FILE", help="The queue_log; else where Asterisk says."),
     ] = None,
     history: Annotated[
-        History | None,
+        str | None,
         typer.Option(
-            help="What the first start ships: rotated files too, the file alone, or what is new."
+            metavar="all|current|none|DATE",
+            help="What the first start ships: rotated files too, the file alone, what is new, or"
+            " all from a day on, such as 2026-11-01.",
         ),
     ] = None,
+    shared: Annotated[
+        bool | None,
+        typer.Option(
+            "--shared/--not-shared",
+            help="Others upload queue_logs to this dashboard, too, such as another PBX; or nobody.",
+        ),
+    ] = None,
+    uploaded_before: Annotated[
+        bool | None,
+        typer.Option(
+            "--uploaded-before/--never-uploaded",
+            help="This queue_log was uploaded to this dashboard by other means before; or never.",
+        ),
+    ] = None,
+    clear: Annotated[
+        bool,
+        typer.Option(
+            "--clear",
+            help="With --uploaded-before or --everything: clear the dashboard of ALL queue_log"
+            " data, then upload everything.",
+        ),
+    ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--everything",
+            help="The state belongs to another dashboard: ship everything to this one.",
+        ),
+    ] = False,
+    from_now: Annotated[
+        bool,
+        typer.Option(
+            "--from-now", help="The same, but ship only what comes from now on to this one."
+        ),
+    ] = False,
+    same: Annotated[
+        bool,
+        typer.Option("--same", help="The same, but it is one dashboard under another name."),
+    ] = False,
     ca_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Certificates (PEM) to trust besides the system's."),
@@ -93,8 +127,11 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
 ) -> ExitCode:
     """Ask for what is needed, prove each answer, write the settings, start the service.
 
-    Five questions: the dashboard's address, e-mail, password, the queue_log, and how
-    far back to ship. What an option says is not asked. The settings go to
+    It asks for the dashboard's address, e-mail and password, who else uploads to it, the
+    queue_log, how far back to ship, and whether that was uploaded before. What an option
+    or the settings say is not asked again. When the state directory belongs to another
+    dashboard, it asks what becomes of that, as `qlogship destination` does; without an
+    answer everything is archived and nothing sent. The settings go to
     /etc/qlogship/qlogship.toml and the password to /etc/qlogship/password, both
     readable for root and the service alone; with -c FILE or --instance beside that
     file. Nothing is written before the last answer; Ctrl-C leaves everything as it was,
@@ -107,6 +144,7 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
     from qlogship.config import PATH_VARIABLE
     from qlogship.setup.answers import Answers, Options
     from qlogship.setup.run import SetupRun
+    from qlogship.shipping.belonging import EVERYTHING, FROM_NOW, SAME
 
     if config is None and instance is None and (named := os.environ.get(PATH_VARIABLE)):
         config = Path(named)
@@ -114,11 +152,17 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
         url=url,
         email=email,
         source=source.absolute() if source is not None else None,
-        history=history.value if history is not None else None,
+        history=history,
         ca_file=ca_file.absolute() if ca_file is not None else None,
         password=_read_password(password_file) if password_file is not None else None,
+        shared=shared,
+        uploaded_before=uploaded_before,
     )
-    run = SetupRun(Options(config, instance, said, grant, enable, offline, yes), quiet=as_json)
+    decision = _decision({EVERYTHING: everything, FROM_NOW: from_now, SAME: same})
+    options = Options(
+        config, instance, said, grant, enable, offline, yes, decision=decision, clear=clear
+    )
+    run = SetupRun(options, quiet=as_json)
     try:
         result = run.carry_out()
     except QlogshipError as error:
@@ -130,6 +174,17 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
     if as_json:
         output.print_json(result)
     return ExitCode.DONE if result["ok"] else ExitCode.FAILED
+
+
+def _decision(options: Mapping[Decision, bool]) -> str | None:
+    """Return the name of the decision that was typed. Raises UsageError for several."""
+    typed = [decision for decision, is_typed in options.items() if is_typed]
+    if len(typed) > 1:
+        raise UsageError(
+            f"{' and '.join(one.option for one in typed)} contradict each other",
+            hint="Give one of them.",
+        )
+    return typed[0].name if typed else None
 
 
 def _read_password(path: Path) -> str:

@@ -82,6 +82,16 @@ class Dialogue:
         shown = "\n".join(lines)
         sys.stderr.write(f"  {mark}  {shown.removeprefix(_MARGIN)}\n")
 
+    def explain(self, rows: Mapping[str, str]) -> None:
+        """Say what follows from each answer: the answers, and beside each its meaning."""
+        if not self.asks:
+            return
+        room = max(map(len, rows)) + 4
+        for answer, meaning in rows.items():
+            lines = output.folded(meaning, first=" " * room, width=output.width_of(sys.stderr))
+            sys.stderr.write("\n".join([f"  {answer}".ljust(room) + lines[0][room:], *lines[1:]]))
+            sys.stderr.write("\n")
+
     def ask(self, question: str, default: str = "") -> str:
         """Ask until there is an answer; Enter takes the default, if there is one."""
         shown = f" [{output.printable(default)}]" if default else ""

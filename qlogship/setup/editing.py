@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Section and key to the value that is wanted; None takes the key out.
-Changes = dict[tuple[str, str], str | None]
+Changes = dict[tuple[str, str], str | bool | None]
 
 _MARK: Final = "\ufeff"
 
@@ -48,7 +48,7 @@ def says(text: str, section: str, key: str) -> bool:
     return isinstance(content, dict) and key in content
 
 
-def edited(text: str, changes: Mapping[tuple[str, str], str | None]) -> str:
+def edited(text: str, changes: Mapping[tuple[str, str], str | bool | None]) -> str:
     """Return the text of a settings file with these changes, and nothing else changed.
 
     The sections that change must be tables, as those of settings that load are. Raises
@@ -83,7 +83,7 @@ def _document(text: str) -> dict[str, Any]:
 
 
 def _changed(
-    document: dict[str, Any], changes: Mapping[tuple[str, str], str | None]
+    document: dict[str, Any], changes: Mapping[tuple[str, str], str | bool | None]
 ) -> dict[str, Any]:
     wanted = deepcopy(document)
     for (section, key), value in changes.items():
@@ -103,7 +103,9 @@ def _means(text: str, wanted: dict[str, Any]) -> bool:
     return filled == {name: content for name, content in wanted.items() if content != {}}
 
 
-def _change(lines: list[str], section: str, key: str, value: str | None, end: str) -> list[str]:
+def _change(
+    lines: list[str], section: str, key: str, value: str | bool | None, end: str
+) -> list[str]:
     """Return the lines with one key changed: its line, its commented line, or a new one."""
     lines, start = _opened(lines, section, end)
     body = lines[start:]

@@ -16,13 +16,17 @@ from qlogship.errors import QlogshipError
 from qlogship.installation.files import user_name
 from qlogship.installation.identity import SERVICE_USER
 from qlogship.installation.places import Owner, owner
-from qlogship.setup.answers import Answers, said
+from qlogship.setup.answers import Answers, text_of, yes_or_no
 from qlogship.setup.editing import is_blank, says
+from qlogship.shipping.belonging import EVERYTHING, SAME, Belonging
+from qlogship.shipping.generations import Generations
 from qlogship.state.reader import Reader
 
 if TYPE_CHECKING:
     from qlogship.config import Settings
     from qlogship.installation.places import Places
+    from qlogship.shipping.belonging import Decision
+    from qlogship.shipping.destination import Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,13 @@ def look(places: Places) -> Present:
         environ = {variable("dashboard", "url"): NO_ADDRESS} if without else {}
         settings = load(places.config, environ=environ, secrets=False).settings
         now = Answers(
-            url=said(settings, "dashboard", "url"),
+            url=text_of(settings, "dashboard", "url"),
             email=settings.dashboard.email,
             source=settings.source.path,
             history=settings.source.history,
             ca_file=settings.dashboard.ca_file,
+            shared=yes_or_no(settings, "dashboard", "shared"),
+            uploaded_before=yes_or_no(settings, "source", "uploaded_before"),
         )
     kept = _secret(places.password)
     named = settings.dashboard.password_file if settings is not None else None
@@ -69,11 +75,45 @@ def look(places: Places) -> Present:
     return Present(text, settings, replace(now, password=in_use), kept)
 
 
-def has_begun(directory: Path) -> bool:
-    """Return whether the service has started before with this state directory."""
-    with suppress(QlogshipError), Reader(directory) as reader:
-        return reader.cursor is not None and reader.cursor.applied_history() is not None
-    return False
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a state directory stands to a dashboard.
+
+    `begun`: the service has started with it before. `undecided`: it belongs to another
+    dashboard, `bound` as far as that is known, and somebody must decide what becomes of it.
+    `cleared`: this dashboard was cleared before all that was shipped to it.
+    """
+
+    begun: bool = False
+    undecided: bool = False
+    bound: Destination | None = None
+    cleared: bool = False
+
+    def asks_about_before(self, decision: Decision | None, history: str, *, has_text: bool) -> bool:
+        """Return whether uploads by others could make the numbers doubtful.
+
+        Only where something older than qlogship's first upload is shipped, and nothing
+        was cleared before.
+        """
+        if self.undecided and decision is not SAME:
+            return decision is EVERYTHING
+        return history != "none" and not self.cleared and (self.begun or has_text)
+
+
+def standing(directory: Path, wanted: Destination) -> Standing:
+    """Look at a state directory; one that cannot be read counts as new."""
+    with suppress(QlogshipError), Reader(directory) as reader, reader.moment() as database:
+        if database is None or reader.cursor is None:
+            return Standing()
+        generations = Generations(database)
+        current = generations.current()
+        return Standing(
+            begun=reader.cursor.applied_history() is not None,
+            undecided=generations.standing(wanted) is Belonging.UNDECIDED,
+            bound=current.destination,
+            cleared=current.cleared,
+        )
+    return Standing()
 
 
 def find_owner() -> Owner:

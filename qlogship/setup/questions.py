@@ -1,7 +1,7 @@
-"""The questions of setup: each answer is taken, proved, and asked for again when it fails.
+"""The questions about the dashboard and the queue_log: each answer is taken, and proved.
 
 Here live the order within a question and what is said; the looks at the world are
-in `verifying`. Where nobody can be asked, the first failure is raised.
+in `verifying`, those about the beginning in `beginning`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from qlogship.config.secret import Unfit
 from qlogship.dashboard.address import trust
 from qlogship.errors import (
     CredentialsRefused,
@@ -19,53 +18,34 @@ from qlogship.errors import (
     NotAQueueLog,
     SettingsError,
     SourceUnreadable,
-    UsageError,
 )
-from qlogship.installation.identity import can_read_as
 from qlogship.setup import answers, verifying
-from qlogship.setup.census import Share, take_census
+from qlogship.setup.asking import Asking
 from qlogship.setup.dialogue import Proof
 from qlogship.setup.verifying import UNTRUSTED, AddressFails, SourceBarred
-from qlogship.wording import count
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from qlogship.installation.places import Owner
-    from qlogship.setup.answers import Answers, Options
-    from qlogship.setup.dialogue import Dialogue
 
 # An account may be locked after some refused logins; nobody knows after how many.
 _LOGINS: Final = 3
 
 
 @dataclass(slots=True)
-class Questions:
-    """What is asked in one run of setup, and what was proved so far.
+class Questions(Asking):
+    """The questions about the dashboard and the queue_log."""
 
-    `known` comes from options and from settings that exist; what came by an option is
-    not asked for.
-    """
-
-    known: Answers
-    options: Options
-    owner: Owner
-    dialogue: Dialogue
-    proofs: list[Proof]
     _refused: int = field(default=0, init=False)
 
     # --- the dashboard ---
 
     def take_address(self) -> str:
         """Return an address that leads to the dashboard, as far as that can be proved."""
-        asked = self._head(
+        asked = self.head(
             "url",
-            "1 of 5: the Team Dashboard. Type its address, or the name of the tenant:\n"
+            "The Team Dashboard. Type its address, or the name of the tenant:\n"
             "company stands for https://company.softphone.pro.",
         )
         url = self.known.url or ""
         while True:
-            url = self._fit(
+            url = self.fit(
                 "--url",
                 answers.address,
                 partial(self.dialogue.ask, "Address", url),
@@ -76,16 +56,16 @@ class Questions:
                 if self._goes_on_with(url):
                     return url
             except AddressFails as error:
-                self._failed("address", error)
+                self.failed("address", error)
                 asked = error.refusal not in UNTRUSTED or not self._trusts_more()
 
     def _goes_on_with(self, url: str) -> bool:
         if self.options.offline:
-            self._proved(Proof("address", None, f"{url} was not proved (--offline)"))
+            self.proved(Proof("address", None, f"{url} was not proved (--offline)"))
             return True
         self.dialogue.say(f"  looking at {url} ...")
         proof = verifying.prove_address(url, self.known.ca_file)
-        self._proved(proof)
+        self.proved(proof)
         if proof.ok or not self.dialogue.asks:
             return True
         return self.dialogue.agrees("Go on with this address?", default=proof.likely)
@@ -127,33 +107,31 @@ class Questions:
     def _is_let_in(self, url: str, email: str, password: str) -> bool:
         """Return whether the dashboard lets this account in; ask until it gives an answer."""
         if self.options.offline:
-            self._proved(Proof("login", None, "the login was not proved (--offline)"))
+            self.proved(Proof("login", None, "the login was not proved (--offline)"))
             return True
         while True:
             try:
                 proof = verifying.prove_account(url, email, password, self.known.ca_file)
             except CredentialsRefused as error:
-                self._failed("login", error)
+                self.failed("login", error)
                 return False
             except DashboardUnreachable as error:
-                self._failed("login", error)
+                self.failed("login", error)
                 if not self.dialogue.agrees("Try again?"):
                     raise
             else:
-                self._proved(proof)
+                self.proved(proof)
                 return True
 
     def _take_email(self) -> str:
-        asked = self._refused or self._head(
-            "email", "2 of 5: the e-mail of the Team administrator."
-        )
+        asked = self._refused or self.head("email", "The e-mail of the Team administrator.")
         known = self.known.email or ""
         check = partial(answers.checked, "dashboard", "email")
         ask = partial(self.dialogue.ask, "E-mail", known)
-        return self._fit("--email", check, ask, None if asked else known)
+        return self.fit("--email", check, ask, None if asked else known)
 
     def _take_password(self) -> str:
-        asked = self._refused or self._head("password", "3 of 5: the password. It is not shown.")
+        asked = self._refused or self.head("password", "The password. It is not shown.")
         known = None if self._refused else self.known.password
         keep = " (Enter keeps the present one)" if known else ""
 
@@ -161,34 +139,35 @@ class Questions:
             optional = known is not None
             return self.dialogue.ask_hidden(f"Password{keep}", optional=optional) or known or ""
 
-        return self._fit("--password-file", answers.password, ask, None if asked else known or "")
+        return self.fit("--password-file", answers.password, ask, None if asked else known or "")
 
     # --- the queue_log ---
 
     def take_source(self, found: Path) -> Path:
         """Return a queue_log that the service's user can read; `found` is where it should be."""
-        asked = self._head("source", "4 of 5: the queue_log that Asterisk writes.")
+        asked = self.head("source", "The queue_log that Asterisk writes.")
         source = str(self.known.source or found)
         check = partial(answers.checked, "source", "path")
         while True:
             ask = partial(self.dialogue.ask, "File", source)
-            source = self._fit("--source", check, ask, None if asked else source)
+            source = self.fit("--source", check, ask, None if asked else source)
             asked = True
             try:
-                self._prove_source(Path(source))
+                self._prove_source(Path(source), found)
+            except NotAQueueLog as error:
+                self.failed("queue_log", error)
+                source = str(verifying.likely_queue_log(Path(source), found) or found)
             except SourceUnreadable as error:
-                self._failed("queue_log", error)
-                if isinstance(error, NotAQueueLog):
-                    continue
+                self.failed("queue_log", error)
                 if self.dialogue.agrees("Use it all the same?", default=False):
                     return Path(source)
             else:
                 return Path(source)
 
-    def _prove_source(self, path: Path) -> None:
+    def _prove_source(self, path: Path, likely: Path) -> None:
         """Prove the file, and change who may read it when that is agreed to."""
         try:
-            proof = verifying.prove_source(path, self.owner)
+            proof = verifying.prove_source(path, self.owner, likely)
         except SourceBarred as error:
             if not self.owner.service:
                 raise
@@ -198,92 +177,5 @@ class Questions:
             if not self.options.grant and not self.dialogue.agrees("Do that now?"):
                 raise
             verifying.let_in(error)
-            proof = verifying.prove_source(path, self.owner)
-        self._proved(proof)
-
-    # --- history ---
-
-    def take_history(self, source: Path, archives: Iterable[str], *, settled: bool) -> str:
-        """Return how far back to ship, after showing what there is.
-
-        `settled` says that the service has started before: the answer counts no more.
-        """
-        known = self.known.history or "all"
-        if settled:
-            self.dialogue.mark(True, "how far back to ship was settled at the first start")
-            return known
-        if not self._head("history", "5 of 5: how far back to ship."):
-            return known
-        census = take_census(source, archives)
-        rows = {
-            "all": f"{count(census.everything.files, 'file')}, {_described(census.everything)}",
-            "current": f"{source.name} alone, {_described(census.current)}",
-            "none": "only what comes from now on",
-        }
-        rows.setdefault(known, "all is archived; uploaded is what is from that day on")
-        self.dialogue.say(answers.in_columns(rows))
-        for path in census.unread:
-            self.dialogue.mark(None, f"{path} cannot be read to its end")
-        barred = [found for path in census.files if (found := can_read_as(self.owner.user, path))]
-        if barred:
-            self.dialogue.mark(
-                None,
-                f"{count(len(barred), 'rotated file')} of these cannot be read by the service:"
-                f" {barred[0].problem}",
-                f"Type `{typed}`, and the like for the others."
-                if (typed := barred[0].typed)
-                else "",
-            )
-        return self.dialogue.choose("Ship", tuple(rows), known)
-
-    # --- what is said ---
-
-    def _head(self, name: str, text: str) -> bool:
-        """Say what comes next, if it is asked for; return whether it is."""
-        asked = self.dialogue.asks and name not in self.options.said.said
-        if asked:
-            self.dialogue.head(text)
-        return asked
-
-    def _proved(self, proof: Proof) -> None:
-        self._record(proof)
-        self.dialogue.mark(proof.ok, proof.detail, proof.hint)
-
-    def _failed(
-        self, what: str, error: CredentialsRefused | DashboardUnreachable | SourceUnreadable
-    ) -> None:
-        """Put a failed proof on record; raise it when nobody can be asked again."""
-        self._record(Proof(what, False, error.message, error.hint))
-        if not self.dialogue.asks:
-            raise error
-        self.dialogue.mark(False, error.message, error.hint)
-
-    def _record(self, proof: Proof) -> None:
-        self.proofs[:] = [one for one in self.proofs if one.what != proof.what] + [proof]
-
-    def _fit(
-        self, option: str, check: Callable[[str], str], ask: Callable[[], str], known: str | None
-    ) -> str:
-        """Return an answer that passes a check: what is known, unless that is None, or asked for.
-
-        Raises UsageError when it does not pass and nobody can be asked.
-        """
-        text = ask() if known is None else known
-        while True:
-            try:
-                return check(text)
-            except Unfit as error:
-                if not self.dialogue.asks:
-                    raise UsageError(f"{option}: {error.problem}", hint=error.remedy) from None
-                self.dialogue.mark(False, error.problem, error.remedy)
-            text = ask()
-
-
-def _described(share: Share) -> str:
-    """Return in words what some files hold: from when to when, and how much."""
-    if share.first is None or share.last is None:
-        return "no records yet"
-    return (
-        f"{verifying.day(share.first)} to {verifying.day(share.last)}:"
-        f" {count(share.records, 'record')}, {count(share.calls, 'call')}"
-    )
+            proof = verifying.prove_source(path, self.owner, likely)
+        self.proved(proof)

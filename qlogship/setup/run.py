@@ -9,21 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from qlogship.config.model import DashboardSettings
 from qlogship.errors import QlogshipError, UsageError
 from qlogship.installation import asterisk_files
 from qlogship.installation.identity import can_read_as
 from qlogship.installation.places import STATE, Owner, Places, places
-from qlogship.setup import answers, editing, writing
+from qlogship.setup import answers, editing, followups, writing
 from qlogship.setup.answers import Answers, Options
+from qlogship.setup.beginning import Beginning, Earlier, check_clear
 from qlogship.setup.dialogue import Dialogue, Proof, can_ask
-from qlogship.setup.present import Present, find_owner, has_begun, look
+from qlogship.setup.present import Present, find_owner, look, standing
 from qlogship.setup.questions import Questions
 from qlogship.setup.service import start_service
 from qlogship.setup.verifying import is_within_reach
+from qlogship.shipping.destination import destination_of
 from qlogship.terminal import output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from qlogship.shipping.belonging import Decision
 
 # How settings begin where there was no file, not even the package's.
 _FIRST: Final = """\
@@ -44,6 +50,21 @@ class Plan:
     content: writing.Content
     differences: list[tuple[str, str, str]]
     overwrites: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was answered, and what is to be done besides writing settings.
+
+    `undecided`: the ledger belongs to another dashboard, and `decision` says what becomes of
+    it; None: nobody has decided. `clear` says that the dashboard is to be cleared before
+    everything is shipped to it.
+    """
+
+    answers: Answers
+    undecided: bool
+    decision: Decision | None
+    clear: bool
 
 
 class SetupRun:
@@ -83,7 +104,8 @@ class SetupRun:
         present = look(where)
         writing.check_writable(where.config)
         try:
-            plan = plan_of(self._ask(where, owner, present), where, owner, present)
+            wanted = self._ask(where, owner, present)
+            plan = plan_of(wanted.answers, where, owner, present)
             if plan.differences:
                 self._agree(plan, where)
         except KeyboardInterrupt:
@@ -98,6 +120,7 @@ class SetupRun:
         self.proofs += in_place
         if not self._quiet:
             _tell(where, self.written, mended, in_place, owner)
+        decided = self._decide(wanted, where)
         service = start_service(
             where,
             wanted=self._options.enable,
@@ -106,8 +129,11 @@ class SetupRun:
             changed=bool(self.written),
             credentials=plan.content.password is not None or plan.content.authority is not None,
         )
+        left = self._finish(wanted, where, service)
         return {
-            "ok": service["ok"] is not False and all(proof.ok for proof in in_place),
+            "ok": service["ok"] is not False
+            and all(proof.ok for proof in in_place)
+            and all(proof.ok is not False for proof in [*decided, *left]),
             "changed": bool(self.written or mended),
             "settings": where.config,
             "credential": where.password,
@@ -117,7 +143,47 @@ class SetupRun:
             "proved": self.proofs_as_json(),
         }
 
-    def _ask(self, where: Places, owner: Owner, present: Present) -> Answers:
+    def _decide(self, wanted: Wanted, where: Places) -> list[Proof]:
+        """Carry out what was decided about the ledger, before the service takes the settings."""
+        if wanted.decision is None:
+            return []
+        return self._follow_up(followups.deciding(wanted.decision, clear=wanted.clear), where)
+
+    def _finish(self, wanted: Wanted, where: Places, service: Mapping[str, Any]) -> list[Proof]:
+        """Clear the dashboard and ship everything, now that the service archives.
+
+        Where it does not, or somebody else must decide, say what is to be typed.
+        """
+        if wanted.undecided and wanted.decision is None:
+            return self._found(followups.left_to_decide(where.config))
+        if not wanted.clear or wanted.decision is not None:
+            return []
+        if service["running"]:
+            return self._follow_up(followups.CLEARING, where, "--detach")
+        before = (
+            "Start the service" if where.unit else f"Type `qlogship run --once -c {where.config}`"
+        )
+        return self._found(followups.left_to_type(followups.CLEARING, where.config, before=before))
+
+    def _follow_up(
+        self, follow_up: followups.FollowUp, where: Places, *options: str
+    ) -> list[Proof]:
+        proof = followups.carry_out(
+            follow_up,
+            where.config,
+            options=options,
+            asks=self._dialogue.asks,
+            quiet=self._quiet,
+        )
+        return self._found(proof)
+
+    def _found(self, proof: Proof) -> list[Proof]:
+        if not self._quiet:
+            followups.print_proof(proof)
+        self.proofs.append(proof)
+        return [proof]
+
+    def _ask(self, where: Places, owner: Owner, present: Present) -> Wanted:
         """Take the answers, each proved before the next is asked; options win over settings."""
         said = self._options.said
         known = replace(present.answers, **said.said)
@@ -127,7 +193,7 @@ class SetupRun:
                 hint="Give these options, or run `qlogship setup` on a terminal without --yes.",
             )
         self._dialogue.say(
-            "This sets up qlogship in five questions. Enter takes what stands in [ ];\n"
+            "This sets up qlogship in a few questions. Press Enter to accept the value in [ ];\n"
             "Ctrl-C leaves everything as it is."
         )
         if not owner.service:
@@ -136,11 +202,36 @@ class SetupRun:
         questions = Questions(known, self._options, owner, self._dialogue, self.proofs)
         url = questions.take_address()
         email, password = questions.take_account(url)
+        begin = _beginning(questions, url, email, where, present)
+        shared = begin.take_shared()
+        check_clear(
+            clear=self._options.clear,
+            decision=self._options.decision,
+            before=known.uploaded_before,
+            shared=bool(shared),
+        )
+        decision, clear = begin.take_decision(shared=bool(shared))
         source = questions.take_source(asterisk_files.queue_log())
-        state = present.settings.state.directory if present.settings else where.state or STATE
         archives = present.settings.source.archives if present.settings else ()
-        history = questions.take_history(source, archives, settled=has_begun(state))
-        return Answers(url, email, source, history, questions.known.ca_file, password)
+        history = begin.take_history(source, archives)
+        earlier = Earlier()
+        if not clear:
+            earlier = begin.take_earlier(
+                source, archives, history=history, decision=decision, shared=bool(shared)
+            )
+        if earlier.clear and not begin.standing.begun:
+            history = "all"  # what is cleared must be shipped again
+        given = Answers(
+            url=url,
+            email=email,
+            source=source,
+            history=earlier.first_day or history,
+            ca_file=questions.known.ca_file,
+            password=password,
+            shared=shared,
+            uploaded_before=earlier.uploaded,
+        )
+        return Wanted(given, begin.standing.undecided, decision, clear or earlier.clear)
 
     def _agree(self, plan: Plan, where: Places) -> None:
         """Show what will be written and ask; without a dialogue only --yes overwrites."""
@@ -167,6 +258,8 @@ class SetupRun:
                 "password": "(not shown)",
                 "queue_log": plan.answers.source,
                 "history": plan.answers.history,
+                **_yes_or_no("others upload", plan.answers.shared),
+                **_yes_or_no("uploaded before", plan.answers.uploaded_before),
                 "settings": where.config,
                 "credential": where.password,
             }
@@ -179,6 +272,21 @@ class SetupRun:
                 "nothing was written",
                 hint="Run `qlogship setup` again when you know what it should be.",
             )
+
+
+def _beginning(
+    questions: Questions, url: str, email: str, where: Places, present: Present
+) -> Beginning:
+    """Return the questions about the beginning, now that the dashboard is known."""
+    now = present.settings
+    wanted = destination_of(DashboardSettings(url=url, email=email))
+    state = now.state.directory if now else where.state or STATE
+    moved = now is not None and destination_of(now.dashboard) != wanted
+    return Beginning(questions, wanted, standing(state, wanted), moved=moved)
+
+
+def _yes_or_no(name: str, answer: bool | None) -> dict[str, str]:
+    return {} if answer is None else {name: "yes" if answer else "no"}
 
 
 def plan_of(given: Answers, where: Places, owner: Owner, present: Present) -> Plan:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.config import load
@@ -13,7 +12,9 @@ from qlogship.errors import QlogshipError
 from qlogship.installation.unit import Action, NotStarted, Unit
 from qlogship.service.status import report
 from qlogship.setup.dialogue import Proof
+from qlogship.setup.followups import print_proof
 from qlogship.terminal import output
+from qlogship.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,27 @@ _LEFT: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What this dashboard took up to a moment: uploads and calls of one generation."""
+
+    generation: int | None = None
+    uploads: int = 0
+    calls: int = 0
+
+    @classmethod
+    def of(cls, report: Mapping[str, Any]) -> Shipped:
+        """Return what a status says of it."""
+        uploads, calls = report["uploads"]["accepted"], report["calls"]["shipped"]
+        return cls(report["generation"], uploads, calls)
+
+    def since(self, before: Shipped) -> Shipped:
+        """Return what came after `before`: all of it, when another generation has begun."""
+        if before.generation != self.generation:
+            return self
+        return Shipped(self.generation, self.uploads - before.uploads, self.calls - before.calls)
+
+
 def start_service(
     where: Places,
     *,
@@ -55,6 +77,7 @@ def start_service(
     """
     done: list[Action] = []
     needs: Action | None = None
+    running = False
     unit = Unit(where.unit) if where.unit is not None and Unit.is_here() else None
     if unit is None or not unit.is_known:
         words = _why_not_here(where)
@@ -64,9 +87,9 @@ def start_service(
         found = Proof("service", None, words, hint)
     else:
         settings = load(where.config, environ={}, secrets=False).settings
-        before = 0
+        before = Shipped()
         with suppress(QlogshipError):
-            before = int(report(settings)["uploads"]["accepted"])
+            before = Shipped.of(report(settings))
         actions = needed(
             state=unit.state, enabled=unit.is_enabled, changed=changed, credentials=credentials
         )
@@ -79,18 +102,18 @@ def start_service(
         if needs is not None:
             found = Proof("service", None, _LEFT[needs], f"Type `{unit.command(needs)}`.")
         elif done:
+            running = True
             found = _first_upload(where, unit, settings, before=before, quiet=quiet)
         else:
+            running = True
             found = Proof("service", True, "the service runs")
     if not quiet:
-        output.print_text(f"{found.detail[:1].upper()}{found.detail[1:]}.")
-        if found.hint:
-            for line in output.folded(found.hint, first="", width=output.width_of(sys.stdout)):
-                output.print_text(line)
+        print_proof(found)
     return {
         "unit": where.unit,
         "done": done,
         "needs": needs,
+        "running": running,
         "ok": found.ok,
         "detail": found.detail,
         "hint": found.hint,
@@ -124,7 +147,7 @@ def needed(*, state: str, enabled: bool, changed: bool, credentials: bool) -> li
 
 
 def _first_upload(
-    where: Places, unit: Unit, settings: Settings, *, before: int, quiet: bool
+    where: Places, unit: Unit, settings: Settings, *, before: Shipped, quiet: bool
 ) -> Proof:
     """Look again and again until there is something to tell, or time is up.
 
@@ -150,10 +173,10 @@ def _first_upload(
     return replace(found, hint=hint)
 
 
-def started(report: Mapping[str, Any], *, before: int, patient: bool) -> Proof | None:
+def started(report: Mapping[str, Any], *, before: Shipped, patient: bool) -> Proof | None:
     """Return what `qlogship status --json` tells about a service that was just started.
 
-    `before` uploads were accepted earlier. None while there is something to wait
+    What was shipped `before` proves nothing. None while there is something to wait
     for, and `patient` says that there is time.
     """
     uploads, troubles, held = report["uploads"], report["troubles"], report["held"]
@@ -163,9 +186,9 @@ def started(report: Mapping[str, Any], *, before: int, patient: bool) -> Proof |
         ok, words = False, "the service does not run"
     elif troubles:
         ok, words = False, str(troubles[0]["message"])
-    elif uploads["accepted"] > before:
-        calls = report["calls"]["shipped"]
-        return Proof("service", True, f"the dashboard took an upload ({calls:,} calls so far)")
+    elif (since := Shipped.of(report).since(before)).uploads > 0:
+        calls = count(since.calls, "call")
+        return Proof("service", True, f"the dashboard took an upload: {calls} since the start")
     elif report["source"]["lag_bytes"] or rest > 0 or uploads["pending"]:
         ok, words = None, "the service runs; nothing was accepted yet"
     elif held["lines"]:

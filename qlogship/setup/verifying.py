@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
@@ -115,8 +116,11 @@ def prove_account(url: str, email: str, password: str, ca_file: Path | None) -> 
     return Proof("login", True, f"the dashboard lets {email} in")
 
 
-def prove_source(path: Path, owner: Owner) -> Proof:
-    """See whether the service's user can read the queue_log. Raises SourceUnreadable."""
+def prove_source(path: Path, owner: Owner, likely: Path | None = None) -> Proof:
+    """See whether this is a queue_log that the service's user can read.
+
+    `likely` is where the queue_log should be. Raises SourceUnreadable.
+    """
     barrier = can_read_as(owner.user, path)
     if barrier is not None and barrier.commands:
         raise SourceBarred(barrier.problem, hint=f"Type `{barrier.typed}`.", barrier=barrier)
@@ -130,10 +134,11 @@ def prove_source(path: Path, owner: Owner) -> Proof:
         size = file.status.st_size
         refusal = refusal_of(file)
     if refusal is not None:
+        better = likely_queue_log(path, likely)
         raise NotAQueueLog(
             refusal.message,
-            hint="Name the queue_log with --source PATH; Asterisk's `full` and `messages` logs are"
-            " other files.",
+            hint=f"Name the queue_log with --source {better or 'PATH'}; Asterisk's `full` and"
+            " `messages` logs are other files.",
         )
     text = f"{owner.user} can read {path} ({size:,} bytes)"
     if owner.service and is_hidden(path):
@@ -144,6 +149,17 @@ def prove_source(path: Path, owner: Owner) -> Proof:
             "Allow it with `systemctl edit qlogship`: ProtectHome=read-only, PrivateTmp=no.",
         )
     return Proof("queue_log", True, text)
+
+
+def likely_queue_log(path: Path, expected: Path | None) -> Path | None:
+    """Return the queue_log that was meant by a file that is none, if it can be found."""
+    for candidate in (expected, path.with_name("queue_log")):
+        if candidate is None or candidate == path or not candidate.is_file():
+            continue
+        with suppress(SourceUnreadable), OpenFile(candidate, plain=True) as file:
+            if file.status.st_size and refusal_of(file) is None:
+                return candidate
+    return None
 
 
 def let_in(error: SourceBarred) -> None:

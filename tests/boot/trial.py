@@ -58,6 +58,7 @@ def set_up(site: Site, tenant: Tenant, *, start: bool = True, log: str = LOG) ->
     return box.run(
         *("qlogship", "setup", "--url", tenant.url, "--email", EMAIL),
         *("--password-file", "/root/answer", "--source", log, "--history", "all"),
+        *("--never-uploaded", "--not-shared"),
         *(("--instance", tenant.name) if tenant.name else ()),
         *("--enable" if start else "--no-enable", "--yes"),
     )

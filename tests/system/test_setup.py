@@ -33,6 +33,8 @@ RECORDS = (
     b"1700000009|1700000001.1|support|NONE|ABANDON|1|1|8\n"
 )
 WRONG = "not-the-password"
+OTHERS = "Do others upload to it? [y/N]: ", ""
+NOT_ASKED = "--not-shared", "--never-uploaded"
 
 
 class Machine:
@@ -88,8 +90,10 @@ class Machine:
             ("Address: ", dashboard.url),
             ("E-mail: ", EMAIL),
             ("Password: ", PASSWORD),
+            OTHERS,
             ("File [", str(self.log)),
             ("Ship [all]: ", "current"),
+            ("Uploaded before: ", "no"),
             ("Write it? [Y/n]: ", ""),
         ]
 
@@ -119,7 +123,7 @@ def logins(dashboard: Sandbox) -> int:
 
 
 def test_the_whole_dialogue(machine: Machine, dashboard: Sandbox) -> None:
-    """Five answers make settings that load; the password is shown to nobody and is in one file."""
+    """The answers make settings that load; the password is shown to nobody and is in one file."""
     with machine.terminal() as terminal:
         questions = machine.questions(dashboard)
         terminal.answer(*questions[:-1])
@@ -136,6 +140,7 @@ def test_the_whole_dialogue(machine: Machine, dashboard: Sandbox) -> None:
     settings = load(machine.config, environ={}).settings
     assert (settings.dashboard.url, settings.dashboard.email) == (dashboard.url, EMAIL)
     assert (settings.source.path, settings.source.history) == (machine.log, "current")
+    assert (settings.dashboard.shared, settings.source.uploaded_before) == (False, False)
     assert machine.password.read_text() == f"{PASSWORD}\n"
     assert stat.S_IMODE(machine.password.stat().st_mode) & 0o137 == 0
     holders = [path for path in machine.etc.rglob("*") if path.is_file()]
@@ -144,8 +149,12 @@ def test_the_whole_dialogue(machine: Machine, dashboard: Sandbox) -> None:
 
 
 def test_a_second_dialogue_keeps_everything(machine: Machine, dashboard: Sandbox) -> None:
-    """Enter on every question takes what is there, the password too; nothing is written."""
-    assert main(["setup", "--config", str(machine.config), *machine.options(dashboard)]) == 0
+    """Enter on every question takes what is there, the password too; nothing is written.
+
+    What the settings say about others and about earlier uploads is not asked again.
+    """
+    options = [*machine.options(dashboard), *NOT_ASKED]
+    assert main(["setup", "--config", str(machine.config), *options]) == 0
     before = machine.files()
     with machine.terminal() as terminal:
         for question in ("Address [", "E-mail [", "Password (Enter keeps", "File [", "Ship [all"):
@@ -159,7 +168,8 @@ def test_a_wrong_answer_is_asked_again(machine: Machine, dashboard: Sandbox) -> 
     """An address of nobody, no address, a wrong password: each with what is wrong with it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with machine.terminal("--source", str(machine.log), "--history", "all") as terminal:
+    options = ["--source", str(machine.log), "--history", "all", *NOT_ASKED]
+    with machine.terminal(*options) as terminal:
         terminal.answer(("Address: ", "a/b"))
         terminal.expect("has a path")
         terminal.answer(("Address: ", nobody))
@@ -203,17 +213,17 @@ def test_an_account_is_not_hammered(machine: Machine, dashboard: Sandbox) -> Non
 def test_ctrl_c_leaves_everything_as_it_was(tmp_path: Path, dashboard: Sandbox) -> None:
     """At any question, and so does the end of input: there is no file, and it says so."""
     machines = []
-    for number in range(7):
+    for number in range(9):
         (tmp_path / str(number)).mkdir()
         machines.append(Machine(tmp_path / str(number)))
     with ExitStack() as stack:
         terminals = [stack.enter_context(machine.terminal()) for machine in machines]
         for number, (machine, terminal) in enumerate(zip(machines, terminals, strict=True)):
             questions = machine.questions(dashboard)
-            at = min(number, 5)
+            at = min(number, 7)
             terminal.answer(*questions[:at])
             terminal.expect(questions[at][0])
-            terminal.type(CTRL_C if number < 6 else CTRL_D)
+            terminal.type(CTRL_C if number < 8 else CTRL_D)
             assert terminal.end() == ExitCode.INTERRUPTED
             assert "Nothing was written." in terminal.shown
             assert list(machine.etc.iterdir()) == []
@@ -228,7 +238,7 @@ def test_settings_are_not_overwritten_without_being_asked(
         "[batch]\nlinger = 1.5 # quick\n"
     )
     before = machine.files()
-    options = [*machine.options(dashboard), "--history", "all"]
+    options = [*machine.options(dashboard), "--history", "all", *NOT_ASKED]
     with machine.terminal(*options) as terminal:
         terminal.expect(f'dashboard.url: "http://127.0.0.1:9" -> "{dashboard.url}"')
         terminal.answer(("Overwrite it? [y/N]: ", ""))
@@ -252,7 +262,7 @@ def test_a_password_of_any_letters(machine: Machine) -> None:
         Sandbox(SandboxOptions(password=secret)) as dashboard,
         machine.terminal(
             *("--url", dashboard.url, "--email", EMAIL, "--source", str(machine.log)),
-            *("--history", "none"),
+            *("--history", "none", "--not-shared"),
             LC_ALL="C",
         ) as terminal,
     ):
@@ -268,7 +278,7 @@ def test_a_private_authority_is_asked_for(
     authority = trustme.CA()
     ca_file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
-    options = machine.options(dashboard)[2:]
+    options = [*machine.options(dashboard)[2:], *NOT_ASKED]
     with (
         TlsFront(dashboard.port, server_context(authority.issue_cert("127.0.0.1"))) as front,
         machine.terminal(*options, "--history", "all") as terminal,
@@ -392,10 +402,11 @@ def test_the_dialogue_offers_to_let_the_service_in(pbx: Pbx, dashboard: Sandbox)
     """The queue_log is where asterisk.conf says; an instance has files and state of its own."""
     command = pbx.command(str(PROGRAM), "setup", "--instance", "north", "--email", EMAIL)
     with Terminal(command, environment(TERM="dumb")) as terminal:
-        terminal.answer(("Address: ", dashboard.url), ("Password: ", PASSWORD))
+        terminal.answer(("Address: ", dashboard.url), ("Password: ", PASSWORD), OTHERS)
         terminal.answer(("File [/mnt/asterisk/queue_log]: ", ""))
         terminal.expect("usermod --append --groups asterisk qlogship")
-        terminal.answer(("Do that now? [Y/n]: ", ""), ("Ship [all]: ", ""), ("Write it?", ""))
+        terminal.answer(("Do that now? [Y/n]: ", ""), ("Ship [all]: ", ""))
+        terminal.answer(("Uploaded before: ", "unknown"), ("Write it?", ""))
         assert terminal.end() == ExitCode.DONE
         assert PASSWORD not in terminal.shown
     assert pbx.mode("/etc/qlogship/north.password") == "640 root:qlogship"

@@ -17,8 +17,13 @@ from qlogship.setup.answers import (
     changes,
     checked,
     differences,
+    first_day,
+    history,
     password,
+    spelt_out,
 )
+from qlogship.setup.present import Standing
+from qlogship.shipping.belonging import EVERYTHING, FROM_NOW, SAME, Decision
 
 CLOUD = "https://company.softphone.pro"
 LOG = Path("/var/log/asterisk/queue_log")
@@ -145,3 +150,72 @@ def test_an_instance_gets_a_state_of_its_own() -> None:
         state=StateSettings(directory=Path("/srv/state")),
     )
     assert ("state", "directory") not in changes(ANSWERS, north, elsewhere)
+
+
+TODAY = "2026-11-28"
+
+
+@pytest.mark.parametrize("text", ["all", "current", "none", "2026-11-01", TODAY])
+def test_how_far_back(text: str) -> None:
+    """A word of the settings, or a day up to today."""
+    assert history(text, today=TODAY) == text
+
+
+@pytest.mark.parametrize("text", ["2026-11-29", "2099-01-01", "2026-02-30", "20261101", "ever", ""])
+def test_no_such_day(text: str) -> None:
+    """A day to come and no day are refused, each with a remedy."""
+    with pytest.raises(Unfit) as caught:
+        history(text, today=TODAY)
+    assert caught.value.problem
+    assert caught.value.remedy
+
+
+def test_a_word_is_no_first_day() -> None:
+    """Who is asked for the day after the last upload cannot answer "all"."""
+    with pytest.raises(Unfit):
+        first_day("all", today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("a", "all"), ("Cur", "current"), ("none", "none"), ("x", "x"), ("", "")]
+)
+def test_the_beginning_of_a_word_is_enough(typed: str, meant: str) -> None:
+    """What begins none of them stays what it is, and is refused by the next check."""
+    assert spelt_out(typed) == meant
+
+
+def test_what_nobody_said_of_others_is_not_written() -> None:
+    """A default that somebody confirmed is, so that it is not asked again."""
+    said = replace(ANSWERS, shared=False, uploaded_before=False)
+    wanted = changes(said, HERE, settings())
+    assert wanted == {("dashboard", "shared"): False, ("source", "uploaded_before"): False}
+    assert ("dashboard", "shared") not in changes(ANSWERS, HERE, settings())
+
+
+def test_what_was_said_of_another_dashboard_is_taken_out() -> None:
+    """The settings say nothing about earlier uploads then."""
+    present = Settings(dashboard=settings().dashboard, source=SourceSettings(uploaded_before=False))
+    wanted = changes(ANSWERS, HERE, present)
+    assert wanted == {("source", "uploaded_before"): None}
+
+
+@pytest.mark.parametrize(
+    ("standing", "decision", "history", "has_text", "asked"),
+    [
+        (Standing(), None, "all", True, True),
+        (Standing(), None, "2026-11-01", True, True),
+        (Standing(), None, "none", True, False),
+        (Standing(), None, "all", False, False),
+        (Standing(begun=True), None, "all", False, True),
+        (Standing(begun=True, cleared=True), None, "all", True, False),
+        (Standing(begun=True, undecided=True), None, "all", True, False),
+        (Standing(begun=True, undecided=True), EVERYTHING, "all", True, True),
+        (Standing(begun=True, undecided=True), FROM_NOW, "all", True, False),
+        (Standing(begun=True, undecided=True), SAME, "all", True, True),
+    ],
+)
+def test_earlier_uploads_are_asked_about_where_they_matter(
+    *, standing: Standing, decision: Decision | None, history: str, has_text: bool, asked: bool
+) -> None:
+    """Where something older is shipped to a dashboard that was not cleared before."""
+    assert standing.asks_about_before(decision, history, has_text=has_text) is asked

@@ -8,7 +8,7 @@ import pytest
 
 from qlogship.installation.unit import Action, reason
 from qlogship.setup.dialogue import shows_emphasis
-from qlogship.setup.service import needed, started
+from qlogship.setup.service import Shipped, needed, started
 
 
 def report(
@@ -19,6 +19,7 @@ def report(
     held: int = 0,
     lag: int = 0,
     trouble: str = "",
+    generation: int = 1,
 ) -> dict[str, Any]:
     """Return as much of a status as matters."""
     return {
@@ -26,6 +27,7 @@ def report(
         "source": {"lag_bytes": lag},
         "uploads": {"accepted": accepted, "pending": 0},
         "calls": {"shipped": accepted * 10},
+        "generation": generation,
         "lines": {"shipped": 0},
         "held": {"lines": held, "calls": held},
         "archive": {"lines": lines},
@@ -34,17 +36,28 @@ def report(
 
 
 def test_an_upload_accepted_since_is_the_end_of_waiting() -> None:
-    """However much time is left; one of before the start proves nothing."""
-    found = started(report(accepted=2, lines=5), before=1, patient=True)
+    """However much time is left; one of before the start proves nothing, and is not counted."""
+    before = Shipped.of(report(accepted=1))
+    found = started(report(accepted=3, lines=5), before=before, patient=True)
     assert found is not None
     assert found.ok is True
-    assert "20 calls" in found.detail
-    assert started(report(accepted=2, lines=5), before=2, patient=True) is None
+    assert found.detail == "the dashboard took an upload: 20 calls since the start"
+    before = Shipped.of(report(accepted=2))
+    assert started(report(accepted=2, lines=5), before=before, patient=True) is None
+
+
+def test_what_another_dashboard_took_is_not_told_of_this_one() -> None:
+    """A generation that began since the start has taken all that is in it, and nothing else."""
+    before = Shipped.of(report(accepted=500, generation=1))
+    assert started(report(lines=5, generation=2), before=before, patient=True) is None
+    found = started(report(accepted=1, generation=2), before=before, patient=True)
+    assert found is not None
+    assert found.detail == "the dashboard took an upload: 10 calls since the start"
 
 
 def test_where_nothing_waits_nobody_waits() -> None:
     """An empty queue_log makes no upload."""
-    found = started(report(), before=0, patient=True)
+    found = started(report(), before=Shipped(), patient=True)
     assert found is not None
     assert found.ok is True
 
@@ -61,8 +74,8 @@ def test_where_nothing_waits_nobody_waits() -> None:
 )
 def test_everything_else_may_still_change(state: dict[str, Any], *, ok: bool | None) -> None:
     """What starts, a first trouble, a batch that waits, calls not over: until time is up."""
-    assert started(state, before=0, patient=True) is None
-    found = started(state, before=0, patient=False)
+    assert started(state, before=Shipped(), patient=True) is None
+    found = started(state, before=Shipped(), patient=False)
     assert found is not None
     assert found.ok is ok
 

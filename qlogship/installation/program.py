@@ -1,0 +1,15 @@
+"""This program as another process: the words that start it."""
+
+from __future__ import annotations
+
+import sys
+
+
+def this_program() -> tuple[str, ...]:
+    """Return the words that start qlogship as this process was started.
+
+    Where this one heeds neither PYTHONPATH nor the current directory, no more does that one.
+    """
+    isolated = ("-I",) if sys.flags.isolated else ()
+    no_byte_code = ("-B",) if sys.flags.dont_write_bytecode else ()
+    return sys.executable, *isolated, *no_byte_code, "-m", "qlogship"
