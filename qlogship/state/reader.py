@@ -147,9 +147,14 @@ class Reader:
             return progress(self._db, number) if self._db is not None else None
 
     @contextmanager
-    def moment(self) -> Iterator[sqlite3.Connection | None]:
-        """Hold the database as it is at one moment, and as written; None while there is nothing."""
-        self.look_closely()
+    def moment(self, *, closely: bool = True) -> Iterator[sqlite3.Connection | None]:
+        """Hold the database as it is at one moment; None while there is nothing.
+
+        Each row of the ledger is compared with its copy before, unless `closely` is false,
+        for those who take sums only.
+        """
+        if closely:
+            self.look_closely()
         with self._moment() as database:
             yield database
 

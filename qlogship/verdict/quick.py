@@ -55,7 +55,7 @@ def quick_assessment(
 
 def read_assessment(reader: Reader, settings: Settings) -> Assessment:
     """Judge a state directory, of which nothing need be there yet. Raises `StateError`."""
-    with reader.moment() as connection:
+    with reader.moment(closely=False) as connection:
         if connection is None:
             return assess(Facts())
         return quick_assessment(connection, Circumstances.of(settings))
@@ -176,7 +176,9 @@ def _not_taken(position: Position, end: int) -> list[Run]:
 def _damaged(connection: sqlite3.Connection, archive: Archive) -> Iterator[tuple[Kind, Amount]]:
     """Yield what was found to be damaged, here or by the service; nobody looks for it here."""
     records = sum(last - first + 1 for first, last in archive.chunks.damaged.items())
-    told = connection.execute("SELECT 1 FROM trouble WHERE kind = 'archive_damaged'").fetchone()
+    told = connection.execute(
+        "SELECT 1 FROM trouble WHERE kind IN ('archive_damaged', 'state_older')"
+    ).fetchone()
     if records or told:
         yield Kind.DAMAGED, Amount(records=records)
 
