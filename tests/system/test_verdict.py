@@ -110,13 +110,14 @@ def test_a_call_that_travels_twice(installation: Installation, dashboard: Sandbo
 
 def test_dropped_by_hand(installation: Installation, dashboard: Sandbox) -> None:
     """What a person dropped is not there, and nobody says that it is."""
-    dashboard.script([{"do": "status", "status": 422}])
-    installation.write(call(1, NOON))
-    installation.once()
     installation.write(calls(2))
     installation.once()
+    dashboard.script([{"do": "status", "status": 422, "times": None}])
+    installation.write(call(9, NOON + 60))
+    installation.once()
+    dashboard.script([])
     assert said(installation)["text"].startswith("MISMATCH: 1 call is missing: 1 upload is in quar")
-    assert installation.call("quarantine", "drop", "1", "--yes").returncode == 0
+    assert installation.call("quarantine", "drop", "2", "--yes").returncode == 0
 
     assert there(dashboard) == CALLS
     text = said(installation)["text"]
