@@ -13,12 +13,22 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from qlogship.state.database import reported
+from qlogship.wording import count
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _NAME: Final = "sent"
 _WIDTH: Final = 20
+
+
+def forgotten(sends: int) -> str:
+    """Say that so many attempts were begun of which the database knows nothing."""
+    was, may = ("was", "it may") if sends == 1 else ("were", "they may")
+    return (
+        f"the state database is older than what was uploaded: {count(sends, 'upload')} {was} sent"
+        f" of which it knows nothing; {may} be uploaded again, and be counted twice"
+    )
 
 
 class SentMark:
