@@ -40,6 +40,7 @@ class Kind(StrEnum):
     CLEARING = "clearing"
     DOUBLES = "doubles"
     REPEAT_DIFFERS = "repeat_differs"
+    KNOWN_BEFORE = "known_before"
     REPEAT_WAITS = "repeat_waits"
     OVERTAKEN = "overtaken"
     UPLOADED_BEFORE = "uploaded_before"

@@ -111,6 +111,14 @@ def _repeat_differs(_: Facts, amount: Amount) -> str:
     )
 
 
+def _known_before(_: Facts, amount: Amount) -> str:
+    its = "it" if amount.fewer == 1 else "they"
+    return (
+        f"the dashboard counted {count(amount.fewer, 'call')} fewer than were sent, in"
+        f" {count(amount.uploads, 'upload')}: {its} may have been there before"
+    )
+
+
 def _repeat_waits(_: Facts, amount: Amount) -> str:
     what = count(amount.calls, "call") if amount.calls else count(amount.records, "record")
     waits = "waits" if (amount.calls or amount.records) == 1 else "wait"
@@ -179,6 +187,7 @@ REASONS: Final[Mapping[Kind, ReasonRow]] = {
     Kind.CLEARING: ReasonRow(Level.UNCERTAIN, _clearing, "its answer"),
     Kind.DOUBLES: ReasonRow(Level.UNCERTAIN, _doubles, _RESYNC),
     Kind.REPEAT_DIFFERS: ReasonRow(Level.UNCERTAIN, _repeat_differs, _RESYNC),
+    Kind.KNOWN_BEFORE: ReasonRow(Level.UNCERTAIN, _known_before, _RESYNC),
     Kind.REPEAT_WAITS: ReasonRow(Level.UNCERTAIN, _repeat_waits, _RESYNC),
     Kind.OVERTAKEN: ReasonRow(Level.UNCERTAIN, _overtaken, _RESYNC),
     Kind.UPLOADED_BEFORE: ReasonRow(

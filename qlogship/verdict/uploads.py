@@ -80,7 +80,8 @@ def _of_accepted(upload: UploadFacts, *, zero_tells: bool) -> Iterator[tuple[Kin
     copies = upload.open_sends * calls
     if upload.open_sends:
         if reported == 0 and zero_tells and calls:
-            return  # a repeat that the dashboard recognised
+            yield from _of_recognised(upload)
+            return
         if reported is not None and reported < calls and reported != expected:
             fewer = max(0, expected - reported)
             yield Kind.REPEAT_DIFFERS, _amount(upload, fewer=fewer, more=copies)
@@ -94,6 +95,12 @@ def _of_accepted(upload: UploadFacts, *, zero_tells: bool) -> Iterator[tuple[Kin
     elif reported != expected:
         off = reported - expected
         yield Kind.DIFFERS, _amount(upload, fewer=max(0, -off), more=max(0, off))
+
+
+def _of_recognised(upload: UploadFacts) -> Iterator[tuple[Kind, Amount]]:
+    """Yield what is open when a repeat was answered with 0: how the first one was counted."""
+    if upload.again:
+        yield Kind.DOUBLES, _amount(upload, more=upload.again)
 
 
 def _amount(upload: UploadFacts, *, fewer: int = 0, more: int = 0) -> Amount:

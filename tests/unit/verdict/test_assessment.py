@@ -183,3 +183,16 @@ def test_wrong_and_uncertain_are_told_apart() -> None:
         " calls may be counted twice: 1 upload was sent again after its answer was lost;"
         " `qlogship resync` ends it."
     )
+
+
+@pytest.mark.parametrize("way", [Kind.UPLOADED_BEFORE, Kind.UNKNOWN, Kind.REPEAT_WAITS])
+def test_calls_that_may_have_come_another_way(way: Kind) -> None:
+    """A count that is too small is uncertain where the calls may have been there before."""
+    differs, perhaps = Amount(1, calls=5, fewer=3), Amount(1, calls=3, more=3)
+    found = assess(Facts(records=9, found={Kind.DIFFERS: differs, way: perhaps}))
+    assert found.level is Level.UNCERTAIN
+    assert {reason.kind: reason.fewer for reason in found.reasons}[Kind.KNOWN_BEFORE] == 3
+
+    for surely in (Amount(1, calls=5, fewer=4), Amount(1, calls=5, fewer=3, more=1)):
+        found = assess(Facts(records=9, found={Kind.DIFFERS: surely, way: perhaps}))
+        assert found.level is Level.WRONG

@@ -158,3 +158,10 @@ def test_a_dashboard_that_counts_nothing() -> None:
     assert reasons(upload(reported=0, open_sends=1), zero_tells=False) == {
         Kind.REPEAT_DIFFERS: Amount(1, 5, 15, fewer=5, more=5)
     }
+
+
+def test_a_repeat_that_was_recognised_and_shares_calls() -> None:
+    """A 0 tells that the upload was there, and not how its calls of an earlier one were counted."""
+    found = reasons(upload(calls=5, reported=0, again=2, open_sends=1))
+    assert found == {Kind.DOUBLES: Amount(1, 5, 15, more=2)}
+    assert reasons(upload(calls=5, reported=0, open_sends=1)) == {}
