@@ -53,7 +53,7 @@ EXIT_MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "failed",
     ExitCode.USAGE: "usage",
-    ExitCode.IN_DOUBT: "done, but something is quarantined or unknown",
+    ExitCode.IN_DOUBT: "done, but something is quarantined, or a number is wrong or uncertain",
     ExitCode.SETTINGS: "settings",
     ExitCode.LOCKED: "another instance holds the state directory",
     ExitCode.CREDENTIALS: "the dashboard refuses the credentials",

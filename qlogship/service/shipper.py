@@ -31,6 +31,7 @@ from qlogship.shipping.record_time import RunningTime
 from qlogship.shipping.refusals import Refusals
 from qlogship.shipping.resync.resyncing import Resyncing
 from qlogship.shipping.upload_log import UploadLog
+from qlogship.state.sent_mark import forgotten
 from qlogship.state.wal import LOST_COMMITS, LOST_COMMITS_HINT
 from qlogship.troubles.notices import Notices
 
@@ -72,6 +73,10 @@ class Shipper:
             log.warning("state_repaired", **store.repairs.facts)
         if store.repairs.lost_commits:
             self._notices.begin("state_older", LOST_COMMITS, LOST_COMMITS_HINT, grave=True)
+        marked = store.marked_sends()
+        if marked > store.ledger.sends():
+            text = forgotten(marked - store.ledger.sends())
+            self._notices.begin("state_older", text, LOST_COMMITS_HINT, grave=True)
         there = destination_of(settings.dashboard)
         with store.transaction():
             self._gate = DestinationGate(
@@ -82,6 +87,7 @@ class Shipper:
                 log=log,
             )
             self._notices.write()
+            store.ledger.remember_sends(marked)
         self._resyncing = Resyncing(
             settings.delivery,
             destination=there,
@@ -243,6 +249,8 @@ class Shipper:
                 self._intake.resize(self._outbox.max_bytes)
             attempt = self._outbox.begin() if send else None
             self._notices.write()
+        if attempt is not None and attempt.upload is not None:
+            self._store.mark_sends()
         self._outbox.hand_over(attempt, answered=outcome is not None)
 
     def _advance(self, *, hurry: bool, flush: bool) -> bool:

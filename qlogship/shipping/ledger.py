@@ -164,7 +164,17 @@ class Ledger:
             " open_sends = open_sends + 1 WHERE id = ?",
             (upload.id,),
         )
+        self._db.execute("UPDATE shipping SET sends = sends + 1")
         return self._one(upload.id)
+
+    def sends(self) -> int:
+        """Return how many attempts were ever begun."""
+        number: int = self._db.execute("SELECT sends FROM shipping").fetchone()[0]
+        return number
+
+    def remember_sends(self, sends: int) -> None:
+        """Write that so many attempts were begun, more than are on record here."""
+        self._db.execute("UPDATE shipping SET sends = max(sends, ?)", (sends,))
 
     def end_attempt(self, upload: Upload, result: AttemptResult, *, at: float) -> Upload:
         """Write what came back."""

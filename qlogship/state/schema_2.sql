@@ -76,6 +76,9 @@ CREATE INDEX upload_figures ON upload
 UPDATE upload SET state = 'unknown', not_before = NULL
     WHERE state = 'prepared' AND open_sends >= 3;
 
+-- Attempts ever begun; state/sent_mark.py has the number once more, outside of the database.
+ALTER TABLE shipping ADD COLUMN sends INTEGER NOT NULL DEFAULT 0;
+
 -- What answers have taught that leave open what was stored; an acceptance unlearns it.
 ALTER TABLE shipping ADD COLUMN open_outcomes INTEGER NOT NULL DEFAULT 0;  -- since then
 ALTER TABLE shipping ADD COLUMN small_bytes INTEGER;    -- the size of a body that takes no longer

@@ -19,6 +19,7 @@ from qlogship.state.database import FILE_NAME, connect, reported, transaction, u
 from qlogship.state.figures import figures
 from qlogship.state.lock import StateLock
 from qlogship.state.requests import Requests
+from qlogship.state.sent_mark import SentMark
 from qlogship.troubles.rows import Troubles
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Store:
                 )
             self._lock = StateLock(directory)
         try:
+            self._mark = SentMark(directory)
             self._open()
         except BaseException:
             self._lock.release()
@@ -93,6 +95,16 @@ class Store:
             yield
             self.archive.chunks.finish()
 
+    def marked_sends(self) -> int:
+        """Return how many attempts were begun by the mark outside of the database."""
+        return self._mark.read()
+
+    def mark_sends(self) -> None:
+        """Write that mark; to be done before the attempt that was begun leaves."""
+        with reported(self._directory):
+            sends = self.ledger.sends()
+        self._mark.write(sends)
+
     def timeline(self) -> Timeline:
         """Return the order of time, to read and to write."""
         with reported(self._directory):
@@ -119,5 +131,6 @@ class Store:
         try:
             self.archive.chunks.close()
             self._db.close()
+            self._mark.close()
         finally:
             self._lock.release()

@@ -139,7 +139,6 @@ def test_an_earlier_generation(tmp_path: Path) -> None:
         books.upload(second, state="prepared")
         books.upload(first, generation=2)
         with books.store.transaction():
-            books.store._db.execute("INSERT INTO generation (number, cleared) VALUES (2, 1)")
             books.store._db.execute("UPDATE shipping SET generation = 2")
             books.store._db.execute("INSERT INTO generation (number, cleared) VALUES (2, 1)")
         books.stand(frontier=second[0])
