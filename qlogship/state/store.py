@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from qlogship.archive.archive import Archive
@@ -49,12 +49,12 @@ class Store:
                     hint=f"Run this as its owner, or `chown {user_name()} {directory}`.",
                 )
             self._lock = StateLock(directory)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._lock.release)
             self._mark = SentMark(directory)
+            undo.callback(self._mark.close)
             self._open()
-        except BaseException:
-            self._lock.release()
-            raise
+            undo.pop_all()
 
     def _open(self) -> None:
         self._db, self.repairs = connect(self._directory)

@@ -126,7 +126,8 @@ class Sound:
                 "email": EMAIL,
                 "password_file": str(self.password),
             },
-            "source": {"path": str(self.log)},
+            # What stands at the dashboard of a test is what the test uploaded.
+            "source": {"path": str(self.log), "uploaded_before": False},
             "state": {"directory": str(self.state)},
         }
         for name, keys in self.sections.items():
@@ -134,10 +135,7 @@ class Sound:
         lines = []
         for name, keys in whole.items():
             lines.append(f"[{name}]")
-            lines += [
-                f"{key} = {value if isinstance(value, list) else repr(value)}"
-                for key, value in keys.items()
-            ]
+            lines += [f"{key} = {_toml(value)}" for key, value in keys.items()]
         self.settings.write_text("\n".join(lines).replace('"', "'") + "\n")
         self.settings.chmod(0o640)
 
@@ -199,3 +197,10 @@ class Sound:
             for one in self.findings(offline=offline)
             if one.level is not Level.OK
         ]
+
+
+def _toml(value: object) -> object:
+    """Return how a value is written in the settings."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, list) else repr(value)

@@ -167,21 +167,6 @@ def test_it_is_counted_once_over_all_files(installation: Installation, tenant: T
     assert_right(installation)
 
 
-def test_a_request_that_is_stored_behind_the_clear(
-    installation: Installation, tenant: Tenant
-) -> None:
-    """What was under way before a clear may be stored after it: then nobody says all is right."""
-    installation.configure(dashboard={"timeout": 0.3}, delivery={"on_unknown": "hold"})
-    tenant.script.append(Conduct(answer="late", afterwards=True))
-    installation.write(calls(CALLS))
-    installation.once()
-    installation.call("resync", "--yes")
-    assert tenant.calls == CALLS
-    tenant.catch_up()
-    assert tenant.calls == 2 * CALLS
-    assert_uncertain(installation, "before the clear")
-
-
 # Uploaded by hand before
 
 

@@ -306,8 +306,8 @@ def test_what_it_says_and_what_it_leaves(installation: Installation) -> None:
     done = installation.once()
     assert done.stdout == ""
     lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [line["event"] for line in lines] == ["batch_accepted"]
-    (line,) = lines
+    assert [line["event"] for line in lines] == ["destination_bound", "batch_accepted"]
+    line = lines[-1]
     assert line["level"] == "info"
     assert line["time"]
     assert (line["upload"], line["lines"], line["calls"], line["reported_calls"]) == (1, 3, 1, 1)

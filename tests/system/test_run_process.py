@@ -289,7 +289,12 @@ def test_start_and_stop_are_on_record(installation: Installation) -> None:
     with installation.start() as service:
         service.wait_for("service_started")
         assert service.stop() == ExitCode.DONE
-        assert events(service) == ["service_started", "trouble_began", "service_stopped"]
+        assert events(service) == [
+            "service_started",
+            "destination_bound",
+            "trouble_began",
+            "service_stopped",
+        ]
         assert all(line["time"] and line["level"] for line in service.lines)
         (trouble,) = service.events("trouble_began")
         assert str(installation.log) in trouble["message"]
