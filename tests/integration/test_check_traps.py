@@ -223,7 +223,7 @@ TRAPS: Final[dict[str, tuple[Callable[[Sound], object], list[tuple[str, Level]]]
     "no settings": (lambda sound: sound.settings.unlink(), [("settings.fault", PROBLEM)]),
     "clear text": (
         lambda sound: sound.configure(dashboard={"url": "http://dashboard.example.com"}),
-        [("settings.doubt", WARNING), ("ledger.destination", PROBLEM)],
+        [("settings.doubt", WARNING)],
     ),
     "settings for all to write": (mode("settings", 0o666), [("settings.writable", WARNING)]),
     "settings in a directory for all to write": (

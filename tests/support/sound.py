@@ -10,6 +10,7 @@ import grp
 import os
 import pwd
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,9 @@ from qlogship.check.facts import Facts, gather
 from qlogship.check.findings import Finding, Level
 from qlogship.check.judging import judge
 from qlogship.check.machine import Machine
+from qlogship.config.model import DashboardSettings
+from qlogship.shipping.destination import destination_of
+from qlogship.state.store import Store
 from tests.support.installation import EMAIL, PASSWORD
 
 if TYPE_CHECKING:
@@ -138,6 +142,14 @@ class Sound:
             lines += [f"{key} = {_toml(value)}" for key, value in keys.items()]
         self.settings.write_text("\n".join(lines).replace('"', "'") + "\n")
         self.settings.chmod(0o640)
+        if "url" in sections.get("dashboard", {}):
+            self._belong(DashboardSettings.model_construct(**whole["dashboard"]))
+
+    def _belong(self, dashboard: DashboardSettings) -> None:
+        """Let the ledger belong to this dashboard, as if it had always been there."""
+        with closing(Store(self.state)) as store, store.transaction():
+            present = replace(store.generations.current(), destination=destination_of(dashboard))
+            store.generations.write(present)
 
     def rotate(self, text: str) -> None:
         """Write the stanzas; {log}, {user} and {group} are filled in."""

@@ -53,6 +53,7 @@ def refused(installation: Installation, shipped: Shipped) -> list[int]:
     for folder in ("log", "state"):
         original = shipped.installation.directory / folder
         shutil.copytree(original, installation.directory / folder, dirs_exist_ok=True)
+    assert installation.call("destination", "--same").returncode == ExitCode.DONE
     return shipped.refused
 
 
