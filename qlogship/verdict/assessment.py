@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from qlogship.verdict.facts import Amount, Facts
 
-_ANOTHER_WAY: Final = (Kind.UPLOADED_BEFORE, Kind.UNKNOWN, Kind.REPEAT_WAITS)
+_ANOTHER_WAY: Final = (Kind.UPLOADED_BEFORE, Kind.SENT_BEFORE, Kind.UNKNOWN, Kind.REPEAT_WAITS)
 _SAID: Final = {Level.RIGHT: "OK", Level.UNCERTAIN: "UNCERTAIN", Level.WRONG: "MISMATCH"}
 
 

@@ -58,6 +58,7 @@ def reasons_of(
         yield Kind.OVERTAKEN, Amount(calls=late, more=late)
     if circumstances.uploaded_before is not False:
         yield from _uploaded_before(connection, generation)
+    yield from _sent_before(connection, generation)
     # Sent but not acknowledged: what the ledger calls shipped may be gone already.
     if connection.execute(
         "SELECT 1 FROM resync WHERE state = 'clearing' AND clears > 0 AND ended_at IS NULL"
@@ -81,6 +82,34 @@ def _uploaded_before(
     ).fetchone()
     if uploads:
         yield Kind.UPLOADED_BEFORE, Amount(uploads, calls, records, more=calls)
+
+
+def _sent_before(
+    connection: sqlite3.Connection, generation: Generation
+) -> Iterator[tuple[Kind, Amount]]:
+    """Yield how much an earlier generation sent to the same dashboard, and no clear has wiped.
+
+    So it is when the uploads went to another dashboard for a while, and came back; not if
+    only what came from then on is shipped there.
+    """
+    number = generation.number
+    if generation.cleared or generation.first_seq > 1 or generation.destination is None:
+        return
+    earlier = []
+    for other in reversed(Generations(connection).all()):
+        if other.number < number and other.destination == generation.destination:
+            earlier.append(other.number)
+            if other.cleared:
+                break
+    marks = ", ".join("?" * len(earlier))
+    uploads, calls, records, more = connection.execute(
+        "SELECT count(*), coalesce(sum(calls), 0), coalesce(sum(lines), 0),"  # noqa: S608
+        " coalesce(sum(calls * (open_sends + (state = 'accepted'))), 0) FROM upload"
+        f" WHERE generation IN ({marks}) AND (state = 'accepted' OR open_sends > 0)",
+        earlier,
+    ).fetchone()
+    if uploads:
+        yield Kind.SENT_BEFORE, Amount(uploads, calls, records, more=more)
 
 
 def left_out(

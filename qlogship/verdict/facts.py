@@ -44,6 +44,7 @@ class Kind(StrEnum):
     REPEAT_WAITS = "repeat_waits"
     OVERTAKEN = "overtaken"
     UPLOADED_BEFORE = "uploaded_before"
+    SENT_BEFORE = "sent_before"
     SHARED = "shared"
     NO_COUNT = "no_count"
     LATER = "later"

@@ -133,6 +133,10 @@ def _uploaded_before(_: Facts, amount: Amount) -> str:
     return f"{_twice(amount)} if this queue_log was uploaded by other means before qlogship"
 
 
+def _sent_before(_: Facts, amount: Amount) -> str:
+    return f"{_twice(amount)}: this dashboard had them before another one took its place"
+
+
 def _shared(*_: object) -> str:
     return "others upload to this dashboard, too, and what they upload is not in these numbers"
 
@@ -193,6 +197,7 @@ REASONS: Final[Mapping[Kind, ReasonRow]] = {
     Kind.UPLOADED_BEFORE: ReasonRow(
         Level.UNCERTAIN, _uploaded_before, f"`source.uploaded_before = false` or {_RESYNC}"
     ),
+    Kind.SENT_BEFORE: ReasonRow(Level.UNCERTAIN, _sent_before, _RESYNC),
     Kind.SHARED: ReasonRow(Level.UNCERTAIN, _shared),
     Kind.NO_COUNT: ReasonRow(Level.UNCERTAIN, _no_count),
     Kind.LATER: ReasonRow(Level.UNCERTAIN, _later, _RESYNC),

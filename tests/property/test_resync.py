@@ -162,6 +162,6 @@ def test_the_far_end_ends_with_the_archive_once() -> None:
             hypothesis_settings(),
             stateful_step_count=40,
             report_multiple_bugs=False,
-            max_examples=hypothesis_settings().max_examples * 3 // 5,
+            max_examples=hypothesis_settings().max_examples * 2 // 5,
         ),
     )

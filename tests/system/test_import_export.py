@@ -129,6 +129,7 @@ def test_an_export_to_a_file_is_whole_or_not_there(
         "path": str(target),
         "records": 1288,
         "bytes": len(WHOLE),
+        "damaged_records": 0,
     }
     assert target.read_bytes() == WHOLE
     failed = installation.call("export", "-o", str(tmp_path / "no" / "file"))
