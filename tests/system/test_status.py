@@ -219,4 +219,4 @@ def wait_for_answers(installation: Installation, count: int) -> None:
 
 def wait_for_uploads(dashboard: Sandbox, count: int) -> None:
     """Wait until so many have arrived."""
-    until(lambda: len(dashboard.bodies()) >= count)
+    until(lambda: len(dashboard.bodies()) >= count, 40.0)
