@@ -252,11 +252,15 @@ def token(trial: Trial) -> None:
         if password_file != PLAIN.password_file:
             box.run("mv", PLAIN.password_file, password_file)
         box.run("systemctl", "restart", PLAIN.unit)
+        if password_file == PLAIN.password_file:
+            # A token does not say whose it is, so that is asked once.
+            box.run("qlogship", "destination", "--same", "-c", PLAIN.config)
         site.calls_come(1)
         site.all_arrive(PLAIN)
     box.run("mv", "/root/password", PLAIN.password_file)
     install_file(box, PLAIN.config, "root:qlogship", "0640", settings.encode())
     box.run("systemctl", "restart", PLAIN.unit)
+    box.run("qlogship", "destination", "--same", "-c", PLAIN.config)
 
 
 def metrics(trial: Trial) -> None:
