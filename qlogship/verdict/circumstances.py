@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qlogship.archive.runs import merged, without
 from qlogship.shipping.destination import destination_of
 from qlogship.shipping.generations import NO_GENERATION, Generations
+from qlogship.source.cursor import Cursor
 from qlogship.verdict.facts import Amount, Kind
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ def reasons_of(
     if circumstances.uploaded_before is not False:
         yield from _uploaded_before(connection, generation)
     yield from _sent_before(connection, generation)
+    # Behind a clear the dashboard has what is archived, and nothing else.
+    if not generation.cleared and Cursor(connection).skipped_text():
+        yield Kind.SKIPPED, Amount()
     # Sent but not acknowledged: what the ledger calls shipped may be gone already.
     if connection.execute(
         "SELECT 1 FROM resync WHERE state = 'clearing' AND clears > 0 AND ended_at IS NULL"

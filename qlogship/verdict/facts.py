@@ -49,6 +49,7 @@ class Kind(StrEnum):
     NO_COUNT = "no_count"
     LATER = "later"
     BEFORE = "before"
+    SKIPPED = "skipped"
     DAMAGED = "damaged"
     NOT_COUNTED = "again_not_counted"
     CUT_OFF = "cut_off"

@@ -159,6 +159,10 @@ def _before(_: Facts, amount: Amount) -> str:
     return _not_shipped(amount, "left out when uploading began: too old")
 
 
+def _skipped(*_: object) -> str:
+    return "older text was left out when uploading began, and what is there of it is not known"
+
+
 def _damaged(_: Facts, amount: Amount) -> str:
     if not amount.records:
         return "a part of the archive is damaged and cannot be compared"
@@ -202,6 +206,9 @@ REASONS: Final[Mapping[Kind, ReasonRow]] = {
     Kind.NO_COUNT: ReasonRow(Level.UNCERTAIN, _no_count),
     Kind.LATER: ReasonRow(Level.UNCERTAIN, _later, _RESYNC),
     Kind.BEFORE: ReasonRow(Level.UNCERTAIN, _before, _RESYNC),
+    Kind.SKIPPED: ReasonRow(
+        Level.UNCERTAIN, _skipped, "`qlogship import` of the older files, then " + _RESYNC
+    ),
     Kind.DAMAGED: ReasonRow(
         Level.UNCERTAIN, _damaged, "`qlogship import` of the file they came from"
     ),

@@ -13,7 +13,6 @@ from qlogship.queue_log.records import entered_calls
 from qlogship.reconcile.census import RecordPlace
 from qlogship.reconcile.days import Days
 from qlogship.reconcile.snapshot import take_snapshot
-from qlogship.shipping.omitted import omitted
 from qlogship.state.reader import Reader
 from tests.support.calls import call
 from tests.support.stepped import Clock, SteppedService
@@ -119,19 +118,6 @@ def test_it_does_not_count_as_waiting(service: SteppedService) -> None:
     assert service.figures().archive.calls == OLD_CALLS
 
 
-def test_the_fact_is_cheap_and_an_upper_bound(service: SteppedService) -> None:
-    """How many calls were left out at most is told without reading the archive."""
-    with Reader(service.state) as reader, reader.moment() as database:
-        assert database is not None
-        assert not omitted(database).records
-    service.live(600.0, flush=True)
-    with Reader(service.state) as reader, reader.moment() as database:
-        assert database is not None
-        found = omitted(database)
-    assert (found.records, found.since, found.skipped) == (True, MIDNIGHT, False)
-    assert OLD_CALLS <= found.calls <= OLD_CALLS + len(entered_calls(NEW)) + 1
-
-
 def test_an_older_file_that_is_found_later(service: SteppedService, far_end: FarEnd) -> None:
     """A rotated file of before that day is archived whenever it turns up, and not uploaded."""
     service.live(600.0, flush=True)
@@ -173,7 +159,4 @@ def test_text_that_was_never_archived_is_told(tmp_path: Path, history: str) -> N
     clock = Clock(MIDNIGHT + 7_200.0)
     with SteppedService(tmp_path, clock, upload=far_end.upload, source=source) as service:
         service.live(60.0, flush=True)
-        with Reader(service.state) as reader, reader.moment() as database:
-            assert database is not None
-            assert omitted(database).skipped
-            assert not omitted(database).records
+        assert service.store.cursor.skipped_text()

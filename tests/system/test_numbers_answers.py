@@ -189,7 +189,7 @@ def test_it_was_uploaded_by_hand_before(
 def test_only_what_comes_after_the_hand_upload(
     installation: Installation, server: VendorServer, tenant: Tenant
 ) -> None:
-    """With none of the history nothing is counted twice."""
+    """With none of the history nothing is counted twice, and nobody vouches for what is older."""
     installation.configure(source={"uploaded_before": True, "history": "none"})
     installation.write(calls(CALLS))
     upload_by_hand(server.url, installation.log.read_bytes())
@@ -198,6 +198,10 @@ def test_only_what_comes_after_the_hand_upload(
     installation.once()
     assert tenant.calls == CALLS + 5
     assert set(tenant.lines.values()) == {1}
+    assert_uncertain(installation, "older text was left out")
+    installation.call("resync", "--yes")
+    assert tenant.calls == 5
+    assert_right(installation)
 
 
 def test_a_dashboard_that_knew_the_calls(
