@@ -101,6 +101,7 @@ class Shipper:
             clocks=clocks,
             log=log,
             timeout=settings.dashboard.timeout,
+            put_right=store.put_right,
         )
 
         def refusals() -> Refusals:

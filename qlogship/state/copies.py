@@ -35,7 +35,11 @@ _PLAIN: Final = frozenset({"chunk", "copy", "sighting", "handover", "sqlite_sequ
 """Tables without copies: the text, the copies, and what is asked or seen anew at any time."""
 
 LARGE: Final = frozenset({"upload", "attempt", "chunk_facts"})
-"""Tables that grow with what is shipped; all others are compared whenever they are opened."""
+"""Tables that grow with what is shipped; all others are compared whenever they are opened.
+
+These take seconds for each hundred thousand uploads, so at the opening it is only looked at
+whether the `ledger_is_whole`; each row is compared before a clear, and by `verify`.
+"""
 
 _SCHEMA: Final = "sqlite_schema"
 
@@ -134,16 +138,13 @@ def watch(connection: sqlite3.Connection) -> None:
             f" WHERE NOT EXISTS (SELECT 1 FROM copy WHERE {is_copied});"
         )
         forget = f"DELETE FROM copy WHERE name = '{name}' AND key = {table.key_of('OLD.')};"
-        connection.executescript(
-            f"CREATE TEMP TRIGGER IF NOT EXISTS {name}_made AFTER INSERT ON main.{name}"
-            f" BEGIN {write} END;"
-            f"CREATE TEMP TRIGGER IF NOT EXISTS {name}_to_change BEFORE UPDATE ON main.{name}"
-            f" BEGIN {refuse} END;"
-            f"CREATE TEMP TRIGGER IF NOT EXISTS {name}_changed AFTER UPDATE ON main.{name}"
-            f" BEGIN {forget} {write} END;"
-            f"CREATE TEMP TRIGGER IF NOT EXISTS {name}_gone AFTER DELETE ON main.{name}"
-            f" BEGIN {forget} END;"
-        )
+        for trigger in (
+            f"{name}_made AFTER INSERT ON main.{name} BEGIN {write} END",
+            f"{name}_to_change BEFORE UPDATE ON main.{name} BEGIN {refuse} END",
+            f"{name}_changed AFTER UPDATE ON main.{name} BEGIN {forget} {write} END",
+            f"{name}_gone AFTER DELETE ON main.{name} BEGIN {forget} END",
+        ):
+            connection.execute(f"CREATE TEMP TRIGGER IF NOT EXISTS {trigger}")
 
 
 def copy_all(connection: sqlite3.Connection) -> None:
@@ -182,13 +183,14 @@ def check_schema(connection: sqlite3.Connection, path: Path, *, version: int) ->
         raise StateError(f"the state database {path} is damaged: {what}", hint=REMEDY)
 
 
-def repair(connection: sqlite3.Connection) -> Repairs:
-    """Put right, in the database, what is not as it was written.
+def repair(connection: sqlite3.Connection, *, large: bool) -> Repairs:
+    """Put right, in the database, what is not as it was written; the `large` tables, too, or not.
 
     The caller holds the transaction. Raises `StateError` for what cannot be put right.
     """
     repairs = Repairs()
-    for table in _tables(connection):
+    tables = [table for table in _tables(connection) if large or table.name not in LARGE]
+    for table in tables:
         found = _difference(connection, table)
         if found is None:
             continue
@@ -200,11 +202,11 @@ def repair(connection: sqlite3.Connection) -> Repairs:
             else:
                 repairs.copies[table.name] = repairs.copies.get(table.name, 0) + 1
         _write(connection, table, found, right)
-    repairs.indexes += [
-        table.name for table in _tables(connection) if not _indexes_agree(connection, table)
-    ]
+    repairs.indexes += [table.name for table in tables if not _indexes_agree(connection, table)]
     for name in repairs.indexes:
         connection.execute(f"REINDEX {name}")
+    if repairs:
+        watch(connection)  # what was written for a repair was not watched
     return repairs
 
 

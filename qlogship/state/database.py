@@ -163,9 +163,7 @@ def _put_right(connection: sqlite3.Connection, path: Path) -> copies.Repairs:
     """Repair what is not as it was written; a database that is sound is not written to."""
     copies.check_schema(connection, path, version=len(MIGRATIONS))
     with transaction(connection, path):
-        repairs = copies.repair(connection)
-    copies.watch(connection)  # what was written for a repair was not watched
-    return repairs
+        return copies.repair(connection, large=not copies.ledger_is_whole(connection))
 
 
 def _text(data: bytes) -> str:

@@ -15,6 +15,7 @@ from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.repeated_calls import RepeatedCalls
 from qlogship.shipping.resync.rows import Resyncs
 from qlogship.source.cursor import Cursor
+from qlogship.state import copies
 from qlogship.state.database import FILE_NAME, connect, reported, transaction, user_name
 from qlogship.state.figures import figures
 from qlogship.state.lock import StateLock
@@ -94,6 +95,10 @@ class Store:
         with transaction(self._db, self._directory / FILE_NAME):
             yield
             self.archive.chunks.finish()
+
+    def put_right(self) -> None:
+        """Compare every row with its copy and put right what differs; within a transaction."""
+        copies.repair(self._db, large=True)
 
     def marked_sends(self) -> int:
         """Return how many attempts were begun by the mark outside of the database."""

@@ -63,6 +63,7 @@ class Resyncing:
         clocks: Clocks,
         log: Any,  # noqa: ANN401
         timeout: float,
+        put_right: Callable[[], None],
     ) -> None:
         self._destination = destination
         self._rows = rows
@@ -73,6 +74,7 @@ class Resyncing:
         self._transaction = transaction
         self._settings = settings
         self._timeout = timeout
+        self._put_right = put_right
         self._late_calls = 0
         self._notices = notices
         self._clocks = clocks
@@ -242,6 +244,7 @@ class Resyncing:
         self._resync = self._rows.open()
 
     def _decide(self, resync: Resync) -> None:
+        self._put_right()
         missing, lines, lost = self._proof.missing(self._ledger, given_up=self._rows.given_up())
         accepted = may_clear(missing, resync.accepted_loss)
         if resync.clears == 0 and not accepted:
