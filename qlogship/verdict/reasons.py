@@ -69,7 +69,7 @@ def _gone(_: Facts, amount: Amount) -> str:
 
 def _undecided(facts: Facts, _: Amount) -> str:
     there = facts.destination or "this dashboard"
-    return f"nothing was uploaded to {there} yet: nobody has decided what is"
+    return f"nothing was uploaded to {there} yet: that waits for a decision"
 
 
 def _unknown(_: Facts, amount: Amount) -> str:
@@ -199,7 +199,9 @@ REASONS: Final[Mapping[Kind, ReasonRow]] = {
     Kind.REPEAT_WAITS: ReasonRow(Level.UNCERTAIN, _repeat_waits, _RESYNC),
     Kind.OVERTAKEN: ReasonRow(Level.UNCERTAIN, _overtaken, _RESYNC),
     Kind.UPLOADED_BEFORE: ReasonRow(
-        Level.UNCERTAIN, _uploaded_before, f"`source.uploaded_before = false` or {_RESYNC}"
+        Level.UNCERTAIN,
+        _uploaded_before,
+        f"`source.uploaded_before = false`, if it was not, or {_RESYNC}",
     ),
     Kind.SENT_BEFORE: ReasonRow(Level.UNCERTAIN, _sent_before, _RESYNC),
     Kind.SHARED: ReasonRow(Level.UNCERTAIN, _shared),

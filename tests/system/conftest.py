@@ -8,10 +8,13 @@ import pytest
 
 from tests.support.installation import Installation
 from tests.support.sandbox import Sandbox
+from tests.support.vendor_server import VendorServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.tenant import Tenant
 
 
 @pytest.fixture
@@ -25,3 +28,16 @@ def dashboard() -> Iterator[Sandbox]:
 def installation(tmp_path: Path, dashboard: Sandbox) -> Installation:
     """Return an installation whose settings lead to `dashboard`."""
     return Installation(tmp_path, dashboard.url)
+
+
+@pytest.fixture
+def server() -> Iterator[VendorServer]:
+    """Return a dashboard that has no code in common with the product, of this test's own."""
+    with VendorServer() as one:
+        yield one
+
+
+@pytest.fixture
+def tenant(server: VendorServer) -> Tenant:
+    """Return what that dashboard holds."""
+    return server.tenant

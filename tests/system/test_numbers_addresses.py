@@ -69,7 +69,7 @@ def assert_undecided(installation: Installation, *empty: VendorServer) -> None:
     assert status["archive"]["calls"] == CALLS + 2
     assert status["calls"]["reported"] == status["calls"]["shipped"] == 0
     assert "destination" in [trouble["kind"] for trouble in status["troubles"]]
-    assert_uncertain(installation, "nobody has decided")
+    assert_uncertain(installation, "waits for a decision")
     shown = installation.call("destination")
     assert shown.returncode == ExitCode.IN_DOUBT
     for option in ("--everything", "--from-now", "--same"):
@@ -89,7 +89,7 @@ def test_another_account_is_a_question(moved: Installation, first: VendorServer)
     moved.write(calls(1, first=CALLS))
     assert moved.once().returncode == ExitCode.IN_DOUBT
     assert installation_of_other.arrived == []
-    assert_uncertain(moved, "nobody has decided")
+    assert_uncertain(moved, "waits for a decision")
 
 
 def test_back_at_the_first_address_nothing_is_asked(

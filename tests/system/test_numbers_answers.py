@@ -22,25 +22,11 @@ from tests.support.tenant import Conduct
 from tests.support.vendor_server import VendorServer, upload_by_hand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.tenant import Answer, Tenant
 
 CALLS = 90
-
-
-@pytest.fixture
-def server() -> Iterator[VendorServer]:
-    """Return a dashboard of this test's own."""
-    with VendorServer() as one:
-        yield one
-
-
-@pytest.fixture
-def tenant(server: VendorServer) -> Tenant:
-    """Return what that dashboard holds."""
-    return server.tenant
 
 
 @pytest.fixture
@@ -75,7 +61,7 @@ def test_a_repeat_that_the_dashboard_drops(installation: Installation, tenant: T
     assert_right(installation)
 
 
-@pytest.mark.parametrize("answer", ["page", 302, 429, 502, "cut"])
+@pytest.mark.parametrize("answer", ["page", 302, 408, 425, 429, 500, 502, 503, 504, "cut"])
 def test_stored_and_answered_with_something_else(
     installation: Installation, tenant: Tenant, answer: Answer | int
 ) -> None:
@@ -91,7 +77,7 @@ def test_stored_and_answered_with_something_else(
     assert (code, verdict.partition(":")[0]) == (ExitCode.IN_DOUBT, "UNCERTAIN"), verdict
 
 
-@pytest.mark.parametrize("answer", [504, "late"])
+@pytest.mark.parametrize("answer", [503, 504, "late", "lost"])
 def test_a_dashboard_that_stores_and_never_says_so(
     installation: Installation, tenant: Tenant, answer: Answer | int
 ) -> None:

@@ -10,13 +10,12 @@ import pytest
 from qlogship.errors import ExitCode
 from tests.support.cases import assert_right, calls, done, reconciled
 from tests.support.installation import Installation
-from tests.support.vendor_server import VendorServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.tenant import Tenant
+    from tests.support.vendor_server import VendorServer
 
 CALLS = 40
 SECRET = b"hunter2-sip-secret"
@@ -29,19 +28,6 @@ PASSWD = b"".join(
     b"user%d:x:%d:%d:%s:/home/user%d:/bin/sh\n" % (one, one, one, SECRET, one) for one in range(40)
 )
 TABLE = b"".join(b"%d|%s|q|a|b\n" % (one, SECRET) for one in range(40))
-
-
-@pytest.fixture
-def server() -> Iterator[VendorServer]:
-    """Return a dashboard of this test's own."""
-    with VendorServer() as one:
-        yield one
-
-
-@pytest.fixture
-def tenant(server: VendorServer) -> Tenant:
-    """Return what that dashboard holds."""
-    return server.tenant
 
 
 @pytest.fixture
