@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from contextlib import suppress
+from os import SEEK_CUR
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -44,22 +45,11 @@ def lost_commits(database: Path) -> int:
             (believed,) = _BELIEVED.unpack(shared.read(_BELIEVED.size))
         if magic & ~1 != _MAGIC or page < 512 or page & (page - 1):
             return int(believed == 0 and len(file.read(_FRAME.size)) == _FRAME.size)
-        number = believed
-        first: list[int] | None = None
-        while True:
-            file.seek(_HEADER.size + number * (_FRAME.size + page))
-            frame = file.read(_FRAME.size)
-            if len(frame) < _FRAME.size:
-                return lost
-            _, commit, *rest = _FRAME.unpack(frame)
-            number += 1
-            ours = rest[:2] == salts
-            if first is None and believed == 0:
-                first = rest[:2]
-                # The salts in the header may be what is damaged.
-                if not ours and (rest[0] == salts[0] or rest[1] == salts[1]):
-                    return 1
-            if not ours and number > believed + 1:
-                return lost
+        file.seek(_HEADER.size + believed * (_FRAME.size + page))
+        while len(frame := file.read(_FRAME.size)) == _FRAME.size:
+            _, commit, *marks, _, _ = _FRAME.unpack(frame)
+            # Of a log before this one, both salts are others; if one is, it has turned.
+            ours = any(mark == salt for mark, salt in zip(marks, salts, strict=True))
             lost += bool(commit) and ours
+            file.seek(page, SEEK_CUR)
     return lost
