@@ -93,7 +93,10 @@ def _said(carried: Carried, reported: int | None, kinds: Collection[Kind]) -> tu
     if carried.missing:
         return "missing", f"the archive no longer has {count(carried.missing, 'record')} of it"
     if shipment.vouched:
-        return "vouched", "somebody has vouched that the dashboard has it once"
+        once = "somebody has vouched that the dashboard has it once"
+        also = count(carried.again, "call")
+        twice = f"; {also} may be counted twice: in an earlier upload, too" if carried.again else ""
+        return "vouched", once + twice
     if shipment.place is RecordPlace.UNKNOWN:
         calls = count(carried.calls, "call")
         return "unknown", f"its outcome is unknown{detail}; the dashboard may have its {calls}"

@@ -161,7 +161,14 @@ def _facts(
         *(one for finding in findings for one in finding.reasons if one[0] is not Kind.NO_COUNT)
     )
     if unread := total["unread"]:
-        facts = facts.having((Kind.NO_COUNT, Amount(calls=unread, fewer=unread)))
+        twice = sum(
+            carried.again
+            for carried in snapshot.counted.uploads
+            if carried.shipment.place is RecordPlace.SHIPPED
+            and carried.shipment.reported_calls is None
+            and not carried.shipment.vouched
+        )
+        facts = facts.having((Kind.NO_COUNT, Amount(calls=unread, fewer=unread, more=twice)))
     for kind, place in (
         (Kind.LOST, RecordPlace.LOST),
         (Kind.LATER, RecordPlace.LATER),
@@ -169,7 +176,9 @@ def _facts(
     ):
         if number := records(place):
             calls = total[place]
-            facts = facts.having((kind, Amount(calls=calls, records=number, fewer=calls)))
+            # What the dashboard has of those from before, and how often, nobody here knows.
+            fewer = 0 if kind is Kind.BEFORE else calls
+            facts = facts.having((kind, Amount(calls=calls, records=number, fewer=fewer)))
     return facts
 
 

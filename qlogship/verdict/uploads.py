@@ -53,10 +53,12 @@ def reasons_of(upload: UploadFacts, *, zero_tells: bool) -> Iterator[tuple[Kind,
 
     `zero_tells`: no upload of this generation `answers_nothing`.
     """
-    if upload.vouched or upload.state == "split":
+    if upload.state == "split":
         return
     sends = upload.open_sends
-    if upload.state == "accepted":
+    if upload.vouched:
+        yield from _of_uncounted(upload)
+    elif upload.state == "accepted":
         yield from _of_accepted(upload, zero_tells=zero_tells)
     elif upload.state == "prepared":
         if sends > upload.sending:
@@ -80,7 +82,7 @@ def _of_accepted(upload: UploadFacts, *, zero_tells: bool) -> Iterator[tuple[Kin
     copies = upload.open_sends * calls
     if upload.open_sends:
         if reported == 0 and zero_tells and calls:
-            yield from _of_recognised(upload)
+            yield from _of_uncounted(upload)
             return
         if reported is not None and reported < calls and reported != expected:
             fewer = max(0, expected - reported)
@@ -89,7 +91,7 @@ def _of_accepted(upload: UploadFacts, *, zero_tells: bool) -> Iterator[tuple[Kin
         yield Kind.DOUBLES, _amount(upload, more=copies)
     if reported is None:
         if calls:
-            yield Kind.NO_COUNT, _amount(upload, fewer=expected)
+            yield Kind.NO_COUNT, _amount(upload, fewer=expected, more=upload.again or 0)
     elif reported == calls != expected:
         yield Kind.COUNTED_TWICE, _amount(upload, more=calls - expected)
     elif reported != expected:
@@ -97,9 +99,15 @@ def _of_accepted(upload: UploadFacts, *, zero_tells: bool) -> Iterator[tuple[Kin
         yield Kind.DIFFERS, _amount(upload, fewer=max(0, -off), more=max(0, off))
 
 
-def _of_recognised(upload: UploadFacts) -> Iterator[tuple[Kind, Amount]]:
-    """Yield what is open when a repeat was answered with 0: how the first one was counted."""
-    if upload.again:
+def _of_uncounted(upload: UploadFacts) -> Iterator[tuple[Kind, Amount]]:
+    """Yield what is open of an upload that is there once, without a count of what is new in it.
+
+    So it is when a person said so, and when a repeat was answered with 0. Calls that an
+    earlier upload carried, too, may have been counted in each.
+    """
+    if upload.again is None:
+        yield Kind.NOT_COUNTED, _amount(upload)
+    elif upload.again:
         yield Kind.DOUBLES, _amount(upload, more=upload.again)
 
 

@@ -113,15 +113,18 @@ def test_what_is_in_order(place: str) -> None:
     assert any(remark.startswith("2 calls ") for remark in report.remarks)
 
 
-@pytest.mark.parametrize("place", ["later", "before"])
-def test_what_was_left_out(place: str) -> None:
-    """Calls that are archived and were not meant to be shipped may be there, or may not."""
+@pytest.mark.parametrize(("place", "fewer"), [("later", 2), ("before", 0)])
+def test_what_was_left_out(place: str, fewer: int) -> None:
+    """Calls that are archived and were not meant to be shipped may be there, or may not.
+
+    How often the dashboard has those from before is not known: no bound is told.
+    """
     report = judge({FIRST: tally(shipped=3, sent=3, reported=3, **{place: 2})})
 
     assert report.level is report.days[0].level is Severity.UNCERTAIN
     assert report.verdict.startswith("UNCERTAIN: 2 records (2 calls) were ")
     assert report.verdict.endswith("`qlogship resync` ends it.")
-    assert [reason.fewer for reason in report.assessment.reasons] == [2]
+    assert [reason.fewer for reason in report.assessment.reasons] == [fewer]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_it_is_right_only_if_no_dashboard_differs(*, dropped: bool) -> None:
 
 
 def test_every_combination() -> None:
-    """Bounds are never negative, vouched uploads say nothing, and nothing is both right and off."""
+    """Bounds are never negative, a vouched upload counts once, and what is right is as sent."""
     for state, calls, records, reported, again, sends, vouched, sending in product(
         ("accepted", "unknown", "rejected", "prepared", "dropped", "split"),
         (0, 1, 3),
@@ -97,8 +97,11 @@ def test_every_combination() -> None:
             found = reasons(facts, zero_tells=tells)
             assert all(min(amount.fewer, amount.more) >= 0 for amount in found.values())
             assert all((one.uploads, one.calls) == (1, calls) for one in found.values())
-            if vouched or state == "split":
+            if state == "split":
                 assert not found
+            elif vouched:
+                assert set(found) <= {Kind.DOUBLES, Kind.NOT_COUNTED}
+                assert sum(amount.more for amount in found.values()) == (again or 0)
             if state in {"unknown", "rejected", "dropped"} and not vouched:
                 assert found
             # Right is only what was answered as it was sent, or waits for its first answer.
@@ -131,6 +134,8 @@ def test_every_combination() -> None:
             },
         ),
         (upload(open_sends=3, vouched=True), {}),
+        (upload(open_sends=3, vouched=True, again=2), {Kind.DOUBLES: Amount(1, 5, 15, more=2)}),
+        (upload(reported=None, again=2), {Kind.NO_COUNT: Amount(1, 5, 15, fewer=3, more=2)}),
         (upload(again=None), {Kind.NOT_COUNTED: Amount(1, 5, 15)}),
         (upload(again=None, reported=4), {Kind.NOT_COUNTED: Amount(1, 5, 15)}),
         (upload("unknown", open_sends=1), {Kind.UNKNOWN: Amount(1, 5, 15, fewer=5)}),
