@@ -15,7 +15,7 @@ damaged, and raises a `DamagedChunk`.
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from sqlite3 import DatabaseError, OperationalError
@@ -28,6 +28,7 @@ from qlogship.queue_log.records import times_from_the_end, times_in
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
 FOLD_BYTES: Final = 256 * 1024
 
@@ -186,15 +187,16 @@ class Chunks:
         for block in self._recent:
             if block.first_seq <= seq < block.first_seq + block.lines:
                 return block
-        row = self._db.execute(
-            f"SELECT {_FACTS}, digest FROM chunk_facts WHERE first_seq <= ?"  # noqa: S608
-            " ORDER BY first_seq DESC LIMIT 1",
-            (seq,),
-        ).fetchone()
-        if row is None or seq >= row[0] + row[1]:
-            raise DamagedChunk(seq, seq, message=f"the archive has no record {seq}")
-        facts, digest = ChunkFacts(*row[:-1]), row[-1]
-        block = Block(facts.first_seq, facts.lines, self._text(facts, digest))
+        with self._one_moment():
+            row = self._db.execute(
+                f"SELECT {_FACTS}, digest FROM chunk_facts WHERE first_seq <= ?"  # noqa: S608
+                " ORDER BY first_seq DESC LIMIT 1",
+                (seq,),
+            ).fetchone()
+            if row is None or seq >= row[0] + row[1]:
+                raise DamagedChunk(seq, seq, message=f"the archive has no record {seq}")
+            facts, digest = ChunkFacts(*row[:-1]), row[-1]
+            block = Block(facts.first_seq, facts.lines, self._text(facts, digest))
         if facts.packed:
             self._recent = [*self._recent[1 - RECENT :], block]
         return block
@@ -244,6 +246,18 @@ class Chunks:
 
     def _packed(self, first_seq: int, text: bytes) -> tuple[bytes, bytes]:
         return self._pack.compress(text), digest_of(first_seq, text)
+
+    @contextmanager
+    def _one_moment(self) -> Iterator[None]:
+        """Keep a writer elsewhere from folding a chunk between its facts and its text."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.commit()
 
     def _text(self, facts: ChunkFacts, digest: bytes | None) -> bytes:
         """Return the text of a chunk if it is as it was written. Raises `DamagedChunk`."""

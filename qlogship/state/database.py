@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -42,14 +42,15 @@ def connect(directory: Path) -> tuple[sqlite3.Connection, copies.Repairs]:
     """
     path = directory / FILE_NAME
     with reported(path):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Never opened here once it is there: closing it would drop SQLite's locks on it.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        lost = lost_commits(path)
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA journal_size_limit = 16777216")
-            connection.execute("PRAGMA user_version").fetchone()
-            lost = lost_commits(path)
             bring_up_to_date(connection, path)
             repairs = _put_right(connection, path)
             repairs.lost_commits = lost

@@ -1,9 +1,9 @@
 """The single-writer lock on a state directory.
 
-A POSIX record lock: the kernel drops it with the process, however that ends,
-and can be asked who holds it without trying to take it. (It is not held
-against other openings of the same file in one process; nothing here opens it
-twice.)
+An open-file-description lock (fcntl(2)): the kernel drops it with the process, however
+that ends, but not when the process closes another descriptor of the same file, as it would
+a plain record lock. It can be asked for without trying to take it; whose it is stands in
+the file.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # struct flock of fcntl(2) with 64-bit offsets: type, whence, start, length, pid.
-_FLOCK = "hhqqi"
-_NAME = "lock"
+_FLOCK: Final = struct.Struct("hhqqi")
+_WHOLE: Final = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+_NAME: Final = "lock"
 
 _BLOCK: Final = 4096
 """Bytes that a file system gives a small file at least."""
@@ -42,7 +43,7 @@ class StateLock:
         path = directory / _NAME
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, _WHOLE)
         except OSError as error:
             os.close(self._file)
             if error.errno not in {errno.EACCES, errno.EAGAIN}:
@@ -54,9 +55,9 @@ class StateLock:
                 hint=f"Stop it first (`systemctl stop qlogship` or `kill {pid or 'PID'}`), "
                 "or give this one a state.directory of its own.",
             ) from None
-        os.ftruncate(self._file, 0)
         self._pid = b"%d\n" % os.getpid()
-        os.write(self._file, self._pid)
+        os.pwrite(self._file, self._pid, 0)
+        os.ftruncate(self._file, len(self._pid))
 
     def complain(self, trouble: Trouble | None) -> None:
         """Say what keeps the holder from its database, or that nothing does any more.
@@ -77,8 +78,7 @@ class StateLock:
 def holder(directory: Path) -> int | None:
     """Return the pid of the process that holds the lock on `directory`, or None.
 
-    Never to be asked by the holder itself. Raises `StateError` when the lock may
-    not be looked at.
+    Raises `StateError` when the lock may not be looked at.
     """
     return _look(directory)[0]
 
@@ -86,8 +86,7 @@ def holder(directory: Path) -> int | None:
 def complaint(directory: Path) -> Trouble | None:
     """Return what keeps the holder of the lock from its database; None without either.
 
-    Never to be asked by the holder itself. Raises `StateError` when the lock may
-    not be looked at.
+    Raises `StateError` when the lock may not be looked at.
     """
     pid, text = _look(directory)
     if pid is None:
@@ -106,9 +105,8 @@ def _look(directory: Path) -> tuple[int | None, bytes]:
         except FileNotFoundError:
             return None, b""
     try:
-        question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, question))
-        _, _, text = os.pread(file, _BLOCK, 0).partition(b"\n")
-        return pid if kind != fcntl.F_UNLCK else None, text
+        kind, *_ = _FLOCK.unpack(fcntl.fcntl(file, fcntl.F_OFD_GETLK, _WHOLE))
+        pid, _, text = os.pread(file, _BLOCK, 0).partition(b"\n")
+        return (int(pid) if pid.isdigit() else 0) if kind != fcntl.F_UNLCK else None, text
     finally:
         os.close(file)

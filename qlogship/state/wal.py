@@ -8,8 +8,6 @@ commit behind that, of the same log, was finished once: a flaw on the disk has t
 from __future__ import annotations
 
 import struct
-from contextlib import suppress
-from os import SEEK_CUR
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,33 +21,50 @@ LOST_COMMITS_HINT: Final = "Run `qlogship resync`, which makes the numbers exact
 
 _HEADER: Final = struct.Struct(">IIIIIIII")
 _FRAME: Final = struct.Struct(">IIIIII")
-_BELIEVED: Final = struct.Struct("=I")
-_BELIEVED_AT: Final = 16  # mxFrame in the header of the index, the file -shm
 _MAGIC: Final = 0x377F0682
 
 
 def lost_commits(database: Path) -> int:
     """Return how many commits are in the log that SQLite does not believe.
 
-    To be asked after the first look into the database and before the first write.
+    To be asked before the first write. Neither the database nor its index (`-shm`) is opened
+    for it: when a process closes a file, all its locks on that are gone, SQLite's too
+    (https://www.sqlite.org/howtocorrupt.html, 2.2). The log itself is never locked.
     """
-    log = database.with_name(f"{database.name}-wal")
-    index = database.with_name(f"{database.name}-shm")
-    lost = 0
-    with suppress(FileNotFoundError, struct.error), log.open("rb") as file:
-        # Of a log whose own header is damaged, SQLite believes nothing.
-        magic, _, page, _, *salts, _, _ = _HEADER.unpack(file.read(_HEADER.size))
-        believed = 0
-        with index.open("rb") as shared:
-            shared.seek(_BELIEVED_AT)
-            (believed,) = _BELIEVED.unpack(shared.read(_BELIEVED.size))
-        if magic & ~1 != _MAGIC or page < 512 or page & (page - 1):
-            return int(believed == 0 and len(file.read(_FRAME.size)) == _FRAME.size)
-        file.seek(_HEADER.size + believed * (_FRAME.size + page))
-        while len(frame := file.read(_FRAME.size)) == _FRAME.size:
-            _, commit, *marks, _, _ = _FRAME.unpack(frame)
-            # Of a log before this one, both salts are others; if one is, it has turned.
-            ours = any(mark == salt for mark, salt in zip(marks, salts, strict=True))
-            lost += bool(commit) and ours
-            file.seek(page, SEEK_CUR)
+    try:
+        log = database.with_name(f"{database.name}-wal").read_bytes()
+    except FileNotFoundError:
+        return 0
+    return commits_behind_a_flaw(log)
+
+
+def commits_behind_a_flaw(log: bytes) -> int:
+    """Return how many commits in the text of a log stand behind its first flaw."""
+    if len(log) < _HEADER.size + _FRAME.size:
+        return 0
+    magic, _, page, _, *salts, first, second = _HEADER.unpack_from(log)
+    # Of a log whose own header is damaged, SQLite believes nothing.
+    if magic & ~1 != _MAGIC or page < 512 or page & (page - 1):
+        return 1
+    words = struct.Struct(">II" if magic & 1 else "<II")
+    sums = _add(words, (0, 0), log[: _HEADER.size - 8])
+    believing, lost = sums == (first, second), 0
+    for start in range(_HEADER.size, len(log) - _FRAME.size - page + 1, _FRAME.size + page):
+        _, commit, *marks, first, second = _FRAME.unpack_from(log, start)
+        if believing:
+            sums = _add(words, sums, log[start : start + 8])
+            sums = _add(words, sums, log[start + _FRAME.size : start + _FRAME.size + page])
+            believing = marks == salts and sums == (first, second)
+        # Of a log before this one, both salts are others; if one is, it has turned.
+        ours = any(mark == salt for mark, salt in zip(marks, salts, strict=True))
+        lost += not believing and bool(commit) and ours
     return lost
+
+
+def _add(words: struct.Struct, sums: tuple[int, int], data: bytes) -> tuple[int, int]:
+    """Return the checksum of a log's beginning, with `data` behind it."""
+    first, second = sums
+    for one, other in words.iter_unpack(data):
+        first = (first + one + second) & 0xFFFFFFFF
+        second = (second + other + first) & 0xFFFFFFFF
+    return first, second

@@ -196,3 +196,15 @@ def test_unreadable_lock(tmp_path: Path) -> None:
 
     with pytest.raises(StateError, match="lock"):
         holder(tmp_path)
+
+
+
+def test_looking_at_the_lock_does_not_loosen_it(tmp_path: Path) -> None:
+    """The holder may look at its own lock file, and close that: nobody else gets the lock."""
+    lock = StateLock(tmp_path)
+    assert holder(tmp_path) == os.getpid()
+    with (tmp_path / "lock").open("rb"):
+        pass
+    with start(HOLD, tmp_path) as another:
+        assert another.communicate()[0] == ""
+    lock.release()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+import textwrap
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from qlogship.state.database import FILE_NAME
+from qlogship.state.reader import Reader
+from qlogship.state.store import Store
 from qlogship.state.wal import lost_commits
 
 if TYPE_CHECKING:
@@ -63,3 +69,57 @@ def test_a_flaw_in_any_frame(tmp_path: Path, log: bytes, place: int) -> None:
         rows, losses = rows_and_losses(tmp_path, bytes(flawed))
         assert rows < COMMITS, frame
         assert losses > 0, frame
+
+
+LOCKED = """
+    import fcntl, sys
+    with open(sys.argv[1] + "-shm", "r+b") as index:
+        try:
+            fcntl.lockf(index, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)  # the dead-man switch
+        except OSError:
+            print("locked")
+"""
+
+
+def is_locked(directory: Path) -> bool:
+    """Return whether SQLite's lock that the index is in use is seen by another process."""
+    asked = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(LOCKED), str(directory / FILE_NAME)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return asked.stdout == "locked\n"
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["killed", "stopped"])
+def test_what_is_open_keeps_the_locks_of_sqlite(tmp_path: Path, *, closed: bool) -> None:
+    """No look at the database's files takes away the locks that keep others from its index."""
+    writing = """
+        import os, sys
+        from pathlib import Path
+        from qlogship.source.streams import Stream
+        from qlogship.state.store import Store
+        store = Store(Path(sys.argv[1]))
+        with store.transaction():
+            store.cursor.save(Stream(1, b"", b"", 0, 1, 2, "/log/q"))
+            store.archive.append(b"1795411800|1.1|q|NONE|ENTERQUEUE||1|1\\n" * 200, stream=1, offset=0)
+        if sys.argv[2] == "True":
+            store.close()
+        os._exit(0)
+    """
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(writing), str(tmp_path), str(closed)], check=True
+    )
+    if not closed:
+        with Reader(tmp_path) as reader:
+            assert reader.figures().archive.lines == 200
+            assert is_locked(tmp_path)
+    store = Store(tmp_path)
+    try:
+        assert is_locked(tmp_path)
+        with Reader(tmp_path) as reader:
+            assert reader.figures().archive.lines == 200
+        assert is_locked(tmp_path)
+    finally:
+        store.close()
