@@ -32,6 +32,7 @@ _SHORT_TIME = rb"\d{1,8}(?:\|[^|\n]*){3}\|[A-Z][A-Z_]+(?:\||\r?$)"
 _RECORD = re.compile(rb"^\0*(?:\d{9,11}(?:\|[^|\n]*){3}\||" + _SHORT_TIME + rb")", re.MULTILINE)
 # A backlog passes through here: of a time with all its digits, the pipe behind it is enough.
 _ODD = re.compile(rb"\n(?!\0*(?:\d{9,11}\||" + _SHORT_TIME + rb"))", re.MULTILINE)
+_BEGUN_RECORD = re.compile(rb"\0*\d{9,11}\|")
 _TORN_RECORD = re.compile(rb"\0*\d{1,11}(?:\|[^\n]*)?")
 _BLANK: Final = b" \t\r\n\0"
 
@@ -71,9 +72,12 @@ def is_foreign(start: bytes, *, complete: bool = False) -> bool:
     """Return whether this beginning is of no queue_log.
 
     Nothing is said against a line that is not whole, unless the text is `complete`: all
-    that there is. A torn record is none that speaks against it then.
+    that there is. A torn record is none that speaks against it then; one that has begun
+    with a time speaks for it.
     """
     end = start.rfind(b"\n") + 1
+    if _BEGUN_RECORD.match(start, end):
+        return False
     if complete and not _TORN_RECORD.fullmatch(start[end:]):
         end = len(start)
     return bool(start[:end].strip(_BLANK)) and not has_record(start)

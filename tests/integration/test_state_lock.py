@@ -198,7 +198,6 @@ def test_unreadable_lock(tmp_path: Path) -> None:
         holder(tmp_path)
 
 
-
 def test_looking_at_the_lock_does_not_loosen_it(tmp_path: Path) -> None:
     """The holder may look at its own lock file, and close that: nobody else gets the lock."""
     lock = StateLock(tmp_path)

@@ -103,7 +103,8 @@ def test_what_is_open_keeps_the_locks_of_sqlite(tmp_path: Path, *, closed: bool)
         store = Store(Path(sys.argv[1]))
         with store.transaction():
             store.cursor.save(Stream(1, b"", b"", 0, 1, 2, "/log/q"))
-            store.archive.append(b"1795411800|1.1|q|NONE|ENTERQUEUE||1|1\\n" * 200, stream=1, offset=0)
+            line = b"1795411800|1.1|q|NONE|ENTERQUEUE||1|1\\n"
+            store.archive.append(line * 200, stream=1, offset=0)
         if sys.argv[2] == "True":
             store.close()
         os._exit(0)

@@ -107,6 +107,13 @@ def test_a_torn_line_counts_when_nobody_will_finish_it() -> None:
     assert is_foreign(b"\x7fELF", complete=True)
 
 
+@pytest.mark.parametrize("complete", [False, True])
+def test_the_rest_of_a_record_before_one_that_is_cut(*, complete: bool) -> None:
+    """Between a truncation and a rotation may stand one end of a record, and one beginning."""
+    assert not is_foreign(b"ENTERQUEUE|||1\n1795411802|1795411802.2|sales", complete=complete)
+    assert is_foreign(b"ENTERQUEUE|||1\n12 of them", complete=complete)
+
+
 @given(records, st.lists(odd_lines, max_size=ODD_LINES - 1))
 def test_one_record_makes_a_beginning(record: bytes, odd: list[bytes]) -> None:
     """Whatever stands before it or behind it, a beginning with a record is one of a queue_log."""
