@@ -56,8 +56,12 @@ class StateLock:
                 "or give this one a state.directory of its own.",
             ) from None
         self._pid = b"%d\n" % os.getpid()
-        os.pwrite(self._file, self._pid, 0)
-        os.ftruncate(self._file, len(self._pid))
+        try:
+            os.pwrite(self._file, self._pid, 0)
+            os.ftruncate(self._file, len(self._pid))
+        except BaseException:
+            os.close(self._file)
+            raise
 
     def complain(self, trouble: Trouble | None) -> None:
         """Say what keeps the holder from its database, or that nothing does any more.
