@@ -5,6 +5,7 @@ What is in the tables is the business of `archive`, `cursor` and `ledger`.
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import sqlite3
@@ -45,6 +46,8 @@ def connect(directory: Path) -> tuple[sqlite3.Connection, copies.Repairs]:
         # Never opened here once it is there: closing it would drop SQLite's locks on it.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         lost = lost_commits(path)
         connection = sqlite3.connect(path, isolation_level=None, timeout=10)
         try:
