@@ -678,6 +678,7 @@ class Shipping(RuleBasedStateMachine):
             self.restart()
         except StateError:
             self.reopen()
+            return 5.0  # as long as the service waits before it opens the database anew
         return 0.5
 
     def live(self, seconds: float) -> None:
