@@ -60,6 +60,7 @@ def resynced(installation: Installation, dashboard: Sandbox) -> None:
 
 def test_a_lost_answer(installation: Installation, dashboard: Sandbox) -> None:
     """An upload that was sent again is there twice: said as the most that may be too many."""
+    installation.configure(dashboard={"timeout": 5.0})  # so long the clear waits
     dashboard.script([{"do": "lose_reply"}])
     installation.write(calls(1))
     installation.once()
