@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import LockedError
@@ -21,7 +22,6 @@ from qlogship.state.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from qlogship.config import Settings
 
@@ -53,10 +53,16 @@ def no_hints() -> None:
 
 
 def wake(pid: int | None) -> None:
-    """Tell the service to look at once; without it, it looks within seconds."""
+    """Tell the service to look at once; without it, it looks within seconds.
+
+    A process that is no qlogship is left alone: the number stands in a file, and in a
+    container, or after the service has gone, it may be that of something else.
+    """
     if pid:
         with suppress(OSError):  # another user's, or just gone
-            os.kill(pid, HINT)
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if b"qlogship" in map(os.path.basename, words):
+                os.kill(pid, HINT)
 
 
 def _taken(directory: Path) -> Store:

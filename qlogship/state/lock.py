@@ -82,7 +82,8 @@ class StateLock:
 def holder(directory: Path) -> int | None:
     """Return the pid of the process that holds the lock on `directory`, or None.
 
-    Raises `StateError` when the lock may not be looked at.
+    It is what that process wrote there: 0 while it has not yet, and a number of its own
+    container if it runs in one. Raises `StateError` when the lock may not be looked at.
     """
     return _look(directory)[0]
 
