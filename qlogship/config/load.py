@@ -85,8 +85,9 @@ def load(path: Path | None, *, environ: Mapping[str, str], secrets: bool = True)
 
     `path` is what the command line names, else QLOGSHIP_CONFIG, else the default
     path. Without `secrets` no secret and no file of certificates is opened,
-    `password` and `token` stay None, and nobody asks whether they are given: for
-    commands that read local state on behalf of somebody who may not read them.
+    `password` and `token` stay None, nobody asks whether they are given, and that they
+    would be sent in clear text is only a warning: for commands that read local state on
+    behalf of somebody who may not read them, and ask nothing of the dashboard.
     """
     found = examine(path, environ=environ, secrets=secrets)
     if found.loaded is None:
@@ -115,7 +116,11 @@ def examine(path: Path | None, *, environ: Mapping[str, str], secrets: bool = Tr
         faults += _certificates(settings, layers)
         settings, unfit = _with_secrets(settings, found)
         faults += unfit
-    warnings = tuple(rules.doubts(settings, refused, layers.place))
+    clear = tuple(rules.clear_text(settings, refused, layers.place))
+    # Who sends nothing need not stop: what is archived here stays within reach.
+    is_fault = secrets and not settings.dashboard.allow_http
+    faults += clear if is_fault else ()
+    warnings = () if is_fault else clear
     loaded = None
     if not faults:
         origins = {f"{section}.{key}": layers.origin(section, key) for section, key, _ in fields()}

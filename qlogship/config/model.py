@@ -199,6 +199,11 @@ class DashboardSettings(_Section):
         description="certificates (PEM) to trust besides the system's",
         examples=["/etc/qlogship/ca.pem"],
     )
+    allow_http: bool = Field(
+        default=False,
+        description="whether an address with http:// may lead to another machine: the password "
+        "and the calls are readable on the whole way",
+    )
     timeout: float = Field(
         default=60.0, ge=0.1, le=3600.0, description="seconds for one whole request"
     )
@@ -392,7 +397,12 @@ def variable(section: str, key: str) -> str:
     return f"{ENVIRONMENT_PREFIX}{section}__{key}".upper()
 
 
-def is_loopback(url: str) -> bool:
+def is_clear_text(url: str) -> bool:
+    """Return whether what is sent to an address of the settings can be read on the way."""
+    return not url.startswith("https:") and not _is_loopback(url)
+
+
+def _is_loopback(url: str) -> bool:
     """Return whether an address of the settings leads to this machine and nowhere else."""
     host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):

@@ -11,7 +11,7 @@ import os.path
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.config.model import is_loopback
+from qlogship.config.model import is_clear_text
 from qlogship.config.wording import as_toml
 from qlogship.errors import Fault
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     # From a section and a key to where the setting comes from.
     Place = Callable[[str, str], str]
+
+CLEAR_TEXT: Final = "http:// sends the password and the calls in clear text"
 
 # What was given of "email" and "password", to the key where the rest is missed.
 _INCOMPLETE: Final = {
@@ -109,15 +111,14 @@ def state_of_unit(settings: Settings, directories: str, place: Place) -> Iterato
         )
 
 
-def doubts(settings: Settings, refused: AbstractSet[str], place: Place) -> Iterator[Fault]:
-    """Yield warnings: what works, and should be looked at."""
-    url = settings.dashboard.url
-    if not ("dashboard.url" in refused or url.startswith("https:") or is_loopback(url)):
-        yield Fault(
-            place("dashboard", "url"),
-            "http:// sends the password and the calls in clear text",
-            "Use https:// unless the whole way to the dashboard is your own.",
-        )
+def clear_text(settings: Settings, refused: AbstractSet[str], place: Place) -> Iterator[Fault]:
+    """Say so when the password and the calls would go to another machine unencrypted."""
+    if "dashboard.url" in refused or not is_clear_text(settings.dashboard.url):
+        return
+    remedy = "Use https://"
+    if not settings.dashboard.allow_http:
+        remedy += "; or, if you control the whole network path, set `allow_http = true`"
+    yield Fault(place("dashboard", "url"), CLEAR_TEXT, f"{remedy}.")
 
 
 def _is_inside(path: Path, directory: Path) -> bool:

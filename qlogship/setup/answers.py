@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from qlogship.config.load import NO_ADDRESS
-from qlogship.config.model import SECTIONS
+from qlogship.config.model import SECTIONS, is_clear_text
+from qlogship.config.rules import CLEAR_TEXT
 from qlogship.config.secret import Unfit
 from qlogship.config.wording import as_toml, explain
 from qlogship.installation.places import STATE
@@ -50,6 +51,7 @@ class Answers:
     password: str | None = field(default=None, repr=False)
     shared: bool | None = None
     uploaded_before: bool | None = None
+    allow_http: bool | None = None
 
     @property
     def said(self) -> dict[str, Any]:
@@ -82,17 +84,22 @@ class Options:
     clear: bool = False
 
 
-def address(text: str) -> str:
+def address(text: str, *, allow_http: bool = False) -> str:
     """Return the dashboard's address for what a person typed: an address, a host, a tenant.
 
-    Raises Unfit.
+    Raises Unfit, also for one to which the password would travel in clear text, unless
+    `allow_http`.
     """
     text = text.strip()
     if "://" not in text:
         text = text.rstrip("/")
         name = text.lower()
         text = f"https://{name}.{_CLOUD}" if _TENANT.fullmatch(name) else f"https://{text}"
-    return checked("dashboard", "url", text)
+    url = checked("dashboard", "url", text)
+    if is_clear_text(url) and not allow_http:
+        remedy = "Give https://; or add --allow-http if you control the whole network path."
+        raise Unfit(CLEAR_TEXT, remedy)
+    return url
 
 
 def checked(section: str, key: str, text: str) -> str:
@@ -158,6 +165,8 @@ def changes(answers: Answers, places: Places, present: Settings | None) -> Chang
         ("source", "path"): str(answers.source),
         ("source", "history"): answers.history,
     }
+    if answers.allow_http and is_clear_text(answers.url or ""):
+        wanted["dashboard", "allow_http"] = True
     if answers.shared is not None:
         wanted["dashboard", "shared"] = answers.shared
     if present is not None or answers.uploaded_before is not None:

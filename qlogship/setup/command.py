@@ -102,6 +102,14 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
         Path | None,
         typer.Option(metavar="FILE", help="Certificates (PEM) to trust besides the system's."),
     ] = None,
+    allow_http: Annotated[
+        bool,
+        typer.Option(
+            "--allow-http",
+            help="Let an http:// address lead to another machine: the password and the calls are"
+            " readable on the way.",
+        ),
+    ] = False,
     grant: Annotated[
         bool,
         typer.Option(
@@ -157,6 +165,7 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
         password=_read_password(password_file) if password_file is not None else None,
         shared=shared,
         uploaded_before=uploaded_before,
+        allow_http=allow_http or None,
     )
     decision = _decision({EVERYTHING: everything, FROM_NOW: from_now, SAME: same})
     options = Options(

@@ -68,6 +68,7 @@ def look(places: Places) -> Present:
             ca_file=settings.dashboard.ca_file,
             shared=yes_or_no(settings, "dashboard", "shared"),
             uploaded_before=yes_or_no(settings, "source", "uploaded_before"),
+            allow_http=settings.dashboard.allow_http or None,
         )
     kept = _secret(places.password)
     named = settings.dashboard.password_file if settings is not None else None

@@ -47,7 +47,7 @@ class Questions(Asking):
         while True:
             url = self.fit(
                 "--url",
-                answers.address,
+                partial(answers.address, allow_http=bool(self.known.allow_http)),
                 partial(self.dialogue.ask, "Address", url),
                 None if asked else url,
             )

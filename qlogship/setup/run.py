@@ -230,6 +230,7 @@ class SetupRun:
             password=password,
             shared=shared,
             uploaded_before=earlier.uploaded,
+            allow_http=questions.known.allow_http,
         )
         return Wanted(given, begin.standing.undecided, decision, clear or earlier.clear)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
-from qlogship.config.model import DashboardSettings, Settings, is_loopback
+from qlogship.config.model import DashboardSettings, Settings, is_clear_text
+from qlogship.config.rules import CLEAR_TEXT
 from qlogship.dashboard.probe import Likeness, likeness, probe
 from qlogship.dashboard.reach import Reach, Refusal, Stage, certificate_problem, examine
 from qlogship.errors import CredentialsRefused, DashboardUnreachable, NotAQueueLog, SourceUnreadable
@@ -83,15 +84,10 @@ def prove_address(url: str, ca_file: Path | None) -> Proof:
             f"{place} answers with {said}: perhaps a Team Dashboard; the login will tell",
         )
     detail = f"{place} answers as a Team Dashboard does{until}"
-    if url.startswith("https:") or is_loopback(url):
+    if not is_clear_text(url):
         return Proof("address", True, detail)
-    return Proof(
-        "address",
-        None,
-        f"{detail}; http:// sends the password and the calls in clear text",
-        "Use https:// unless the whole way to the dashboard is your own.",
-        likely=False,
-    )
+    remedy = "Use https:// unless you control the whole network path."
+    return Proof("address", None, f"{detail}; {CLEAR_TEXT}", remedy, likely=False)
 
 
 def is_within_reach(path: Path, owner: Owner) -> bool:

@@ -223,6 +223,12 @@ TRAPS: Final[dict[str, tuple[Callable[[Sound], object], list[tuple[str, Level]]]
     "no settings": (lambda sound: sound.settings.unlink(), [("settings.fault", PROBLEM)]),
     "clear text": (
         lambda sound: sound.configure(dashboard={"url": "http://dashboard.example.com"}),
+        [("settings.fault", PROBLEM)],
+    ),
+    "clear text that is allowed": (
+        lambda sound: sound.configure(
+            dashboard={"url": "http://dashboard.example.com", "allow_http": True}
+        ),
         [("settings.doubt", WARNING)],
     ),
     "settings for all to write": (mode("settings", 0o666), [("settings.writable", WARNING)]),

@@ -198,3 +198,21 @@ def test_what_nobody_could_prove_is_written_offline(machine: Machine) -> None:
     assert (proofs["address"], proofs["login"], proofs["queue_log"]) == (None, None, True)
     settings = load(machine.config, environ={}).settings
     assert settings.dashboard.url == "https://company.softphone.pro"
+
+
+def test_clear_text_is_a_choice_that_is_written(machine: Machine) -> None:
+    """An http address of another machine needs --allow-http, which the settings then say for good.
+
+    Without it nothing is sent there and nothing written; the same answers without the
+    option change nothing later.
+    """
+    clear = (*machine.options, "--url", "http://dashboard.example.com", "--offline", "--yes")
+
+    refused = machine.call(*clear)
+    assert (refused.code, machine.files()) == (ExitCode.USAGE, {})
+    assert "--allow-http" in refused.stderr
+
+    assert machine.call(*clear, "--allow-http").code == ExitCode.DONE
+    assert load(machine.config, environ={}).settings.dashboard.allow_http
+    again = machine.call(*clear)
+    assert (again.code, "Nothing to change" in again.stdout) == (ExitCode.DONE, True)

@@ -1057,7 +1057,7 @@ def test_any_bytes_are_settings_or_faults(
 
 
 @pytest.mark.parametrize(
-    ("url", "is_warned_of"),
+    ("url", "is_clear"),
     [
         ("http://company.softphone.pro", True),
         ("http://192.168.0.1", True),
@@ -1068,14 +1068,23 @@ def test_any_bytes_are_settings_or_faults(
         ("https://company.softphone.pro", False),
     ],
 )
-def test_clear_text_warning(place: Place, url: str, is_warned_of: bool) -> None:  # noqa: FBT001
-    """Clear text to another machine is a warning, and no fault."""
-    warnings = place.load(place.good.replace("https://company.softphone.pro", url)).warnings
+def test_clear_text(place: Place, url: str, is_clear: bool) -> None:  # noqa: FBT001
+    """Clear text to another machine is a fault; with allow_http, or where nothing is sent, a doubt.
 
-    assert bool(warnings) == is_warned_of
-    for warning in warnings:
-        assert warning.place == f"{place.path}:2: [dashboard] url"
-        assert warning.remedy.startswith("Use https://")
+    The remedy is what to write into the settings.
+    """
+    text = place.good.replace("https://company.softphone.pro", url)
+    place.path.write_text(text, encoding="utf-8")
+
+    faults = examine(place.path, environ={}).faults
+    local = examine(place.path, environ={}, secrets=False)
+    allowed = place.load(text.replace("[dashboard]", "[dashboard]\nallow_http = true"))
+
+    assert bool(faults) == bool(local.warnings) == bool(allowed.warnings) == is_clear
+    assert not local.faults
+    for fault in (*faults, *local.warnings):
+        assert fault.place == f"{place.path}:2: [dashboard] url"
+        assert "`allow_http = true`" in fault.remedy
 
 
 # Secrets stay secret

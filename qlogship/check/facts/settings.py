@@ -84,13 +84,18 @@ def gather(machine: Machine, path: Path, unit: UnitFacts, user: Account | None) 
         seen = all(one.file is None or os.access(one.path, os.R_OK) for one in secrets)
         found = examine(path, environ=whole) if seen else plain
     usable = found.loaded or plain.loaded
+    # All that is only doubted without secrets, and that nobody has allowed, is refused with them.
+    allowed = loaded is None or loaded.settings.dashboard.allow_http
+    doubted, refused = (plain.warnings, ()) if allowed else ((), plain.warnings)
     return SettingsFacts(
         path,
         file,
         directory,
-        faults=plain.faults,
-        warnings=plain.warnings,
-        secret_faults=tuple(fault for fault in found.faults if fault not in plain.faults),
+        faults=(*plain.faults, *refused),
+        warnings=doubted,
+        secret_faults=tuple(
+            fault for fault in found.faults if fault not in {*plain.faults, *refused}
+        ),
         secret_files=secrets,
         secrets_seen=seen and found.loaded is not None,
         credential=files.get(secret.credential("password")),

@@ -83,9 +83,18 @@ def test_check_faults(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def _in_clear_text(path: Path) -> str:
+    """Return the settings with a doubt: an address in clear text, which somebody allowed."""
+    return (
+        path.read_text()
+        .replace("https:", "http:")
+        .replace("\nemail = ", "\nallow_http = true\nemail = ")
+    )
+
+
 def test_check_faults_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Faults and warnings as JSON are on stdout, each with place, problem and remedy."""
-    path.write_text(path.read_text().replace("https:", "http:") + "[batch]\nlingr = 1\n")
+    path.write_text(_in_clear_text(path) + "[batch]\nlingr = 1\n")
 
     assert main(["config", "check", "-c", str(path), "--json"]) == ExitCode.SETTINGS
 
@@ -95,7 +104,7 @@ def test_check_faults_json(path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert document["ok"] is False
     assert document["faults"] == [
         {
-            "place": f"{path}:6: [batch] lingr",
+            "place": f"{path}:7: [batch] lingr",
             "problem": "there is no key lingr in [batch]",
             "remedy": "Did you mean linger? Rename it.",
         }
@@ -105,7 +114,7 @@ def test_check_faults_json(path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_check_warnings(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A warning is said on stderr and leaves the settings OK."""
-    path.write_text(path.read_text().replace("https:", "http:"))
+    path.write_text(_in_clear_text(path))
 
     assert main(["config", "check", "-c", str(path)]) == ExitCode.DONE
 

@@ -47,13 +47,33 @@ def settings(**dashboard: str) -> Settings:
         (f"{CLOUD}/", CLOUD),
         ("https://dashboard.example.com:8443", "https://dashboard.example.com:8443"),
         ("dashboard.example.com:8443", "https://dashboard.example.com:8443"),
-        ("http://10.0.0.5", "http://10.0.0.5"),
+        ("http://127.0.0.1:8642", "http://127.0.0.1:8642"),
         ("localhost:8080", "https://localhost:8080"),
     ],
 )
 def test_a_tenant_or_an_address(typed: str, meant: str) -> None:
     """One word is a tenant of the cloud, anything else a host, over TLS unless it says http."""
     assert address(typed) == meant
+
+
+@pytest.mark.parametrize("typed", ["http://10.0.0.5", "http://dashboard.example.com"])
+def test_clear_text_to_another_machine_is_refused(typed: str) -> None:
+    """An http address of another machine is taken only with --allow-http."""
+    with pytest.raises(Unfit) as caught:
+        address(typed)
+
+    assert "--allow-http" in caught.value.remedy
+    assert address(typed, allow_http=True) == typed
+
+
+@pytest.mark.parametrize(
+    ("url", "written"), [("http://10.0.0.5", True), ("http://127.0.0.1", None), (CLOUD, None)]
+)
+def test_allow_http_is_written_where_it_counts(url: str, written: bool | None) -> None:  # noqa: FBT001
+    """--allow-http becomes a setting for a clear text address, and leaves no trace elsewhere."""
+    allowed = changes(replace(ANSWERS, url=url, allow_http=True), HERE, None)
+
+    assert allowed.get(("dashboard", "allow_http")) == written
 
 
 @pytest.mark.parametrize(
