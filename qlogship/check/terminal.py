@@ -31,7 +31,7 @@ def show(findings: Sequence[Finding]) -> None:
     """Print all findings, and what they come to."""
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for line in lines(findings, colour=colour, width=output.width_of(sys.stdout)):
-        output.print_text(line)
+        output.print_styled(line)
 
 
 def lines(findings: Sequence[Finding], *, colour: bool, width: int = 0) -> Iterator[str]:

@@ -67,7 +67,8 @@ def export(
     Lines that are no record go with the record before them. A record that was
     unfinished when its file was rotated away or imported is written with the newline
     that qlogship put behind it. Records that are damaged are left out and named, and the
-    command ends with 3. The service may run meanwhile; nothing is changed.
+    command ends with 3. The service may run meanwhile; nothing is changed. On a terminal
+    control characters are shown escaped.
 
     With -o the file is there when all of it is written. --json goes with -o: it prints
     how much was written.
@@ -111,10 +112,16 @@ def damaged_in(reader: Reader, lost: Sequence[Run]) -> list[DamagedRecords]:
 def _writing(path: Path | None) -> Iterator[Callable[[bytes], object]]:
     """Give a function that writes to stdout, or to a file that appears when it is complete."""
     if path is None:
-        yield output.print_bytes
+        with output.stdout_of_bytes() as stdout:
+
+            def write(data: bytes) -> None:
+                with output.writing():
+                    stdout.write(data)
+
+            yield write
         return
     if path.exists() and not path.is_file():
-        with _said(path), path.open("wb") as device:
+        with _said(path), output.device_of_bytes(path) as device:
             yield device.write
         return
     # Callers' numbers are in it: the file is its owner's alone.

@@ -48,7 +48,8 @@ def show(report: Report, days: Days) -> None:
     if in_colour:
         from rich.console import Console
 
-        Console(highlight=False).print(report.verdict, style=report.level.style, markup=False)
+        verdict = output.printable(report.verdict)
+        Console(highlight=False).print(verdict, style=report.level.style, markup=False)
     else:
         output.print_text(report.verdict)
 

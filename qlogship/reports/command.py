@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,8 +22,9 @@ from qlogship.terminal.times import MOMENT, moment, offset_in, zone_named
 from qlogship.wording import count, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import tzinfo
+    from typing import BinaryIO
 
 
 Form = TypeVar("Form", StatusLogFormat, CallLogFormat)
@@ -197,6 +199,16 @@ def _is_terminal(out: Path | None) -> bool:
         return False
 
 
+@contextmanager
+def _place_for(out: Path | None) -> Iterator[Path | BinaryIO]:
+    """Lend what to write to: a file or a device by its name, or a stream."""
+    if out is not None and not _is_terminal(out):
+        yield out
+        return
+    with output.stdout_of_bytes() if out is None else output.device_of_bytes(out) as stream:
+        yield stream
+
+
 def _download(
     config: Path | None,
     ask: Callable[..., int],
@@ -216,8 +228,9 @@ def _download(
             build.dashboard(settings) as dashboard,
             Meter("downloading", quiet=quiet, unit="bytes", patient=True) as meter,
             output.writing(),
+            _place_for(out) as to,
         ):
-            length = ask(dashboard, to=out or sys.stdout.buffer, progress=meter.show)
+            length = ask(dashboard, to=to, progress=meter.show)
     except BrokenPipeError:
         output.stop_writing()
         return

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qlogship.terminal import output
+from qlogship.terminal.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +69,7 @@ class Dialogue:
     def head(self, text: str) -> None:
         """Say what the next question is about."""
         if self.asks:
-            sys.stderr.write(f"\n{self._styled(text, '1')}\n")
+            sys.stderr.write(f"\n{self._styled(visible(text), '1')}\n")
 
     def mark(self, ok: bool | None, text: str, hint: str = "") -> None:
         """Say how a proof came out."""
@@ -88,7 +89,8 @@ class Dialogue:
             return
         room = max(map(len, rows)) + 4
         for answer, meaning in rows.items():
-            lines = output.folded(meaning, first=" " * room, width=output.width_of(sys.stderr))
+            shown, width = output.printable(meaning), output.width_of(sys.stderr)
+            lines = output.folded(shown, first=" " * room, width=width)
             sys.stderr.write("\n".join([f"  {answer}".ljust(room) + lines[0][room:], *lines[1:]]))
             sys.stderr.write("\n")
 
@@ -136,7 +138,7 @@ class Dialogue:
         return False
 
     def _line(self, prompt: str) -> str:
-        sys.stderr.write(prompt)
+        sys.stderr.write(output.printable(prompt))
         sys.stderr.flush()
         line = sys.stdin.readline()
         if not line:

@@ -17,12 +17,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from qlogship.errors import QlogshipError, SettingsError
+from qlogship.terminal.visible import Decoder, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
     from typing import TextIO
 
     from qlogship.errors import Fault
@@ -43,8 +45,14 @@ def prepare() -> None:
 
 
 def print_text(text: str) -> None:
-    """Print a result."""
+    """Print a result. On a terminal, control characters in it are escaped; see `visible`."""
     _write(f"{text}\n")
+
+
+def print_styled(text: str) -> None:
+    """Print a result with escape sequences of our own; what is foreign in it is printable."""
+    with writing():
+        sys.stdout.write(f"{text}\n")
 
 
 def print_json(value: Mapping[str, object] | Sequence[object]) -> None:
@@ -74,11 +82,54 @@ def print_table(
         _write("  ".join(cells).rstrip() + "\n")
 
 
-def print_bytes(data: bytes) -> None:
-    """Print a result byte for byte. Raises BrokenPipeError when nobody reads any more."""
-    with writing():
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+@contextmanager
+def stdout_of_bytes() -> Iterator[BinaryIO]:
+    """Lend stdout for a result of bytes. A terminal is shown them with what is foreign escaped.
+
+    Writing raises BrokenPipeError when nobody reads any more.
+    """
+    sys.stdout.flush()
+    if sys.stdout.isatty():
+        yield from _shown_on(sys.stdout)
+    else:
+        yield sys.stdout.buffer
+
+
+@contextmanager
+def device_of_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Lend a pipe or a device for a result of bytes, and a terminal as `stdout_of_bytes` does."""
+    with path.open("wb") as device:
+        if not device.isatty():
+            yield device
+            return
+        with io.TextIOWrapper(device, "utf-8", "backslashreplace", write_through=True) as terminal:
+            yield from _shown_on(terminal)
+
+
+def _shown_on(terminal: TextIO) -> Iterator[BinaryIO]:
+    shown = _OnTerminal(terminal)
+    yield cast("BinaryIO", shown)
+    shown.finish()
+
+
+class _OnTerminal(io.RawIOBase):
+    """Takes bytes and writes them to a terminal, made visible."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        super().__init__()
+        self._terminal = terminal
+        self._decoder = Decoder()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 -- anything with bytes in it, as RawIOBase has it
+        self._terminal.write(self._decoder.decode(bytes(data)))
+        return len(data)
+
+    def finish(self) -> None:
+        self._terminal.write(self._decoder.decode(b"", final=True))
+        self._terminal.flush()
 
 
 def stop_writing() -> None:
@@ -204,7 +255,7 @@ def writing() -> Iterator[None]:
 
 def _write(text: str) -> None:
     with writing():
-        sys.stdout.write(text)
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
 
 
 def _fault_lines(fault: Fault) -> list[str]:
