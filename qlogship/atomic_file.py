@@ -7,6 +7,9 @@ One rule for all: the bytes are on the disk before the rename, because after a p
 cut the name could else lead to an empty file; and so is the directory after it,
 because the old file could else be back. Where a file system cannot do the latter the
 file is in place all the same, so that is no failure.
+
+And nobody else can read it, unless somebody said so: callers' numbers are in most of
+what is written here.
 """
 
 from __future__ import annotations
@@ -15,12 +18,24 @@ import os
 import stat
 from contextlib import suppress
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import Self
+
+
+_PRIVATE: Final = 0o600
+
+
+def _mode_of(target: Path) -> int:
+    """Return the mode that the owner gave a file; what others put there says nothing."""
+    with suppress(FileNotFoundError):
+        found = target.stat()
+        if found.st_uid == os.geteuid():
+            return stat.S_IMODE(found.st_mode)
+    return _PRIVATE
 
 
 def open_new(path: Path, mode: int) -> int:
@@ -49,23 +64,21 @@ class NewFile:
         """Make the file; it has its owner and its mode before anything is in it.
 
         `mode` holds whatever the umask; without one it is that of the file which is
-        replaced, else what the umask leaves. `owner` is the ids of user and group.
+        replaced, if that is ours, else 0600. `owner` is the ids of user and group.
         Who names `path` sees to it that nobody else writes there at the same time.
         `opener` is like that of `open`, with the mode to make the file with.
         """
         if mode is None:
-            with suppress(FileNotFoundError):
-                mode = stat.S_IMODE(target.stat().st_mode)
+            mode = _mode_of(target)
         self.target = target
         self.path = path or target.with_name(f".{target.name}.{token_hex(4)}.new")
-        self.file = os.fdopen(opener(self.path, 0o666 if mode is None else 0o600), "wb")
+        self.file = os.fdopen(opener(self.path, _PRIVATE), "wb")
         self._placed = False
         try:
             status = os.fstat(self.file.fileno())
             if owner not in {None, (status.st_uid, status.st_gid)}:
                 os.fchown(self.file.fileno(), *owner)
-            if mode is not None:
-                os.fchmod(self.file.fileno(), mode)
+            os.fchmod(self.file.fileno(), mode)
         except BaseException:
             self.__exit__()
             raise

@@ -124,7 +124,7 @@ def _writing(path: Path | None) -> Iterator[Callable[[bytes], object]]:
         with _said(path), output.device_of_bytes(path) as device:
             yield device.write
         return
-    # Callers' numbers are in it: the file is its owner's alone.
+    # Callers' numbers are in it: the file is its owner's alone, whatever was there before.
     with _said(path), NewFile(path, mode=0o600) as new:
         yield new.file.write
         new.put_in_place()

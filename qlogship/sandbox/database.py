@@ -5,7 +5,9 @@ The methods may be called from any thread: one lock guards the one connection.
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,8 @@ class Database:
     def __init__(self, path: Path | None = None) -> None:
         self._lock = threading.Lock()
         try:
+            if path is not None:
+                _keep_private(path)
             self._connection = sqlite3.connect(
                 ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
             )
@@ -39,9 +43,10 @@ class Database:
             self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
+            problem = getattr(error, "strerror", None) or error
             raise StateError(
-                f"the sandbox cannot keep its data in {path}: {error}",
+                f"the sandbox cannot keep its data in {path}: {problem}",
                 hint="Name a file that can be written, and that the sandbox itself made.",
             ) from error
 
@@ -71,3 +76,24 @@ class Database:
         """Return all rows that a question finds."""
         with self._lock:
             return self._connection.execute(query, values).fetchall()
+
+
+def _keep_private(path: Path) -> None:
+    """Make the file, or close one that others may read: callers' numbers go into it.
+
+    SQLite gives what it makes beside it the same mode.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    for name in (str(path), f"{path}-wal", f"{path}-shm"):
+        try:
+            file = os.open(name, flags | (os.O_CREAT if name == str(path) else 0), 0o600)
+        except FileNotFoundError:
+            if name == str(path):
+                raise
+            continue
+        try:
+            found = os.fstat(file)
+            if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+                os.fchmod(file, 0o600)
+        finally:
+            os.close(file)

@@ -50,18 +50,33 @@ def test_nobody_else_can_read_it_at_any_moment(tmp_path: Path, mode: int) -> Non
     assert stat.S_IMODE((tmp_path / "page").stat().st_mode) == mode
 
 
-def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
-    """A new one has what the umask leaves."""
+def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """Nobody else can read it, whatever the umask; one that is replaced keeps its mode."""
     target = tmp_path / "page"
-    before = os.umask(0o027)
+    before = os.umask(0)
     try:
-        for mode in (0o640, 0o604):
+        for mode in (0o600, 0o604):
             with NewFile(target) as new:
+                assert stat.S_IMODE(new.path.stat().st_mode) == mode
                 new.put_in_place()
             assert stat.S_IMODE(target.stat().st_mode) == mode
             target.chmod(0o604)
     finally:
         os.umask(before)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_what_others_put_in_the_way_opens_nothing(tmp_path: Path) -> None:
+    """A file of somebody else is replaced by one that its owner alone can read."""
+    target = tmp_path / "page"
+    target.touch()
+    target.chmod(0o666)
+    os.chown(target, 65534, 65534)
+
+    with NewFile(target) as new:
+        new.put_in_place()
+
+    assert (target.stat().st_uid, stat.S_IMODE(target.stat().st_mode)) == (0, 0o600)
 
 
 def test_what_stands_in_the_way_is_removed_and_not_followed(tmp_path: Path) -> None:
