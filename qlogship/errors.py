@@ -141,6 +141,10 @@ class DashboardUnreachable(QlogshipError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class AnswerTooLarge(DashboardUnreachable):
+    """What came has more bytes, more parts or more pages than anything that was asked for."""
+
+
 class DashboardRefused(QlogshipError):
     """The dashboard answered a request with an error: what was asked for was not done.
 

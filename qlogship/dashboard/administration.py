@@ -17,6 +17,7 @@ from qlogship.dashboard.answer_count import read_answer
 from qlogship.dashboard.exchange import Request
 from qlogship.dashboard.users import User, UserPage, is_id
 from qlogship.errors import UsageError
+from qlogship.wording import size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,14 @@ USERS_PATH = "/api/settings/users"
 SAVE_PATH = "/api/settings/users/save"
 DELETE_PATH = "/api/settings/users/delete"
 
-# What an answer may be long: two hundred thousand users.
-LIST_MAX = 64 * 1024 * 1024
+# What a list may hold, in one answer and in all its pages. The largest call centres have some
+# thousand users; what is beyond is no list, and would fill this machine's memory.
+USERS_MAX = 100_000
+LIST_MAX = 16 * 1024 * 1024
+LIST_MAX_OF_ALL_PAGES = 4 * LIST_MAX
+# An empty object takes three bytes in JSON and some seventy in memory, so that bytes alone are
+# no bound. A user has about ten values.
+_VALUES_MAX = 10 * USERS_MAX
 
 
 class SortColumn(StrEnum):
@@ -115,8 +122,18 @@ def read_id(body: bytes) -> int | None:
     return None if failed else _id_in(document, depth=3)
 
 
+def excess(body: bytes) -> str:
+    """Say what is too much in a list of users before it is read; nothing when it is not."""
+    if len(body) >= LIST_MAX:  # no more of it was read
+        return f"the list of users is longer than {size(LIST_MAX)}"
+    # Each value of a JSON document stands behind one of these.
+    if sum(body.count(sign) for sign in (b",", b"{", b"[")) > _VALUES_MAX:
+        return f"the list of users has more than {_VALUES_MAX:,} values"
+    return ""
+
+
 def read_page(body: bytes) -> UserPage | None:
-    """Read a list of users; None when the answer is none."""
+    """Read a list of users that holds no excess; None when the answer is none."""
     document = _unwrapped(_json(body.decode("utf-8-sig", errors="replace")))
     total: int | None = None
     if isinstance(document, dict):

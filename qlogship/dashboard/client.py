@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 from qlogship.dashboard import administration, reports
 from qlogship.dashboard.destination import destination
 from qlogship.dashboard.exchange import Request
-from qlogship.dashboard.failures import failure_of, unclear
+from qlogship.dashboard.failures import failure_of, too_large, unclear
 from qlogship.dashboard.outcome import Outcome, judge
 from qlogship.dashboard.session import Session, refuses_token
 from qlogship.errors import InvalidUser
+from qlogship.wording import size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,10 @@ _STALE_MAX = 3
 # No tenant has more pages of users; a list that goes on has no end.
 _PAGES_MAX = 100_000
 
+_LISTING = "list the users"
+# How many timeouts all pages of a list may take.
+_LIST_TIMEOUTS = 10
+
 # A file name between quotes, as browsers and curl put it.
 _QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
@@ -52,7 +57,7 @@ class TeamDashboard:
     `timeout` bounds each whole request in seconds, from the first look-up to the
     last byte of the answer; an action takes up to four of them, when its token is
     refused. A report may take `download_timeout`, but stand still for no longer than
-    `timeout`. `ca_file` holds certificates (PEM) to trust besides the system's. Only
+    `timeout`, and have `download_max` bytes; all pages of a list may take ten timeouts. `ca_file` holds certificates (PEM) to trust besides the system's. Only
     `abort` may be called from another thread.
 
     Raises SettingsError when `url` or `ca_file` cannot be used. What is asked of
@@ -67,10 +72,15 @@ class TeamDashboard:
         credentials: Credentials,
         timeout: float = 60.0,
         download_timeout: float = 3600.0,
+        download_max: int = reports.REPORT_MAX,
         ca_file: Path | None = None,
         wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wall_clock = wall_clock
+        self._clock = clock
+        self._list_timeout = _LIST_TIMEOUTS * timeout
+        self._download_max = download_max
         # The same for every upload: nobody who writes into the body knows it.
         self._boundary = secrets.token_hex(16)
         self._session = Session(
@@ -175,17 +185,22 @@ class TeamDashboard:
         can be missed. `all_users` has them all at one moment.
         """
         seen: set[object] = set()
-        stale = 0
+        stale = length = 0
+        seconds = 0.0
         for number in itertools.count(1):
-            page = self.users_page(
+            asked_at = self._clock()
+            page, more = self._page(
                 sort=sort, descending=descending, page_size=page_size, page_number=number
             )
+            seconds += self._clock() - asked_at
+            length += more
             known = len(seen)
             for user in page.users:
                 identity = user.id or user
                 if identity not in seen:
                     seen.add(identity)
                     yield user
+            self._check_list(len(seen), length, seconds)
             stale = 0 if len(seen) > known else stale + 1
             whole = page.total is not None and len(seen) >= page.total
             if not page.users or whole or stale == _STALE_MAX or number == _PAGES_MAX:
@@ -208,6 +223,25 @@ class TeamDashboard:
 
         The defaults are the dashboard's. Raises UsageError for what it cannot sort by.
         """
+        page, _ = self._page(
+            sort=sort,
+            descending=descending,
+            page_size=page_size,
+            page_number=page_number,
+            all_users=all_users,
+        )
+        return page
+
+    def _page(
+        self,
+        *,
+        sort: str,
+        descending: bool,
+        page_size: int,
+        page_number: int,
+        all_users: bool = False,
+    ) -> tuple[users.UserPage, int]:
+        """Return a page of users, and how many bytes it took."""
         request = administration.list_request(
             sort=sort,
             descending=descending,
@@ -215,11 +249,26 @@ class TeamDashboard:
             page_number=page_number,
             all_users=all_users,
         )
-        action = "list the users"
-        page = administration.read_page(self._answer(request, action, changes=False))
+        body = self._answer(request, _LISTING, changes=False)
+        if problem := administration.excess(body):
+            raise too_large(_LISTING, problem)
+        page = administration.read_page(body)
         if page is None:
-            raise unclear(action, "the answer is no list of users", changes=False)
-        return page
+            raise unclear(_LISTING, "the answer is no list of users", changes=False)
+        self._check_list(len(page.users), len(body), 0.0)
+        return page, len(body)
+
+    def _check_list(self, count: int, length: int, seconds: float) -> None:
+        """Raise AnswerTooLarge for a list that has no end."""
+        if count > administration.USERS_MAX:
+            problem = f"the list has more than {administration.USERS_MAX:,} users"
+        elif length > administration.LIST_MAX_OF_ALL_PAGES:
+            problem = f"the list is longer than {size(administration.LIST_MAX_OF_ALL_PAGES)}"
+        elif seconds > self._list_timeout:
+            problem = f"its pages took longer than {self._list_timeout:g} s"
+        else:
+            return
+        raise too_large(_LISTING, problem)
 
     # Reports
 
@@ -272,13 +321,17 @@ class TeamDashboard:
         progress: reports.Progress | None,
     ) -> int:
         with destination(to) as out:
-            sink = reports.ReportFilter(out, reports.kind_of(wanted), progress)
+            sink = reports.ReportFilter(
+                out, reports.kind_of(wanted), progress, most=self._download_max
+            )
             try:
                 reply = self._session.ask(request, sink)
                 failure = failure_of(reply, action=action, changes=False, now=self._wall_clock())
                 if failure is not None:
                     raise failure
                 sink.finish()
+            except reports.TooLong as problem:
+                raise too_large(action, str(problem)) from problem
             except reports.NoReport as problem:
                 raise unclear(action, str(problem), changes=False) from problem
         return sink.count

@@ -16,6 +16,7 @@ from qlogship.dashboard.exchange import ANSWER_MAX, is_success
 from qlogship.dashboard.outcome import Answer, Outcome, is_page, judge
 from qlogship.dashboard.verdicts import ABSENT, MEANINGS, Verdict
 from qlogship.errors import (
+    AnswerTooLarge,
     CredentialsRefused,
     DashboardRefused,
     DashboardUnreachable,
@@ -81,6 +82,11 @@ def unclear(action: str, problem: str, *, changes: bool) -> QlogshipError:
             f"it is unknown whether the dashboard did {action}: {problem}", hint=_LOOK_FIRST
         )
     return DashboardUnreachable(f"cannot {action}: {problem}", hint="Try again in a while.")
+
+
+def too_large(action: str, problem: str) -> AnswerTooLarge:
+    """Return the error for an answer that goes beyond what was asked for."""
+    return AnswerTooLarge(f"cannot {action}: {problem}", hint=_CHECK_ADDRESS)
 
 
 def _doubt(answer: Answer, text: str) -> str:

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from qlogship.dashboard.exchange import Request
 from qlogship.dashboard.outcome import is_page
 from qlogship.errors import UsageError
+from qlogship.wording import size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +60,12 @@ OFFSET_MAX = 14 * 60
 YEAR_MIN = 1970
 YEAR_MAX = 9998
 
+# A line for every call of some millions; what is longer would fill the disk of a PBX.
+REPORT_MAX = 1024**3
+
+# A number of more digits is no length of anything.
+_DIGITS_MAX = 18
+
 # How much of a beginning shows what it is.
 _HEAD = 4096
 # A workbook is a zip file, which begins with a local file header (APPNOTE, 4.3.7).
@@ -72,6 +79,10 @@ Kind = Literal["text", "workbook", "any"]
 
 class NoReport(Exception):
     """What came is no report, in words that fit behind "cannot download it"."""
+
+
+class TooLong(NoReport):
+    """It may be a report, and is too long for any."""
 
 
 def status_log_request(*, since: datetime, until: datetime, wanted: str | None) -> Request:
@@ -122,12 +133,15 @@ def kind_of(wanted: str | None) -> Kind:
 class ReportFilter:
     """Write the body of an answer to `out` as long as it is a report; `count` bytes so far.
 
-    Its methods raise NoReport. `finish` belongs behind a whole answer: a short one is
+    A report has `most` bytes at most. Its methods raise NoReport. `finish` belongs behind a whole answer: a short one is
     looked at only then.
     """
 
-    def __init__(self, out: BinaryIO, kind: Kind, progress: Progress | None) -> None:
+    def __init__(
+        self, out: BinaryIO, kind: Kind, progress: Progress | None, *, most: int = REPORT_MAX
+    ) -> None:
         self._out = out
+        self._most = most
         self._kind = kind
         self._progress = progress
         self._content_type = ""
@@ -143,7 +157,8 @@ class ReportFilter:
         if coding not in {"", "identity"}:
             raise NoReport(f"the answer is packed with {coding}, which was not asked for")
         length = headers.get("content-length", "")
-        self._total = int(length) if length.isdecimal() else None
+        self._total = int(length[:_DIGITS_MAX]) if length.isdecimal() else None
+        self._check_length(self._total or 0)
         chunked = "chunked" in headers.get("transfer-encoding", "").lower()
         self._says_its_end = self._total is not None or chunked
         self._content_type = headers.get("content-type", "").lower()
@@ -183,7 +198,12 @@ class ReportFilter:
         self._head = None
         return head
 
+    def _check_length(self, length: int) -> None:
+        if length > self._most:
+            raise TooLong(f"it is longer than {size(self._most)}; ask for less time at once")
+
     def _pass_on(self, piece: bytes) -> None:
+        self._check_length(self.count + len(piece))
         self._out.write(piece)
         if not self._says_its_end:
             self._tail = (self._tail + piece)[-_ZIP_END_MAX:]

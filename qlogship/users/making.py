@@ -21,7 +21,12 @@ from random import random as chance
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from qlogship.dashboard.verdicts import ABSENT, MEANINGS, Verdict
-from qlogship.errors import DashboardRefused, DashboardUnreachable, OutcomeUnknown
+from qlogship.errors import (
+    AnswerTooLarge,
+    DashboardRefused,
+    DashboardUnreachable,
+    OutcomeUnknown,
+)
 from qlogship.shipping.backoff import next_delay
 from qlogship.users.csv_file.columns import same_email
 
@@ -212,6 +217,8 @@ class Maker:
             retry_after = None
             try:
                 return ask()
+            except AnswerTooLarge:
+                raise  # it would come once more
             except DashboardUnreachable:
                 if attempt == _ATTEMPTS:
                     raise

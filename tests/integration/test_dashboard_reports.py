@@ -14,7 +14,9 @@ import pytest
 
 from qlogship.dashboard import EmailPassword, GivenToken, TeamDashboard
 from qlogship.dashboard.destination import part_name
+from qlogship.dashboard.reports import REPORT_MAX
 from qlogship.errors import (
+    AnswerTooLarge,
     CredentialsRefused,
     DashboardRefused,
     DashboardUnreachable,
@@ -40,6 +42,7 @@ def download(
     *steps: Step,
     timeout: float = PATIENCE,
     download_timeout: float = PATIENCE,
+    download_max: int = REPORT_MAX,
 ) -> int:
     """Download the agents' status log from a far end that does this."""
     with (
@@ -49,6 +52,7 @@ def download(
             credentials=GivenToken("tok.en"),
             timeout=timeout,
             download_timeout=download_timeout,
+            download_max=download_max,
         ) as dashboard,
     ):
         return dashboard.agent_status_log(since=SINCE, until=UNTIL, format="csv", to=to)
@@ -151,6 +155,29 @@ def test_a_slow_download_may_take_longer_than_the_timeout(tmp_path: Path) -> Non
             peer.send(b"a\n")
 
     assert download(tmp_path / "log.csv", slowly, timeout=0.4) == 12
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        reply(REPORT, **CSV),
+        chunked(REPORT[:-900], REPORT[-900:]),
+        endless(REPORT),
+        raw(head(200, Content_Length="9" * 19, **CSV) + REPORT),
+    ],
+    ids=["length", "chunks", "no end", "a length beyond all"],
+)
+def test_a_report_has_an_end(tmp_path: Path, step: Step) -> None:
+    """What is longer than a report may be is refused and leaves no file, whether it says so or not.
+
+    One that has just that length is taken.
+    """
+    with pytest.raises(AnswerTooLarge, match="ask for less time"):
+        download(tmp_path / "log.csv", step, download_max=len(REPORT) - 1)
+    assert entries(tmp_path) == []
+
+    taken = download(tmp_path / "log.csv", reply(REPORT, **CSV), download_max=len(REPORT))
+    assert taken == len(REPORT)
 
 
 # What is replaced, and what is not

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import traceback
@@ -12,6 +13,7 @@ import pytest
 
 from qlogship.dashboard import EmailPassword, GivenToken, NewUser, Role, TeamDashboard
 from qlogship.errors import (
+    AnswerTooLarge,
     CredentialsRefused,
     DashboardRefused,
     DashboardUnreachable,
@@ -428,3 +430,70 @@ def test_a_change_is_not_repeated_on_a_connection_that_died() -> None:
         with pytest.raises(OutcomeUnknown):
             dashboard.create_user(JOHN)
         assert len(far.requests) == 2
+
+
+# What a hostile dashboard may send
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ("[" + "{}," * 1_000_000 + "{}]", "1,000,000 values"),
+        ("[" * 600_000 + "]" * 600_000, "no list of users"),
+        ("[" + "[" * 1_000_001, "1,000,000 values"),
+        ('["' + "x" * 17_000_000 + '"]', "16.0 MiB"),
+        ("[" + ",".join('{"id":%d}' % number for number in range(100_001)) + "]", "100,000 users"),
+    ],
+    ids=["empty users", "deep", "deeper", "one text", "many users"],
+)
+def test_a_list_has_an_end(body: str, named: str) -> None:
+    """More bytes, values or users than any list has are refused, with the bound."""
+    with (
+        dashboard_with(reply(body)) as (dashboard, _),
+        pytest.raises(DashboardUnreachable, match=named) as caught,
+    ):
+        dashboard.all_users()
+
+    assert isinstance(caught.value, AnswerTooLarge) == (named != "no list of users")
+
+
+def pages(count: int, more: str = "") -> list[Step]:
+    """Answer with so many pages of 500 users, always new ones, and no word of an end."""
+    return [
+        reply(
+            json.dumps([{"id": number * 500 + one + 1, "name": more} for one in range(500)]),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "named"),
+    [(pages(201), "100,000 users"), (pages(10, "x" * 20_000), "64.0 MiB")],
+    ids=["users", "bytes"],
+)
+def test_pages_have_an_end(steps: list[Step], named: str) -> None:
+    """Pages that bring new users for ever are refused when there are too many."""
+    with (
+        dashboard_with(*steps) as (dashboard, _),
+        pytest.raises(AnswerTooLarge, match=named),
+    ):
+        list(dashboard.list_users(page_size=500))
+
+
+def test_pages_are_not_waited_for_for_ever() -> None:
+    """Each page in time, and no end in sight: all of them may take ten timeouts."""
+    times = itertools.count(0.0, 3.0)
+    with (
+        FarEnd(*pages(20)) as far,
+        TeamDashboard(
+            url=far.url,
+            credentials=GivenToken("tok.en"),
+            timeout=4.0,
+            clock=lambda: next(times),
+        ) as dashboard,
+        pytest.raises(AnswerTooLarge, match="longer than 40 s"),
+    ):
+        list(dashboard.list_users(page_size=500))
+
+    assert len(far.requests) == 14
