@@ -57,8 +57,9 @@ class TeamDashboard:
     `timeout` bounds each whole request in seconds, from the first look-up to the
     last byte of the answer; an action takes up to four of them, when its token is
     refused. A report may take `download_timeout`, but stand still for no longer than
-    `timeout`, and have `download_max` bytes; all pages of a list may take ten timeouts. `ca_file` holds certificates (PEM) to trust besides the system's. Only
-    `abort` may be called from another thread.
+    `timeout`, and have `download_max` bytes; all pages of a list may take ten timeouts.
+    `ca_file` holds certificates (PEM) to trust besides the system's. Only `abort` may be
+    called from another thread.
 
     Raises SettingsError when `url` or `ca_file` cannot be used. What is asked of
     users and reports raises CredentialsRefused and DashboardUnreachable when it

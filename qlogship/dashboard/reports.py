@@ -133,8 +133,8 @@ def kind_of(wanted: str | None) -> Kind:
 class ReportFilter:
     """Write the body of an answer to `out` as long as it is a report; `count` bytes so far.
 
-    A report has `most` bytes at most. Its methods raise NoReport. `finish` belongs behind a whole answer: a short one is
-    looked at only then.
+    A report has `most` bytes at most. Its methods raise NoReport. `finish` belongs behind
+    a whole answer: a short one is looked at only then.
     """
 
     def __init__(

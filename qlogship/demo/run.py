@@ -119,7 +119,7 @@ class DemoRun:
             speed=self._speed,
             centre=self._centre.seen(),
             service=service,
-            url=self._sandbox.url,
+            url=self._sandbox.page,
             summary=self._sandbox.storage.summary(),
         )
 

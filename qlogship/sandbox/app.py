@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
@@ -32,13 +33,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from qlogship.sandbox.database import Database
+    from qlogship.sandbox.door import Door
     from qlogship.sandbox.options import SandboxOptions
 
 _SHOWN = 20
 _LISTED = 1000
+_NOT_SHOWN = (
+    "Open the whole address, with its token, that was printed where the sandbox was started.\n"
+)
 _NO_TOKEN = "no valid token"  # noqa: S105
 
 
@@ -49,6 +54,7 @@ class App:
         self,
         options: SandboxOptions,
         database: Database,
+        door: Door,
         *,
         script: faults.Script = (),
         clock: Callable[[], float] = time.time,
@@ -75,7 +81,21 @@ class App:
             Route("/sandbox/uploads/{upload_id:int}/body", self._body),
             Route("/sandbox/faults", self._faults, methods=["GET", "PUT"]),
         ]
-        self.asgi: ASGIApp = Starlette(routes=routes)
+        self._door = door
+        self._inside = Starlette(routes=routes)
+        self.asgi: ASGIApp = self._let_in
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, unless it is a stranger's."""
+        answer: ASGIApp = self._inside
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            query = scope["query_string"].decode("latin-1")
+            if not self._door.answers_to(headers.get("host", "")):
+                answer = Response("This is not the name of the sandbox.\n", 421)
+            elif not self._door.opens(scope["path"], query, headers):
+                answer = Response(_NOT_SHOWN, 403)
+        await answer(scope, receive, send)
 
     # -- the vendor's API
 
@@ -148,7 +168,10 @@ class App:
             people_count=count,
             faults=tuple(faults.dump(self.script)),
         )
-        return Response(page.render(view), media_type="text/html", headers=page.HEADERS)
+        shown = Response(page.render(view), media_type="text/html", headers=page.HEADERS)
+        door = self._door
+        shown.set_cookie(door.cookie, door.token, httponly=True, samesite="strict")
+        return shown
 
     def _summary(self, _: Request) -> Response:
         return as_json(asdict(self.tenant.storage.summary()))

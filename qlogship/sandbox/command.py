@@ -34,6 +34,15 @@ def sandbox(
     password: Annotated[
         str, typer.Option(help="Password that is let in; `ps` shows it, so never a real one.")
     ] = _DEFAULT.password,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--page-token",
+            metavar="TEXT",
+            help="What opens the page, for scripts; `ps` shows it. Else a new one at each start.",
+            show_default=False,
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="File to keep uploads in; in memory when left out.")
     ] = None,
@@ -68,9 +77,10 @@ def sandbox(
         options,
         host=host,
         port=port,
+        token=token,
         data=data,
         script=read_script(faults) if faults else (),
-        started=lambda url: typer.echo(greeting(url, options)),
+        started=lambda url, page: typer.echo(greeting(url, options, page)),
     )
     typer.echo("The sandbox has ended.", err=True)
 
@@ -111,10 +121,14 @@ def read_script(path: Path) -> Script:
     return parse(steps)
 
 
-def greeting(url: str, options: SandboxOptions) -> str:
-    """Return what a person needs to use the sandbox at `url`: address, credentials, settings."""
+def greeting(url: str, options: SandboxOptions, page: str) -> str:
+    """Return what a person needs to use the sandbox at `url`: address, credentials, settings.
+
+    `page` is the address of its page, with the token that opens it.
+    """
     return f"""\
 Team Dashboard sandbox: {url}
+Its page, for you alone: {page}
 
 E-mail:   {options.email}
 Password: {options.password}

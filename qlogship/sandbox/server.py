@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import threading
 import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -25,6 +27,7 @@ from qlogship.sandbox import faults
 from qlogship.sandbox.app import App
 from qlogship.sandbox.connection import ConnectionProtocol
 from qlogship.sandbox.database import Database
+from qlogship.sandbox.door import PARAMETER, Door
 from qlogship.sandbox.options import SandboxOptions
 
 if TYPE_CHECKING:
@@ -42,19 +45,20 @@ def serve(
     *,
     host: str = _HOST,
     port: int = 0,
+    token: str | None = None,
     data: Path | None = None,
     script: faults.Script = (),
-    started: Callable[[str], None] = lambda _url: None,
+    started: Callable[[str, str], None] = lambda _url, _page: None,
 ) -> None:
-    """Run the sandbox until SIGINT or SIGTERM; `started` is called with its address.
+    """Run the sandbox until SIGINT or SIGTERM; `started` is called with its address and its page's.
 
     Call it in the main thread. Raises UsageError when the address cannot be
     had, StateError when the data file cannot be used.
     """
     ends = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    with Sandbox(options, script=script, data=data, host=host, port=port) as sandbox:
-        started(sandbox.url)
+    with Sandbox(options, script=script, data=data, host=host, port=port, token=token) as sandbox:
+        started(sandbox.url, sandbox.page)
         signal.sigwait(ends)
 
 
@@ -73,11 +77,14 @@ class Sandbox:
         data: Path | None = None,
         host: str = _HOST,
         port: int = 0,
+        token: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.options = options or SandboxOptions()
         self._database = Database(data)
-        self._app = App(self.options, self._database, script=script, clock=clock)
+        self.token = token or secrets.token_urlsafe(9)
+        door = Door(host, self.token)
+        self._app = App(self.options, self._database, door, script=script, clock=clock)
         self.storage = self._app.tenant.storage
         self._host = host
         self.port = port
@@ -101,6 +108,11 @@ class Sandbox:
         """Return the address to give to a client, without a slash at the end."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}"
+
+    @property
+    def page(self) -> str:
+        """Return the address of the page, with the token that opens it."""
+        return f"{self.url}/?{PARAMETER}={quote(self.token, safe='')}"
 
     def start(self) -> None:
         """Listen; returns when clients can connect."""

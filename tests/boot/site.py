@@ -49,7 +49,8 @@ _DASHBOARD: Final = """\
 Description=A Team Dashboard on port %i
 
 [Service]
-ExecStart=/opt/dashboard/bin/python -I -m qlogship sandbox --port %i --data /var/lib/dashboard/%i
+ExecStart=/opt/dashboard/bin/python -I -m qlogship sandbox --port %i --page-token boot \\
+    --data /var/lib/dashboard/%i
 StateDirectory=dashboard
 
 [Install]
@@ -77,7 +78,7 @@ _STANZA: Final = """\
 _ASK: Final = """
 import json, sys, urllib.request
 def get(path):
-    return urllib.request.urlopen(sys.argv[1] + path, timeout=20).read()
+    return urllib.request.urlopen(sys.argv[1] + path + "?token=boot", timeout=20).read()
 found = json.loads(get("/sandbox/uploads"))
 for upload in found:
     if upload["kept"]:
@@ -86,7 +87,7 @@ print(json.dumps(found))
 """
 _SCRIPT: Final = """
 import sys, urllib.request
-url, script = sys.argv[1] + "/sandbox/faults", sys.argv[2].encode()
+url, script = sys.argv[1] + "/sandbox/faults?token=boot", sys.argv[2].encode()
 urllib.request.urlopen(urllib.request.Request(url, script, method="PUT"), timeout=20)
 """
 _LOGIN: Final = """

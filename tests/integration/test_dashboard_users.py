@@ -442,7 +442,7 @@ def test_a_change_is_not_repeated_on_a_connection_that_died() -> None:
         ("[" * 600_000 + "]" * 600_000, "no list of users"),
         ("[" + "[" * 1_000_001, "1,000,000 values"),
         ('["' + "x" * 17_000_000 + '"]', "16.0 MiB"),
-        ("[" + ",".join('{"id":%d}' % number for number in range(100_001)) + "]", "100,000 users"),
+        ("[" + ",".join(f'{{"id":{number}}}' for number in range(100_001)) + "]", "100,000 users"),
     ],
     ids=["empty users", "deep", "deeper", "one text", "many users"],
 )

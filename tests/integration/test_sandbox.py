@@ -20,6 +20,7 @@ import pytest
 
 from qlogship.errors import StateError, UsageError
 from qlogship.sandbox.command import read_script
+from qlogship.sandbox.door import Door
 from qlogship.sandbox.faults import FaultScriptError
 from qlogship.sandbox.options import Repeats, SandboxOptions
 from tests.support.sandbox import Sandbox
@@ -607,9 +608,9 @@ def test_port_taken(sandbox: Sandbox) -> None:
 
 def test_page(sandbox: Sandbox, client: Client) -> None:
     """The page is served with a policy that lets it load nothing, empty or not."""
-    assert "Nothing has arrived yet" in HTTP.get(sandbox.url).text
+    assert "Nothing has arrived yet" in HTTP.get(sandbox.page).text
     client.upload(name="<b>.log")
-    reply = HTTP.get(sandbox.url)
+    reply = HTTP.get(sandbox.page)
     assert reply.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in reply.headers["content-security-policy"]
     assert "sales" in reply.text
@@ -619,21 +620,21 @@ def test_page(sandbox: Sandbox, client: Client) -> None:
 def test_json(sandbox: Sandbox, client: Client) -> None:
     """Sums, uploads and bodies can be had by programs."""
     client.upload()
-    summary = HTTP.get(sandbox.url + "/sandbox/summary").json()
+    summary = HTTP.get(sandbox.own("summary")).json()
     assert (summary["calls"], summary["uploads"], summary["lines"]) == (2, 1, 3)
     assert {queue["name"]: queue["answered"] for queue in summary["queues"]} == {
         "sales": 1,
         "support": 0,
     }
-    (upload,) = HTTP.get(sandbox.url + "/sandbox/uploads").json()
-    body = HTTP.get(f"{sandbox.url}/sandbox/uploads/{upload['id']}/body")
+    (upload,) = HTTP.get(sandbox.own("uploads")).json()
+    body = HTTP.get(sandbox.own(f"uploads/{upload['id']}/body"))
     assert body.content == TWO_CALLS
-    assert HTTP.get(sandbox.url + "/sandbox/uploads/99/body").status_code == 404
+    assert HTTP.get(sandbox.own("uploads/99/body")).status_code == 404
 
 
 def test_faults_over_http(sandbox: Sandbox, client: Client) -> None:
     """The fault script can be read and replaced; a bad one changes nothing and is explained."""
-    address = sandbox.url + "/sandbox/faults"
+    address = sandbox.own("faults")
     reply = HTTP.put(address, json=[{"do": "status", "status": 503, "times": 2}])
     assert reply.status_code == 200
     assert client.upload().status_code == 503
@@ -644,6 +645,89 @@ def test_faults_over_http(sandbox: Sandbox, client: Client) -> None:
     assert len(bad.json()["problems"]) == 2
     assert HTTP.put(address, content=b"{").status_code == 400
     assert HTTP.get(address).json() == left
+
+
+# -- strangers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        *(("GET", f"/sandbox/{name}") for name in ("summary", "uploads", "users", "faults")),
+        ("GET", "/sandbox/uploads/1/body"),
+        ("PUT", "/sandbox/faults"),
+    ],
+)
+def test_another_user_of_the_machine_sees_nothing(
+    sandbox: Sandbox, client: Client, method: str, path: str
+) -> None:
+    """What was uploaded, and what goes wrong, is for whoever has the token of this start."""
+    client.upload()
+    with Sandbox() as other:
+        for query in ("", "?token=", f"?token={other.token}"):
+            refused = HTTP.request(method, f"{sandbox.url}{path}{query}", content=b"[]")
+            assert (refused.status_code, "token" in refused.text) == (403, True)
+        assert b"sales" not in refused.content
+    opened = HTTP.request(method, f"{sandbox.url}{path}?token={sandbox.token}", content=b"[]")
+    assert opened.status_code == 200
+
+
+def test_the_page_keeps_its_token(sandbox: Sandbox) -> None:
+    """A browser that was shown the page gets what the page asks for; no script sees the token."""
+    with httpx.Client() as browser:
+        shown = browser.get(sandbox.page)
+        assert browser.get(sandbox.url).status_code == 200
+        assert browser.get(f"{sandbox.url}/sandbox/summary").status_code == 200
+    cookie = shown.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+
+
+@pytest.mark.parametrize(
+    ("name", "answered"),
+    [
+        ("localhost", True),
+        ("localhost:8642", True),
+        ("127.0.0.1", True),
+        ("127.0.0.1:1", True),
+        ("[::1]:8642", True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("localhost.evil.example:8642", False),
+        ("evil.example@127.0.0.1:x", False),
+        ("10.0.0.5", False),
+        ("", False),
+    ],
+)
+def test_a_strangers_name_is_not_answered(sandbox: Sandbox, name: str, answered: bool) -> None:  # noqa: FBT001
+    """A page elsewhere whose name leads here (DNS rebinding) reads and changes nothing."""
+    login = {"login": "admin@example.com", "password": "sandbox-password"}
+    statuses = {
+        HTTP.get(sandbox.page, headers={"host": name}).status_code,
+        HTTP.post(sandbox.url + LOGIN, json=login, headers={"host": name}).status_code,
+    }
+    assert statuses == ({200} if answered else {421})
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "answered"),
+    [
+        ("::", "10.0.0.5:8642", True),
+        ("::", "evil.example", False),
+        ("10.0.0.5", "10.0.0.5:8642", True),
+        ("10.0.0.5", "10.0.0.6", False),
+        ("pbx.example", "PBX.example:8642", True),
+        ("pbx.example", "127.0.0.1", True),
+    ],
+)
+def test_a_sandbox_for_other_machines_has_their_names(
+    host: str,
+    name: str,
+    answered: bool,  # noqa: FBT001
+) -> None:
+    """With --host it answers to that address; with all of them, to every number and no name."""
+    assert Door(host, "token").answers_to(name) == answered
 
 
 # -- the command

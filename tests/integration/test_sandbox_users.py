@@ -36,6 +36,7 @@ class Client:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.url = sandbox.url
+        self.own = sandbox.own
         reply = HTTP.post(
             f"{self.url}/login/api/auth",
             json={"login": sandbox.email, "password": sandbox.password},
@@ -263,7 +264,7 @@ def test_a_lost_answer_leaves_the_user_behind(sandbox: Sandbox, client: Client) 
 def test_the_users_can_be_looked_at(client: Client) -> None:
     """As JSON, with the configuration that was sent."""
     client.create()
-    shown = HTTP.get(f"{client.url}/sandbox/users").json()
+    shown = HTTP.get(client.own("users")).json()
 
     assert [user["id"] for user in shown] == [2, 1]
     assert shown[0]["config"] == JOHN["config"]

@@ -47,6 +47,10 @@ class Sandbox(server.Sandbox):
         """Return the password that is let in."""
         return self.options.password
 
+    def own(self, name: str) -> str:
+        """Return an address of the sandbox's own, such as `summary`, with its token."""
+        return f"{self.url}/sandbox/{name}?token={self.token}"
+
     def script(self, steps: object) -> None:
         """Set the fault script, in its JSON form; it replaces what was left of the last one."""
         self._app.script = faults.parse(steps)

@@ -40,7 +40,7 @@ def test_extra_present() -> None:
 def test_greeting() -> None:
     """The greeting's settings are TOML, and its export is shell, whatever the credentials are."""
     options = SandboxOptions(email='"Пётр"@example.com', password="it's $HOME")
-    text = greeting("http://127.0.0.1:1", options)
+    text = greeting("http://127.0.0.1:1", options, "http://127.0.0.1:1/?token=x")
     settings = text[text.index("[dashboard]") : text.index("and for the password")]
     assert tomllib.loads(settings) == {
         "dashboard": {"url": "http://127.0.0.1:1", "email": '"Пётр"@example.com'}
