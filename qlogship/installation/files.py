@@ -6,11 +6,11 @@ import grp
 import os
 import pwd
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from pathlib import Path
+from typing import Final, Self
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+# As many links as the kernel follows.
+_LINKS_MAX: Final = 40
 _TEXT_MAX: Final = 4 * 1024 * 1024
 
 
@@ -46,6 +46,31 @@ def look_at(path: Path, *, follow: bool = True) -> File | None:
         return File.of(path, path.stat(follow_symlinks=follow))
     except (OSError, ValueError):  # a name with a NUL in it is no name
         return None
+
+
+def way_to(path: Path) -> list[File]:
+    """Return all that decides what an absolute path leads to, links of its parts followed.
+
+    Who can write one of these directories, or the file, chooses what is found there.
+    """
+    here, rest, links = Path(path.anchor), list(path.parts[1:]), 0
+    places = [here]
+    while rest:
+        name = rest.pop(0)
+        there = here.parent if name == ".." else here / name
+        try:
+            target = there.readlink() if links < _LINKS_MAX else None
+        except OSError:  # no link, or nothing at all
+            target = None
+        if target is None:
+            here = there
+            places.append(here)
+            continue
+        links += 1
+        rest[:0] = target.parts[1:] if target.is_absolute() else target.parts
+        here = Path(target.anchor) if target.is_absolute() else here
+    found = map(look_at, dict.fromkeys(places))
+    return [one for one in found if one is not None]
 
 
 def user_name(uid: int) -> str:

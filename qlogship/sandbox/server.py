@@ -152,6 +152,7 @@ async def _serve(
     """Answer on a listening socket until `stop` is done, then cut whoever is left."""
     config = uvicorn.Config(
         app.asgi,
+        interface="asgi3",  # it takes a method for something older
         http=ConnectionProtocol,
         ws="none",
         lifespan="off",

@@ -615,6 +615,56 @@ def test_a_file_of_certificates_that_holds_none(sound: Sound) -> None:
     assert sound.faults(offline=False) == [("settings.fault", PROBLEM)]
 
 
+def authority(sound: Sound) -> Path:
+    """Return the certificates that the settings name by a link in another directory."""
+    ca_file, link = sound.root / "certs" / "ca.pem", sound.root / "links" / "ca.pem"
+    for path in (ca_file, link):
+        path.parent.mkdir()
+    ca_file.write_text("none")
+    ca_file.chmod(0o644)
+    link.symlink_to(ca_file)
+    sound.configure(dashboard={"ca_file": str(link), "url": "https://127.0.0.1:9"})
+    return ca_file
+
+
+@pytest.mark.parametrize(
+    ("place", "mode", "expected"),
+    [
+        ("certs/ca.pem", 0o666, True),
+        ("certs/ca.pem", 0o602, True),
+        ("certs", 0o777, True),
+        ("links", 0o777, True),
+        ("certs", 0o1777, False),
+        ("certs/ca.pem", 0o644, False),
+        (".", 0o777, True),
+    ],
+)
+def test_who_can_change_the_certificates_is_a_problem(
+    sound: Sound,
+    place: str,
+    mode: int,
+    expected: bool,  # noqa: FBT001
+) -> None:
+    """Whoever can write the file, a directory above it or one with a link to it is named.
+
+    As in /tmp, files in a directory with the sticky bit are their owners' alone.
+    """
+    authority(sound)
+    (sound.root / place).chmod(mode)
+
+    found = [one for one in sound.findings() if one.id == "settings.ca-writable"]
+
+    assert [one.about for one in found] == ([str(sound.root / place)] if expected else [])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_certificates_of_somebody_else_are_a_problem(sound: Sound) -> None:
+    """A file of another user, such as Asterisk's, is his to change, whatever its mode."""
+    os.chown(authority(sound), 65534, -1)
+
+    assert ("settings.ca-writable", PROBLEM) in sound.faults()
+
+
 def test_a_password_that_is_refused(sound: Sound) -> None:
     """One login is tried, and the refusal told."""
     sound.password.write_text("wrong")

@@ -13,7 +13,7 @@ from qlogship.check.facts.unit import credential_files, instance_of
 from qlogship.config import examine, secret
 from qlogship.config.load import STATE_VARIABLE
 from qlogship.config.model import PATH_VARIABLE, SECRETS
-from qlogship.installation.files import File, look_at
+from qlogship.installation.files import File, look_at, way_to
 from qlogship.installation.identity import Account, Barrier, can_read_as
 from qlogship.installation.places import DEFAULT_PATH, STATE
 
@@ -47,7 +47,8 @@ class SettingsFacts:
 
     `secrets_seen` is false when whoever asks may not read them; then `settings`
     holds none. `faults` are those of the settings alone, `secret_faults` those of
-    the secrets. `credential` is the file from which the unit takes the password.
+    the secrets. `credential` is the file from which the unit takes the password,
+    `authority` the file of certificates with all directories above it.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class SettingsFacts:
     secrets_seen: bool = True
     credential: Path | None = None
     settings: Settings | None = None
+    authority: tuple[File, ...] = ()
 
 
 def chosen_path(path: Path | None, environ: Mapping[str, str]) -> Path:
@@ -86,6 +88,7 @@ def gather(machine: Machine, path: Path, unit: UnitFacts, user: Account | None) 
     usable = found.loaded or plain.loaded
     # All that is only doubted without secrets, and that nobody has allowed, is refused with them.
     allowed = loaded is None or loaded.settings.dashboard.allow_http
+    ca_file = usable.settings.dashboard.ca_file if usable else None
     doubted, refused = (plain.warnings, ()) if allowed else ((), plain.warnings)
     return SettingsFacts(
         path,
@@ -100,6 +103,7 @@ def gather(machine: Machine, path: Path, unit: UnitFacts, user: Account | None) 
         secrets_seen=seen and found.loaded is not None,
         credential=files.get(secret.credential("password")),
         settings=usable.settings if usable else None,
+        authority=tuple(way_to(ca_file)) if ca_file is not None else (),
     )
 
 

@@ -41,6 +41,16 @@ def judge(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
                 " the calls go",
                 f"Run `chown root {one.path} && chmod go-w {one.path}`.",
             )
+    for one in facts.authority:
+        if _is_writable(one, account):
+            yield problem(
+                "settings.ca-writable",
+                one.path,
+                f"others than root can change it ({stat.filemode(one.mode)}), and with it whom the"
+                " service takes for the dashboard (dashboard.ca_file)",
+                f"Run `chown root {one.path} && chmod go-w {one.path}`, or move the certificates to"
+                " /etc/qlogship/ca.pem.",
+            )
     if not facts.faults and not facts.warnings:
         yield ok("settings.sound", path, "all settings can be used")
     yield from _secrets(facts, account)
