@@ -750,7 +750,7 @@ def test_script_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_command(number: signal.Signals) -> None:
-    """It prints where it listens and whom it lets in, warns of --password, serves, ends cleanly."""
+    """It prints where it listens, whom it lets in, and its page; warns, serves, ends cleanly."""
     code = "import typer; from qlogship.sandbox.command import sandbox; typer.run(sandbox)"
     arguments = [sys.executable, "-c", code, "--port", "0", "--password", "open sesame"]
     with subprocess.Popen(
@@ -768,6 +768,8 @@ def test_command(number: signal.Signals) -> None:
             match[0] + LOGIN, json={"login": "admin@example.com", "password": "open sesame"}
         )
         assert reply.status_code == 200
+        (page,) = re.findall(r"http://\S+token=\S+", greeting)
+        assert HTTP.get(page).status_code == 200
         process.send_signal(number)
         _, talk = process.communicate(timeout=WAIT)
         assert process.returncode == 0
