@@ -213,6 +213,8 @@ def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
     for key, value in event.items():
         if isinstance(value, str) and (key == "event" or not _BLANK.search(value)):
             event[key] = _escaped(value)
+        elif key == "exception" and isinstance(value, str):
+            event[key] = "\n".join(map(_escaped, value.split("\n")))
     return event
 
 

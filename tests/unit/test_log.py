@@ -180,6 +180,19 @@ def test_control_characters() -> None:
     assert stream.getvalue().count("\n") == 1
 
 
+def test_a_traceback_cannot_command_the_terminal() -> None:
+    """What an error repeats of foreign text is escaped; the lines of the traceback stay."""
+    stream = configured(form="console")
+
+    try:
+        fail("a \x1b[2J b")
+    except ValueError:
+        log.get_logger().exception("step_failed")
+
+    assert "\x1b" not in stream.getvalue()
+    assert stream.getvalue().rstrip().endswith("\nValueError: a \\x1b[2J b")
+
+
 # Levels and streams
 
 
