@@ -8,6 +8,7 @@ PYTHON3 ?= python3
 ARGS ?=
 # Of the packages, given to make itself: one in the environment is somebody else's.
 VERSION :=
+SIGN :=
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -63,8 +64,8 @@ build: $(FOR_WORK) ## the wheel, into dist/
 	@ls dist/*.whl
 
 .PHONY: packages
-packages: $(VENV)/pyvenv.cfg ## the .deb and the .rpm, into dist/; VERSION=0.2.0rc1
-	@$(PYTHON) -m tools.packages.build $(if $(VERSION),--version '$(VERSION)')
+packages: $(VENV)/pyvenv.cfg ## .deb, .rpm, contents and sums, into dist/; VERSION=0.2.0rc1 SIGN=KEY
+	@$(PYTHON) -m tools.packages.build $(if $(VERSION),--version '$(VERSION)') $(if $(SIGN),--sign '$(SIGN)')
 
 .PHONY: lock
 lock: $(FOR_USE) ## the newest libraries that fit, for the packages

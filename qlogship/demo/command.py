@@ -68,7 +68,8 @@ def demo(
     a second one ends everything at once.
 
     It ends with a verdict, and with 0 only if the dashboard holds exactly the
-    calls that were written. Without a terminal it prints plain lines.
+    calls that were written. Without a terminal it prints plain lines. It needs
+    the package qlogship-sandbox.
     """
     from qlogship.demo.service import ServiceEnded
     from qlogship.demo.snapshot import DemoSnapshot
@@ -86,6 +87,7 @@ def demo(
             with _view() as view:
                 # Something to look at while the rest is imported.
                 view.draw(DemoSnapshot(speed=speed))
+                script = _read_script(faults)
                 from qlogship.demo.run import DemoRun
 
                 with DemoRun(
@@ -94,7 +96,7 @@ def demo(
                     seconds=seconds,
                     seed=seed,
                     port=port,
-                    script=_read_script(faults),
+                    script=script,
                 ) as run:
                     verdict = _play(run, signals, view)
         except ServiceEnded as error:
@@ -120,7 +122,7 @@ def _play(run: DemoRun, signals: _Signals, view: Screen | Lines) -> DemoVerdict:
 
 
 def _read_script(path: Path | None) -> Script:
-    """Return the dashboard's fault script; raises UsageError, too, when it cannot be run."""
+    """Return the dashboard's fault script; raises UsageError, too, when no dashboard can be run."""
     from qlogship.sandbox.command import load_server, read_script
 
     load_server()

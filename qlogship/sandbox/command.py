@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _EXTRA = ("starlette", "uvicorn", "python_multipart")
 _DEFAULT = SandboxOptions()
+
+LIBRARIES: Final = Path(sys.prefix, "sandbox")
+"""Where the package qlogship-sandbox puts the libraries; the service does not look there."""
 
 
 def sandbox(
@@ -61,7 +65,8 @@ def sandbox(
 ) -> None:
     """Run a local Team Dashboard that speaks the vendor's API, with a page to look at.
 
-    Nothing leaves this machine. Ctrl-C ends it.
+    Nothing leaves this machine. Ctrl-C ends it. It is a web server; the package
+    qlogship-sandbox brings the libraries for it.
     """
     server = load_server()
     if password != _DEFAULT.password:
@@ -85,18 +90,24 @@ def sandbox(
     typer.echo("The sandbox has ended.", err=True)
 
 
-def load_server(load: Callable[[str], ModuleType] = importlib.import_module) -> ModuleType:
+def load_server(
+    load: Callable[[str], ModuleType] = importlib.import_module, *, libraries: Path = LIBRARIES
+) -> ModuleType:
     """Import the sandbox's server; `load` is `importlib.import_module` or acts like it.
 
     Raises UsageError when the libraries of the extra `sandbox` are not installed.
     """
+    if libraries.is_dir() and str(libraries) not in sys.path:
+        # Last: what the service has, too, is the service's.
+        sys.path.append(str(libraries))
     try:
         for name in _EXTRA:
             load(name)
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the sandbox needs the Python package {error.name}, which is not installed",
-            hint="Run pip install 'qlogship[sandbox]'.",
+            hint="Install the package qlogship-sandbox, which lies beside that of qlogship; in a "
+            "virtual environment, run pip install 'qlogship[sandbox]'.",
         ) from error
     return load("qlogship.sandbox.server")
 

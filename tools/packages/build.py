@@ -1,17 +1,21 @@
-"""Make the .deb and the .rpm from this tree.
+"""Make the packages from this tree: qlogship and qlogship-sandbox, each as .deb and .rpm.
 
     python -m tools.packages.build                       into dist/
     python -m tools.packages.build --version 0.2.0rc1    as another version than pyproject.toml's
+    python -m tools.packages.build --sign KEY            and sign SHA256SUMS with a key of gpg
 
 The same tree gives the same bytes, wherever, whenever and by whomever it is built:
 
 1.  The tools come by version and hash (packaging/tools.txt), and so do the libraries
     (packaging/requirements.txt), as the files that their authors published.
-2.  The tree of the package is laid out under build/packages/: a virtual environment at
+2.  The tree of each package is laid out under build/packages/: a virtual environment at
     /usr/lib/qlogship whose python is the system's, everything else where Debian and Red Hat
     look for it. What tells of the build is left out: paths, times, byte code, pip's own notes.
+    What only the sandbox needs goes to /usr/lib/qlogship/sandbox, into the second package.
 3.  nfpm packs it twice, with the modes that `_settle` gives, root as the owner, and the date of the
     newest entry in packaging/deb/changelog, else of SOURCE_DATE_EPOCH.
+4.  Beside the packages: what each of them carries (*.cdx.json), and the sums of all these files.
+    Only the signature, where a key is named, differs from time to time.
 """
 
 from __future__ import annotations
@@ -23,12 +27,29 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
 
-from tools.packages.lock import PLATFORMS, PYTHON, REQUIREMENTS, ROOT, TOOLS
+from tools.packages.checksums import (
+    SIGNATURE,
+    SUMS,
+    SigningError,
+    checksums,
+    find_key,
+    sign,
+)
+from tools.packages.lock import (
+    PLATFORMS,
+    PYTHON,
+    REQUIREMENTS,
+    ROOT,
+    SANDBOX_REQUIREMENTS,
+    TOOLS,
+)
 from tools.packages.notices import NoLicenceError, copyright_file
+from tools.packages.sbom import Library, UnlockedError, bill_of_materials, libraries
 
 PLACE: Final = ROOT / "build" / "packages"
 DIST: Final = ROOT / "dist"
@@ -37,7 +58,50 @@ PACKAGING: Final = ROOT / "packaging"
 HOME: Final = Path("usr/lib/qlogship")
 LIBRARIES: Final = HOME / "lib" / f"python{PYTHON[0]}.{PYTHON[1]}" / "site-packages"
 UNITS: Final = Path("usr/lib/systemd/system")
-DOC: Final = Path("usr/share/doc/qlogship")
+SHARED_DOC: Final = Path("usr/share/doc")
+DOC: Final = SHARED_DOC / "qlogship"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """What is laid out and packed by itself."""
+
+    name: str
+    lock: Path
+    site: Path
+    """Where its libraries are, once installed."""
+    described: Path
+    """The folder with its description and scripts."""
+
+    @property
+    def place(self) -> Path:
+        """The folder in which it is laid out."""
+        return PLACE / self.name
+
+    @property
+    def both(self) -> Path:
+        """What both kinds of package have; beside it stands what only one of them has."""
+        return self.place / "both"
+
+    @property
+    def deb(self) -> Path:
+        """What only the .deb has."""
+        return self.place / "deb"
+
+    @property
+    def rpm(self) -> Path:
+        """What only the .rpm has."""
+        return self.place / "rpm"
+
+
+SERVICE: Final = Package(name="qlogship", lock=REQUIREMENTS, site=LIBRARIES, described=PACKAGING)
+SANDBOX: Final = Package(
+    name="qlogship-sandbox",
+    lock=SANDBOX_REQUIREMENTS,
+    # Beside the service's libraries: it does not import what is not on its path.
+    site=HOME / "sandbox",
+    described=PACKAGING / "sandbox",
+)
 
 # What other programs than the package's own would use, and what is of no use at run time.
 LEFT_OUT: Final = (
@@ -66,15 +130,28 @@ COMPLETIONS: Final = {
 
 
 def main() -> None:
-    """Build both packages and print where they are."""
+    """Build the packages and what goes with them, and print where all that is."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    parser = argparse.ArgumentParser(prog="make packages", description="Make the .deb and .rpm.")
+    parser = argparse.ArgumentParser(prog="make packages", description="Make the packages.")
     parser.add_argument("--version", default=project["version"], help="default: %(default)s")
-    version = parser.parse_args().version
+    parser.add_argument("--sign", metavar="KEY", help="sign the sums with this key of gpg")
+    given = parser.parse_args()
+    version = given.version
     packaged = package_version(version)
     if packaged is None:
         parser.error(f"{version!r} is no version like 0.2.0, 0.2.0rc1 or 0.2.0.dev1")
+    try:
+        if given.sign:
+            find_key(given.sign)
+        made = _build(project["version"], version, packaged)
+        for path in _publish(made, given.sign):
+            print(path.relative_to(ROOT))  # noqa: T201 -- the result
+    except (NoLicenceError, UnlockedError, SigningError) as exc:
+        sys.exit(f"make packages: {exc}")
 
+
+def _build(stated: str, version: str, packaged: str) -> list[Path]:
+    """Make the packages, and the list of what is in each; `stated` is pyproject.toml's version."""
     os.umask(0o022)
     changelog = changelog_for(
         (PACKAGING / "deb" / "changelog").read_text(encoding="utf-8"), packaged
@@ -85,20 +162,45 @@ def main() -> None:
         "TZ": "UTC",
     }
     shutil.rmtree(PLACE, ignore_errors=True)
-    both, deb, rpm = (PLACE / name for name in ("both", "deb", "rpm"))
-    for tree in (both, deb, rpm):
-        tree.mkdir(parents=True)
+    for package in (SERVICE, SANDBOX):
+        for tree in (package.both, package.deb, package.rpm):
+            tree.mkdir(parents=True)
     _fetch_tools()
-    _program(both, project["version"], version)
-    _services(both)
-    _documents(both)
-    _manuals(both, deb, rpm)
-    _deb_documents(deb, changelog, both / LIBRARIES)
-    for tree in (both, deb, rpm):
-        _settle(tree)
+    carried = {package: _libraries(package) for package in (SERVICE, SANDBOX)}
+    _program(SERVICE.both, stated, version)
+    _services(SERVICE.both)
+    _documents(SERVICE.both)
+    _manuals()
+    made = []
     DIST.mkdir(exist_ok=True)
-    for packager in ("deb", "rpm"):
-        print(_pack(packager, packaged, changelog).relative_to(ROOT))  # noqa: T201 -- the result
+    for package, its_libraries in carried.items():
+        _leave_out(package.both / package.site)
+        _deb_documents(package, changelog)
+        for tree in (package.both, package.deb, package.rpm):
+            _settle(tree)
+        made += [_pack(package, packager, packaged, changelog) for packager in ("deb", "rpm")]
+        document = DIST / f"{package.name}-{packaged}.cdx.json"
+        document.write_text(
+            bill_of_materials(
+                its_libraries,
+                package=package.name,
+                version=packaged,
+                author=_trailer(changelog).partition(" <")[0],
+                when=int(os.environ["SOURCE_DATE_EPOCH"]),
+            ),
+            encoding="utf-8",
+        )
+        made.append(document)
+    return made
+
+
+def _publish(made: list[Path], key: str | None) -> list[Path]:
+    """Add the sums to what was made, and their signature where there is a key."""
+    sums = DIST / SUMS
+    # That of an earlier build would say that these sums are wrong.
+    (DIST / SIGNATURE).unlink(missing_ok=True)
+    sums.write_text(checksums(made), encoding="utf-8")
+    return [*made, sums, *([sign(sums, key)] if key else [])]
 
 
 def package_version(version: str) -> str | None:
@@ -126,8 +228,13 @@ def changelog_for(changelog: str, packaged: str) -> str:
 
 def date_of(changelog: str) -> int:
     """Return the time of the newest entry, in seconds since 1970."""
-    trailer = next(line for line in changelog.splitlines() if line.startswith(" -- "))
-    return int(parsedate_to_datetime(trailer.partition(">  ")[2]).timestamp())
+    return int(parsedate_to_datetime(_trailer(changelog).partition(">  ")[2]).timestamp())
+
+
+def _trailer(changelog: str) -> str:
+    """Return who made the newest entry, and when: `name <address>  date`."""
+    lines = changelog.splitlines()
+    return next(line for line in lines if line.startswith(" -- ")).removeprefix(" -- ")
 
 
 def _fetch_tools() -> None:
@@ -135,14 +242,19 @@ def _fetch_tools() -> None:
     _pip(f"--target={PLACE / 'tools'}", "--requirement", TOOLS)
 
 
-def _program(tree: Path, version: str, wanted: str) -> None:
-    """Lay out the virtual environment: the libraries, qlogship itself, and the way to start it."""
-    site = tree / LIBRARIES
+def _libraries(package: Package) -> list[Library]:
+    """Lay out the libraries of a package; return which these are."""
+    site = package.both / package.site
     target = [f"--target={site}", "--no-compile", "--no-deps", "--implementation=cp"]
     target += ["--python-version=" + ".".join(map(str, PYTHON))]
     target += [f"--platform={platform}" for platform in PLATFORMS]
-    _pip(*target, "--no-build-isolation", "--use-pep517", "--requirement", REQUIREMENTS)
+    _pip(*target, "--no-build-isolation", "--use-pep517", "--requirement", package.lock)
+    return libraries(package.lock.read_text(encoding="ascii"), site)
 
+
+def _program(tree: Path, version: str, wanted: str) -> None:
+    """Complete the virtual environment: qlogship itself, and the way to start it."""
+    site = tree / LIBRARIES
     source = PLACE / "source"
     without = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(ROOT / "qlogship", source / "qlogship", ignore=without)
@@ -156,12 +268,6 @@ def _program(tree: Path, version: str, wanted: str) -> None:
     (wheel,) = (source / "dist").glob("*.whl")
     _pip(f"--target={site}", "--no-compile", "--no-deps", "--no-index", wheel)
 
-    for pattern in LEFT_OUT:
-        for path in list(site.glob(pattern)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for folder in sorted(site.rglob("*/"), reverse=True):
-        if not any(folder.iterdir()):
-            folder.rmdir()
     home = tree / HOME
     (home / "bin").mkdir()
     (home / "bin" / "python").symlink_to(f"../../../bin/python{PYTHON[0]}.{PYTHON[1]}")
@@ -169,6 +275,16 @@ def _program(tree: Path, version: str, wanted: str) -> None:
     shutil.copy(PACKAGING / "pyvenv.cfg", home)
     (tree / "usr/bin").mkdir()
     (tree / "usr/bin/qlogship").symlink_to("../lib/qlogship/bin/qlogship")
+
+
+def _leave_out(site: Path) -> None:
+    """Take away what the packages do not carry of the libraries."""
+    for pattern in LEFT_OUT:
+        for path in list(site.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for folder in sorted(site.rglob("*/"), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _services(tree: Path) -> None:
@@ -192,30 +308,30 @@ def _documents(tree: Path) -> None:
     _put(ROOT / "LICENSE", tree / DOC / "LICENSE")
 
 
-def _manuals(both: Path, deb: Path, rpm: Path) -> None:
+def _manuals() -> None:
     """Add man pages and completions."""
     for source, folder in MANUALS.items():
-        page = both / "usr/share/man" / folder / Path(source).name
+        page = SERVICE.both / "usr/share/man" / folder / Path(source).name
         _put(PACKAGING / source, page)
         _gzip(page)
     for source, (in_deb, in_rpm) in COMPLETIONS.items():
-        _put(PACKAGING / source, deb / "usr/share" / in_deb)
-        _put(PACKAGING / source, rpm / "usr/share" / in_rpm)
+        _put(PACKAGING / source, SERVICE.deb / "usr/share" / in_deb)
+        _put(PACKAGING / source, SERVICE.rpm / "usr/share" / in_rpm)
 
 
-def _deb_documents(tree: Path, changelog: str, site: Path) -> None:
+def _deb_documents(package: Package, changelog: str) -> None:
     """Add what Debian's policy asks for: changelogs, copyright, and lintian's overrides."""
-    doc = tree / DOC
+    doc = package.deb / SHARED_DOC / package.name
     _put(ROOT / "CHANGELOG.md", doc / "changelog")
     (doc / "changelog.Debian").write_text(changelog, encoding="utf-8")
     _gzip(doc / "changelog")
     _gzip(doc / "changelog.Debian")
-    try:
-        notices = copyright_file((ROOT / "LICENSE").read_text(encoding="utf-8"), site, LIBRARIES)
-    except NoLicenceError as exc:
-        sys.exit(f"make packages: {exc}")
+    own = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    notices = copyright_file(own, package.both / package.site, package.site)
     (doc / "copyright").write_text(notices, encoding="utf-8")
-    _put(PACKAGING / "deb" / "lintian-overrides", tree / "usr/share/lintian/overrides/qlogship")
+    overrides = package.described / "deb" / "lintian-overrides"
+    if overrides.exists():
+        _put(overrides, package.deb / "usr/share/lintian/overrides" / package.name)
 
 
 def _settle(tree: Path) -> None:
@@ -228,25 +344,24 @@ def _settle(tree: Path) -> None:
         os.utime(path, (when, when), follow_symlinks=False)
 
 
-def _pack(packager: str, version: str, changelog: str) -> Path:
+def _pack(package: Package, packager: str, version: str, changelog: str) -> Path:
     """Run nfpm in the place where the trees are; return the package."""
-    shutil.copy(PACKAGING / "etc" / "qlogship.toml", PLACE)
-    for path in (PLACE / "qlogship.toml", *(PLACE / "scripts").rglob("*")):
-        os.utime(path, (int(os.environ["SOURCE_DATE_EPOCH"]),) * 2)
-    for name in ("deb", "rpm"):
-        for script in (PACKAGING / name).iterdir():
-            _put(script, PLACE / "scripts" / name / script.name)
-    trailer = next(line for line in changelog.splitlines() if line.startswith(" -- "))
+    for folder in ("etc", "deb", "rpm"):
+        for source in (package.described / folder).glob("*"):
+            copied = package.place / "packaging" / folder / source.name
+            _put(source, copied)
+            os.utime(copied, (int(os.environ["SOURCE_DATE_EPOCH"]),) * 2)
     os.environ |= {
         "PACKAGE_VERSION": version,
-        "PACKAGE_MAINTAINER": trailer.removeprefix(" -- ").partition(">")[0] + ">",
+        "PACKAGE_MAINTAINER": _trailer(changelog).partition(">")[0] + ">",
     }
-    names = {"deb": f"qlogship_{version}-1_amd64.deb", "rpm": f"qlogship-{version}-1.x86_64.rpm"}
-    package = DIST / names[packager]
+    name = package.name
+    names = {"deb": f"{name}_{version}-1_amd64.deb", "rpm": f"{name}-{version}-1.x86_64.rpm"}
+    packed = DIST / names[packager]
     nfpm = PLACE / "tools" / "bin" / "nfpm"
-    config = PACKAGING / "nfpm.yaml"
-    _run(nfpm, "package", "--config", config, "--packager", packager, "--target", package)
-    return package
+    arguments = ("--config", package.described / "nfpm.yaml", "--packager", packager)
+    _run(nfpm, "package", *arguments, "--target", packed, cwd=package.place)
+    return packed
 
 
 def _put(source: Path, destination: Path) -> None:

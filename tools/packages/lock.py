@@ -2,9 +2,10 @@
 
     python -m tools.packages.lock     the newest ones that pyproject.toml allows
 
-Two files in packaging/: `requirements.txt` is what goes into the packages, with the hash of the
-one file that a Linux on the packages' processor installs; `tools.txt` is what builds them. Where
-the files are fetched from is not written down: a hash is the same everywhere.
+Files in packaging/: `requirements.txt` is what the package qlogship carries, with the hash of the
+one file that a Linux on its processor installs; `sandbox/requirements.txt` what qlogship-sandbox
+adds to that, and `tools.txt` is what builds them. Where the files are fetched from is not written
+down: a hash is the same everywhere.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 REQUIREMENTS: Final = ROOT / "packaging" / "requirements.txt"
+SANDBOX_REQUIREMENTS: Final = ROOT / "packaging" / "sandbox" / "requirements.txt"
 TOOLS: Final = ROOT / "packaging" / "tools.txt"
 
 PYTHON: Final = (3, 11)
@@ -36,22 +38,29 @@ _HEAD: Final = """\
 
 
 def main() -> None:
-    """Ask pip what it would install, and write both files."""
+    """Ask pip what it would install, and write the files."""
     if sys.version_info[:2] != PYTHON:
         sys.exit(f"The lock is made by Python {PYTHON[0]}.{PYTHON[1]}, which the packages run on.")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [
-        *project["project"]["dependencies"],
-        *project["project"]["optional-dependencies"]["sandbox"],
-    ]
+    service = project["project"]["dependencies"]
+    # Chosen together, so that what both packages need is one version; then told apart.
+    chosen = _libraries([*service, *project["project"]["optional-dependencies"]["sandbox"]])
+    needed = {one["metadata"]["name"] for one in _libraries(service)}
+    of_service = [one for one in chosen if one["metadata"]["name"] in needed]
+    of_sandbox = [one for one in chosen if one["metadata"]["name"] not in needed]
+    _write(REQUIREMENTS, "The libraries in the package qlogship.", of_service)
+    _write(SANDBOX_REQUIREMENTS, "What the package qlogship-sandbox adds to them.", of_sandbox)
+    _write(TOOLS, "What builds the packages.", _chosen(*project["dependency-groups"]["packages"]))
+
+
+def _libraries(wanted: list[str]) -> list[dict[str, Any]]:
+    """Return what pip would install for these requirements where the packages are installed."""
     source = [requirement for requirement in wanted if _name(requirement) in AS_SOURCE]
     wheels = [requirement for requirement in wanted if requirement not in source]
     target = ["--python-version=" + ".".join(map(str, PYTHON)), "--implementation=cp"]
     target += [f"--platform={platform}" for platform in PLATFORMS]
     chosen = _chosen("--only-binary=:all:", *target, *wheels)
-    chosen += _chosen("--no-deps", "--no-binary=:all:", *source)
-    _write(REQUIREMENTS, "The libraries in the packages.", chosen)
-    _write(TOOLS, "What builds the packages.", _chosen(*project["dependency-groups"]["packages"]))
+    return chosen + (_chosen("--no-deps", "--no-binary=:all:", *source) if source else [])
 
 
 def _chosen(*arguments: str) -> list[dict[str, Any]]:

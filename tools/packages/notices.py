@@ -50,7 +50,7 @@ def copyright_file(own: str, site: Path, place: Path) -> str:
             for path in info.rglob("*")
             if path.is_file() and re.match(r"(?i)licen[cs]e|copying|notice", path.name)
         )
-        licence = _licence(metadata)
+        licence = licence_of(metadata)
         if not texts or not licence:
             raise NoLicenceError(f"{info.name} does not tell its licence")
         text = "\n\n".join(
@@ -78,7 +78,7 @@ def _parts(site: Path, info: Path) -> list[Path]:
     return [*found, info]
 
 
-def _licence(metadata: email.message.Message) -> str:
+def licence_of(metadata: email.message.Message) -> str:
     """Return the short name of a library's licence; empty if it has none."""
     stated = str(metadata["License-Expression"] or metadata["License"] or "")
     if not stated:

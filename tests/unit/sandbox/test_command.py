@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shlex
+import sys
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,13 @@ from qlogship.sandbox.command import greeting, load_server
 from qlogship.sandbox.options import SandboxOptions
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn", "python_multipart"])
 def test_extra_missing(missing: str) -> None:
-    """Without the extra, the error says which package is missing and how to install the extra."""
+    """Without the extra, the error says which package is missing and what to install."""
 
     def load(name: str) -> ModuleType:
         if name == missing:
@@ -29,7 +31,26 @@ def test_extra_missing(missing: str) -> None:
     with pytest.raises(UsageError) as caught:
         load_server(load)
     assert missing in caught.value.message
+    assert "package qlogship-sandbox" in caught.value.hint
     assert "pip install 'qlogship[sandbox]'" in caught.value.hint
+
+
+def test_package_of_libraries(tmp_path: Path) -> None:
+    """The libraries of the sandbox's package are found behind everything that the service has."""
+    before, seen = list(sys.path), []
+
+    def load(name: str) -> ModuleType:
+        seen.append(list(sys.path))
+        return importlib.import_module(name)
+
+    try:
+        load_server(load, libraries=tmp_path / "not-there")
+        load_server(load, libraries=tmp_path)
+        load_server(load, libraries=tmp_path)
+    finally:
+        sys.path[:] = before
+    assert seen[0] == before
+    assert seen[-1] == [*before, str(tmp_path)]
 
 
 def test_extra_present() -> None:
