@@ -68,8 +68,10 @@ def demo(
     a second one ends everything at once.
 
     It ends with a verdict, and with 0 only if the dashboard holds exactly the
-    calls that were written. Without a terminal it prints plain lines. It needs
-    the package qlogship-sandbox.
+    calls that were written. Without a terminal it prints plain lines.
+
+    Where qlogship is installed as a package, the package qlogship-sandbox is
+    needed, too.
     """
     from qlogship.demo.service import ServiceEnded
     from qlogship.demo.snapshot import DemoSnapshot

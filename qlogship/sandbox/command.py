@@ -65,8 +65,8 @@ def sandbox(
 ) -> None:
     """Run a local Team Dashboard that speaks the vendor's API, with a page to look at.
 
-    Nothing leaves this machine. Ctrl-C ends it. It is a web server; the package
-    qlogship-sandbox brings the libraries for it.
+    Nothing leaves this machine. Ctrl-C ends it. Where qlogship is installed as a
+    package, the package qlogship-sandbox is needed, too.
     """
     server = load_server()
     if password != _DEFAULT.password:

@@ -1,4 +1,6 @@
-"""Try the package under a real systemd: `python -m tests.boot.main --deb FILE --newer FILE`.
+"""Try the package under a real systemd.
+
+    python -m tests.boot.main --deb FILE --newer FILE --sandbox FILE
 
 `.ci/boot` builds the packages and calls this. Prints a line for each step. Exit
 status: 0 passed, 1 failed, 77 this machine cannot do it.
@@ -29,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.boot.main", description=__doc__)
     parser.add_argument("--deb", type=Path, required=True, help="the package to install")
     parser.add_argument("--newer", type=Path, required=True, help="the same in a higher version")
+    parser.add_argument("--sandbox", type=Path, required=True, help="the package of the far end")
     parser.add_argument("--root", type=Path, help="a Debian 12 to use, made if it is not there")
     given = parser.parse_args()
     if os.geteuid() != 0:
@@ -48,7 +51,7 @@ def main() -> int:
             copy_tree(base, root)
             with Box(root) as box:
                 print(f"booted in {box.up():.1f} s", flush=True)
-                trial = Trial(box, Site(box), given.deb, given.newer)
+                trial = Trial(box, Site(box), given.deb, given.newer, given.sandbox)
                 trial.site.build()
                 return _run(trial)
         except NoBoxError as reason:

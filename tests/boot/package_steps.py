@@ -39,7 +39,7 @@ def install(trial: Trial) -> None:
 def first_calls(trial: Trial) -> None:
     """`qlogship setup` writes what is needed and starts the unit; the old calls arrive."""
     box, site = trial.box, trial.site
-    site.build_dashboards(PLAIN, NORTH, SOUTH)
+    site.build_dashboards(trial.sandbox, PLAIN, NORTH, SOUTH)
     began = time.monotonic()
     set_up(site, PLAIN)
     until(lambda: site.arrived(PLAIN), PATIENCE, what="the first call")

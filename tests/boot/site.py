@@ -43,7 +43,8 @@ ExecReload=/bin/sh -c "kill -HUP $$MAINPID"
 WantedBy=multi-user.target
 """
 
-# The far end is a copy of the package's program, so that it outlives what is done to the package.
+# The far end is a copy of the package's program, so that it outlives what is done to the package,
+# with the sandbox's libraries, which are not installed: no PBX needs them.
 _DASHBOARD: Final = """\
 [Unit]
 Description=A Team Dashboard on port %i
@@ -211,9 +212,15 @@ class Site:
 
     # --- the dashboards
 
-    def build_dashboards(self, *tenants: Tenant) -> None:
-        """Copy the program that the package brought, and let it be the far end."""
+    def build_dashboards(self, sandbox: Path, *tenants: Tenant) -> None:
+        """Copy the program that the package brought, and let it be the far end.
+
+        `sandbox` is the package with the libraries that it needs for that.
+        """
         self.box.run("cp", "--archive", "/usr/lib/qlogship", "/opt/dashboard")
+        self.box.path("/root/sandbox.deb").write_bytes(sandbox.read_bytes())
+        self.box.run("dpkg-deb", "--extract", "/root/sandbox.deb", "/opt/sandbox")
+        self.box.run("mv", "/opt/sandbox/usr/lib/qlogship/sandbox", "/opt/dashboard/")
         self.install_unit("dashboard@.service", _DASHBOARD)
         for tenant in tenants:
             unit = f"dashboard@{tenant.port}"

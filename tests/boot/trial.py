@@ -28,6 +28,7 @@ class Trial:
     site: Site
     package: Path
     newer: Path
+    sandbox: Path
     figures: dict[str, float] = field(default_factory=dict)
     mended: Thread | None = None
     mended_after: float | None = None

@@ -300,7 +300,8 @@ def _services(tree: Path) -> None:
 def _documents(tree: Path) -> None:
     """Put the manual where it is looked for; its links from one page to another hold."""
     _put(ROOT / "README.md", tree / DOC / "README.md")
-    _put(ROOT / "CONTRIBUTING.md", tree / DOC / "CONTRIBUTING.md")
+    for name in ("CONTRIBUTING.md", "SECURITY.md"):
+        _put(ROOT / name, tree / DOC / name)
     for path in sorted((ROOT / "docs").rglob("*")):
         if path.is_file():
             _put(path, tree / DOC / path.relative_to(ROOT))
