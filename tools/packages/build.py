@@ -143,6 +143,9 @@ def main() -> None:
     try:
         if given.sign:
             find_key(given.sign)
+        # Those of an earlier build would be wrong of what is made now.
+        for name in (SUMS, SIGNATURE):
+            (DIST / name).unlink(missing_ok=True)
         made = _build(project["version"], version, packaged)
         for path in _publish(made, given.sign):
             print(path.relative_to(ROOT))  # noqa: T201 -- the result
@@ -197,8 +200,6 @@ def _build(stated: str, version: str, packaged: str) -> list[Path]:
 def _publish(made: list[Path], key: str | None) -> list[Path]:
     """Add the sums to what was made, and their signature where there is a key."""
     sums = DIST / SUMS
-    # That of an earlier build would say that these sums are wrong.
-    (DIST / SIGNATURE).unlink(missing_ok=True)
     sums.write_text(checksums(made), encoding="utf-8")
     return [*made, sums, *([sign(sums, key)] if key else [])]
 
