@@ -126,10 +126,10 @@ def _monitor(
 def _is_closed(path: Path) -> bool:
     """Return whether whoever asks lacks the permission to read a file or a directory."""
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        path.stat()
     except OSError as error:
         return isinstance(error, PermissionError)
-    return False
+    return not os.access(path, os.R_OK, effective_ids=True)
 
 
 def _thresholds(warning: str | None, critical: str | None) -> Thresholds:

@@ -13,7 +13,7 @@ import typer
 from qlogship.cli.resync import ClearsOthers, confirm_clear, refuse_shared
 from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
-from qlogship.installation.identity import become_owner
+from qlogship.installation.owner import become_owner
 from qlogship.shipping.belonging import DECISIONS, EVERYTHING, FROM_NOW, SAME, TROUBLE
 from qlogship.shipping.destination import destination_of
 from qlogship.state.destinations import carry_out

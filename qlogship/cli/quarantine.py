@@ -18,7 +18,7 @@ from qlogship.cli.uploads import (
 )
 from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
-from qlogship.installation.identity import become_owner
+from qlogship.installation.owner import become_owner
 from qlogship.shipping.destination import destination_of
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption

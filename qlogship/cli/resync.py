@@ -21,7 +21,7 @@ from qlogship.errors import (
     ResyncRefused,
     UsageError,
 )
-from qlogship.installation.identity import become_owner
+from qlogship.installation.owner import become_owner
 from qlogship.service.handover import no_hints, wake
 from qlogship.shipping.belonging import HINT
 from qlogship.shipping.destination import destination_of

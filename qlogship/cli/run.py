@@ -13,7 +13,7 @@ import typer
 from qlogship import log
 from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
-from qlogship.installation.identity import become_owner
+from qlogship.installation.owner import become_owner
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption
 

@@ -13,7 +13,7 @@ import typer
 from qlogship.cli import resolving
 from qlogship.config import load
 from qlogship.errors import ExitCode, UsageError
-from qlogship.installation.identity import become_owner
+from qlogship.installation.owner import become_owner
 from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import entering
 from qlogship.shipping.destination import Destination, destination_of

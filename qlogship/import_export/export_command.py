@@ -79,7 +79,8 @@ def export(
     settings = load(config, environ=os.environ, secrets=False).settings
     records = length = 0
     lost: list[Run] = []
-    with Reader(settings.state.directory) as reader, _writing(out) as write:
+    # The file is made and renamed as whoever called this; the archive is read as its owner.
+    with _writing(out) as write, Reader(settings.state.directory) as reader:
         for text in reader.text(lost.append):
             wanted = excerpt.of(text)
             records += wanted.count(b"\n")

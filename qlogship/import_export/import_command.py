@@ -7,6 +7,7 @@ import resource
 from contextlib import ExitStack
 from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,11 +17,13 @@ from qlogship.config import load
 from qlogship.errors import ExitCode, SourceUnreadable
 from qlogship.import_export.importing import Imported, Importer
 from qlogship.import_export.mending import Mended, mend
+from qlogship.installation.doors import NotOpened
 from qlogship.installation.files import look_at
-from qlogship.installation.identity import become_owner
+from qlogship.installation.owner import become_owner
 from qlogship.service.handover import borrowed
 from qlogship.source.compression import SUFFIXES, DamagedError
 from qlogship.source.files import OpenFile
+from qlogship.state.own_files import own_files
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.progress import Meter
@@ -82,9 +85,10 @@ def import_(
     with ExitStack() as stack:
         # Opened as whoever called this: the service's user may not be allowed to.
         opened: list[OpenFile | SourceUnreadable] = []
+        own = partial(own_files, settings)
         for path in files:
             try:
-                opened.append(stack.enter_context(OpenFile(path)))
+                opened.append(stack.enter_context(OpenFile(path, own=own)))
             except SourceUnreadable as error:
                 opened.append(_said_here(error))
         followed = look_at(settings.source.path)
@@ -188,6 +192,8 @@ def _said_here(error: SourceUnreadable) -> SourceUnreadable:
             hint = "Run this as root, or as a user who may read it."
         case OSError():
             hint = "Check the file system it lies on."
+        case NotOpened() as refused:
+            hint = refused.hint
         case _:
             hint = "Name files; a shell expands `queue_log*` to them."
     return SourceUnreadable(error.message, hint=hint)

@@ -1,8 +1,4 @@
-"""Acting as another user when called by root: the owner of the state, or the service's own.
-
-A command that writes state must leave no file that the service cannot write,
-and what the service may read is best found out by trying as its user.
-"""
+"""What a user may read: root finds it out by trying as that user."""
 
 from __future__ import annotations
 
@@ -64,29 +60,6 @@ class Barrier:
     def typed(self) -> str:
         """What a person types to change it; empty where no command does."""
         return " && ".join(map(shlex.join, self.commands))
-
-
-def become_owner(directory: Path) -> None:
-    """Give up root for the user who owns `directory`, for good; nothing for anybody else.
-
-    Read secrets before: that user may not be allowed to.
-    """
-    if os.geteuid() != 0:
-        return
-    try:
-        status = directory.stat()
-    except OSError:
-        return  # it will be made, and be root's
-    if status.st_uid == 0:
-        return
-    try:
-        user = pwd.getpwuid(status.st_uid)
-    except KeyError:  # a user of a container, or one that was removed
-        os.setgroups([])
-        os.setgid(status.st_gid)
-        os.setuid(status.st_uid)
-    else:
-        _become(user)
 
 
 def can_read_as(user: str, path: Path) -> Barrier | None:

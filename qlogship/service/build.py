@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qlogship.dashboard.auth import EmailPassword, GivenToken, TokenFile
 from qlogship.dashboard.client import TeamDashboard
 from qlogship.source.follower import QueueLog
+from qlogship.state.own_files import own_files
 
 if TYPE_CHECKING:
     from qlogship.clocks import Clocks
@@ -45,5 +47,6 @@ def queue_log(settings: Settings, store: Store, clocks: Clocks) -> QueueLog:
         wanted_history=settings.source.history,
         cursor=store.cursor,
         last_text_of=store.archive.origins.last_text_of,
+        own=partial(own_files, settings),
         clocks=clocks,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qlogship.clocks import Clocks
@@ -10,6 +11,7 @@ from qlogship.shipping.belonging import DECISIONS
 from qlogship.shipping.destination import destination_of
 from qlogship.source.follower import QueueLog
 from qlogship.state.lock import complaint, holder
+from qlogship.state.own_files import own_files
 from qlogship.state.reader import Reader
 from qlogship.verdict.assessment import as_json
 from qlogship.verdict.quick import read_assessment
@@ -65,6 +67,7 @@ def _look_at_source(settings: Settings, reader: Reader) -> tuple[int | None, str
         wanted_history=settings.source.history,
         cursor=reader.cursor,
         last_text_of=reader.archive.origins.last_text_of if reader.archive else None,
+        own=partial(own_files, settings),
         clocks=Clocks(),
     )
     try:

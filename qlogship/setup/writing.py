@@ -67,7 +67,7 @@ def put_in_place(content: Content, places: Places, owner: Owner, *, password: st
             if not places.state.is_dir():
                 places.state.mkdir(mode=0o700)
                 if owner.service:
-                    os.chown(places.state, owner.state_uid, owner.gid)
+                    os.chown(places.state, owner.state_uid, owner.gid, follow_symlinks=False)
     return written
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
+from qlogship.installation.doors import NotOpened, open_to_read
 from qlogship.source.compression import MAGIC_BYTES, DamagedError, Decompressing, compression
 from qlogship.source.streams import HEAD_BYTES
 
@@ -16,24 +16,25 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from qlogship.installation.doors import Own
+
 LONGEST_RECORD: Final = 8 * 1024 * 1024
 
 
 class OpenFile:
     """One file, open for reading; closed by `close` or at the end of a `with`.
 
-    Raises `SourceUnreadable` when it is missing, no regular file, or may not
-    be read. It is opened without blocking, so that a FIFO cannot hang us. A
-    `plain` file is never taken for a compressed one, whatever it begins with.
+    Raises `SourceUnreadable` when it is missing, may not be read, or is not opened for
+    what it is: `installation/doors.py` says what is. `own` tells which files are qlogship's
+    own. A `plain` file is never taken for a compressed one, whatever it begins with.
     """
 
-    def __init__(self, path: Path, *, plain: bool = False) -> None:
+    def __init__(self, path: Path, *, plain: bool = False, own: Own = frozenset) -> None:
         self.path = path
         with readable(path):
-            self._handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+            self._handle = open_to_read(path, own)
             try:
                 self.status = os.fstat(self._handle)
-                _check_regular(path, self.status.st_mode)
                 self.compression = (
                     None
                     if plain
@@ -149,6 +150,8 @@ def readable(path: Path) -> Iterator[None]:
     """Turn what the system says about a file into `SourceUnreadable`."""
     try:
         yield
+    except NotOpened as error:
+        raise SourceUnreadable(f"the queue_log {error.problem}", hint=error.hint) from error
     except OSError as error:
         raise unreadable(path, error) from error
     except DamagedError as error:
@@ -183,13 +186,3 @@ def _said(path: Path, error: OSError) -> SourceUnreadable:
                 f"the queue_log {path} cannot be read: {error.strerror or error}",
                 hint="Check the file system it lies on.",
             )
-
-
-def _check_regular(path: Path, mode: int) -> None:
-    if stat.S_ISREG(mode):
-        return
-    kind = "a directory" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device"
-    raise SourceUnreadable(
-        f"the queue_log {path} is {kind}, not a regular file",
-        hint="Point source.path to the file that Asterisk writes.",
-    )

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
 from qlogship.source.family import members
-from qlogship.source.files import OpenFile, unreadable
+from qlogship.source.files import unreadable
 from qlogship.source.first_start import FirstStart
 from qlogship.source.foreign import Passage
 from qlogship.source.identity import Followed, OpenFiles, Streams
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qlogship.clocks import Clocks
+    from qlogship.installation.doors import Own
     from qlogship.source.cursor import Cursor
 
 _MOST_LEFT: Final = 16
@@ -60,7 +61,7 @@ class QueueLog:
 
     It goes on from what stands in `cursor`, None when nothing was written down
     yet; `wanted_history` applies at the first start. `last_text_of` returns the
-    archived end of a stream (see `Archive`).
+    archived end of a stream (see `Archive`), `own` the files that are qlogship's own.
     """
 
     def __init__(
@@ -71,11 +72,12 @@ class QueueLog:
         wanted_history: str = "all",
         cursor: Cursor | None = None,
         last_text_of: Callable[[int, int, int], bytes] | None = None,
+        own: Own = frozenset,
         clocks: Clocks,
     ) -> None:
         self._path = path
         self._clocks = clocks
-        self._open = OpenFiles()
+        self._open = OpenFiles(own=own)
         find = partial(members, path, tuple(archives))
         self._streams = Streams(
             cursor.streams() if cursor else (),
@@ -255,7 +257,9 @@ class QueueLog:
                 self._open.left.remove(left)
                 self._open.live = left
                 return
-        self._open.live = Followed(OpenFile(self._path, plain=True), self._clocks.monotonic())
+        self._open.live = Followed(
+            self._open.another(self._path, plain=True), self._clocks.monotonic()
+        )
         self._streams.attach(self._open.live)
 
     def _leave_live(self) -> None:

@@ -32,7 +32,9 @@ from qlogship.source.streams import HEAD_BYTES, TAIL_BYTES, Kin, Stream, compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
+    from qlogship.installation.doors import Own
     from qlogship.source.cursor import Cursor
     from qlogship.source.family import Member
 
@@ -64,15 +66,23 @@ class Followed:
 
 @dataclass(slots=True)
 class OpenFiles:
-    """The live file, and those that were the live one and are still open, oldest first."""
+    """The live file, and those that were the live one and are still open, oldest first.
+
+    `own` tells which files are qlogship's own, and never read.
+    """
 
     live: Followed | None = None
     left: list[Followed] = field(default_factory=list)
+    own: Own = frozenset
 
     @property
     def all(self) -> list[Followed]:
         """All of them, the live one last."""
         return [*self.left, *([self.live] if self.live else ())]
+
+    def another(self, path: Path, *, plain: bool = False) -> OpenFile:
+        """Open a file of the family; whoever asks closes it. Raises `SourceUnreadable`."""
+        return OpenFile(path, plain=plain, own=self.own)
 
 
 class Streams:
@@ -149,7 +159,7 @@ class Streams:
                 return there and compare(stream.head, left.file.start()) is Kin.SAME
         for member in self._find():
             if member.key == key:
-                with suppress(SourceUnreadable), OpenFile(member.path) as file:
+                with suppress(SourceUnreadable), self._open.another(member.path) as file:
                     return compare(stream.head, file.start()) is Kin.SAME
         return False
 

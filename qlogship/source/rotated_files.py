@@ -26,7 +26,7 @@ from qlogship.errors import SourceUnreadable
 from qlogship.source.compression import DamagedError
 from qlogship.source.cursor import sighting_of
 from qlogship.source.family import began
-from qlogship.source.files import LONGEST_RECORD, OpenFile
+from qlogship.source.files import LONGEST_RECORD
 from qlogship.source.foreign import Passage, refusal_of
 from qlogship.source.interface import Piece
 from qlogship.source.streams import Kin
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from qlogship.clocks import Clocks
     from qlogship.source.cursor import Cursor, Sighting
     from qlogship.source.family import Member
+    from qlogship.source.files import OpenFile
     from qlogship.source.identity import OpenFiles, Streams
     from qlogship.source.streams import Stream
 
@@ -150,7 +151,7 @@ class RotatedFiles:
         """Return a rotated file if it may hold something new, and how old it is."""
         path = str(member.path)
         try:
-            with OpenFile(member.path) as file:
+            with self._open.another(member.path) as file:
                 start = file.start()
                 status = file.status
                 kin, stream = self._streams.identify(file, start)
@@ -191,7 +192,7 @@ class RotatedFiles:
         """Note what the unread files hold as not wanted."""
         for unread in self.unread:
             # It may be gone meanwhile.
-            with suppress(SourceUnreadable), OpenFile(unread.member.path) as file:
+            with suppress(SourceUnreadable), self._open.another(unread.member.path) as file:
                 start = file.start()
                 plain = file.compression is None
                 offset = file.end_of_lines() if plain else 0
@@ -239,7 +240,7 @@ class RotatedFiles:
         been read.
         """
         with ExitStack() as stack:
-            file = stack.enter_context(OpenFile(unread.member.path))
+            file = stack.enter_context(self._open.another(unread.member.path))
             if file.key != unread.member.key:
                 self.scan_due = True  # the names were shifted since
                 return None

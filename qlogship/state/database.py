@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from qlogship.archive.chunks import digest_of
 from qlogship.errors import StateError
 from qlogship.state import copies
+from qlogship.state.own_files import DATABASE, check_database
 from qlogship.state.wal import lost_commits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FILE_NAME: Final = "qlogship.db"
+FILE_NAME: Final = DATABASE
 
 MIGRATIONS: Final = ("schema.sql", "schema_2.sql")
 """The scripts that lead from one schema version to the next; number n makes version n."""
@@ -43,6 +44,7 @@ def connect(directory: Path) -> tuple[sqlite3.Connection, copies.Repairs]:
     """
     path = directory / FILE_NAME
     with reported(path):
+        check_database(directory)
         # Never opened here once it is there: closing it would drop SQLite's locks on it.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -72,6 +74,7 @@ def connect_to_read(directory: Path) -> sqlite3.Connection | None:
     """
     path = directory / FILE_NAME
     with reported(path):
+        check_database(directory)
         if not path.exists():
             return None
         connection = sqlite3.connect(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import LockedError
 from qlogship.state.database import reported
+from qlogship.state.own_files import LOCK, open_own
 from qlogship.troubles.rows import Trouble
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 # struct flock of fcntl(2) with 64-bit offsets: type, whence, start, length, pid.
 _FLOCK: Final = struct.Struct("hhqqi")
 _WHOLE: Final = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-_NAME: Final = "lock"
 
 _BLOCK: Final = 4096
 """Bytes that a file system gives a small file at least."""
@@ -40,8 +40,8 @@ class StateLock:
     """
 
     def __init__(self, directory: Path) -> None:
-        path = directory / _NAME
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = directory / LOCK
+        self._file = open_own(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, _WHOLE)
         except OSError as error:
@@ -103,10 +103,10 @@ def complaint(directory: Path) -> Trouble | None:
 
 def _look(directory: Path) -> tuple[int | None, bytes]:
     """Return who holds the lock, and what stands behind its pid in the file."""
-    path = directory / _NAME
+    path = directory / LOCK
     with reported(path):
         try:
-            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            file = open_own(path, os.O_RDONLY)
         except FileNotFoundError:
             return None, b""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qlogship.archive.archive import Archive
 from qlogship.archive.damage import HINT, told
 from qlogship.archive.damage import damaged as damaged_records
+from qlogship.installation.owner import acting_as_owner
 from qlogship.shipping.generations import Generations
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.resync.plan import plan, progress
@@ -54,18 +55,21 @@ class Reader:
     What was shipped is what counts for `destination`, that of the settings: nothing, while
     it is undecided whether the ledger belongs there. Without one, nobody asks.
 
-    Use it in a `with`. `cursor` and `archive` are None while there is nothing. Raises
-    `StateError`.
+    Use it in a `with`: root acts as the owner of the directory until its end. `cursor` and
+    `archive` are None while there is nothing. Raises `StateError`.
     """
 
     def __init__(self, directory: Path, destination: Destination | None = None) -> None:
         self._directory = directory
         self.destination = destination
-        self._db = connect_to_read(directory)
         self.repairs = Repairs()
         """What is read from its second copy, for it is not as it was written."""
         self._looked_closely = False
+        self._db: sqlite3.Connection | None = None
+        self._acting = ExitStack()
+        self._acting.enter_context(acting_as_owner(directory))
         try:
+            self._db = connect_to_read(directory)
             with reported(directory):
                 if self._db is not None:
                     if holder(directory) is None:  # else the log is being written
@@ -82,8 +86,9 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._db is not None:
-            self._db.close()
+        with self._acting:
+            if self._db is not None:
+                self._db.close()
 
     def look_closely(self) -> None:
         """Compare each row of the ledger with its copy, before sums are taken of many."""

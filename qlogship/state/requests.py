@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from qlogship.shipping.resync.rows import Resyncs
 from qlogship.state.copies import watch
 from qlogship.state.database import FILE_NAME, connect_to_read, reported, transaction
+from qlogship.state.own_files import check_database
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -84,6 +85,7 @@ def _watched(connection: sqlite3.Connection) -> Iterator[None]:
 def _transaction(directory: Path) -> Iterator[sqlite3.Connection]:
     """Write beside the one who holds the lock: only the tables of requests."""
     path = directory / FILE_NAME
+    check_database(directory)
     with (
         reported(path),
         closing(

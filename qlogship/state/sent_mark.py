@@ -13,12 +13,12 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from qlogship.state.database import reported
+from qlogship.state.own_files import SENT, open_own
 from qlogship.wording import count
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NAME: Final = "sent"
 _WIDTH: Final = 20
 
 
@@ -38,9 +38,9 @@ class SentMark:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / _NAME
+        self._path = directory / SENT
         with reported(self._path):
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = open_own(self._path, os.O_RDWR | os.O_CREAT)
 
     def read(self) -> int:
         """Return how many requests were sent; 0 when nothing was written, or what is no number."""

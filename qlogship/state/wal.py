@@ -7,8 +7,11 @@ commit behind that, of the same log, was finished once: a flaw on the disk has t
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import TYPE_CHECKING, Final
+
+from qlogship.state.own_files import open_own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,13 +31,14 @@ def lost_commits(database: Path) -> int:
     """Return how many commits are in the log that SQLite does not believe.
 
     To be asked before the first write. Neither the database nor its index (`-shm`) is opened
-    for it: when a process closes a file, all its locks on that are gone, SQLite's too
-    (https://www.sqlite.org/howtocorrupt.html, 2.2). The log itself is never locked.
+    for it, which would loosen SQLite's locks (`own_files`). The log itself is never locked.
     """
     try:
-        log = database.with_name(f"{database.name}-wal").read_bytes()
+        handle = open_own(database.with_name(f"{database.name}-wal"), os.O_RDONLY)
     except FileNotFoundError:
         return 0
+    with os.fdopen(handle, "rb") as file:
+        log = file.read()
     return commits_behind_a_flaw(log)
 
 

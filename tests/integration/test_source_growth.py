@@ -220,7 +220,7 @@ KINDS: list[tuple[Callable[[Path], object], str]] = [
     (os.mkfifo, "is a FIFO"),
     (link_to_device, "is a device"),
     (make_loop, os.strerror(errno.ELOOP)),
-    (make_socket, "cannot be read"),
+    (make_socket, "is a socket"),
 ]
 
 

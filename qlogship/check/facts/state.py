@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import StateError
 from qlogship.installation.files import File, look_at
+from qlogship.installation.owner import acting_as_owner, stepping_down
 from qlogship.shipping.destination import destination_of
 from qlogship.state.database import FILE_NAME
 from qlogship.state.lock import holder
@@ -70,7 +71,10 @@ def gather(settings: Settings, account: Account | None) -> StateFacts:
     """Look into the state directory; what stands in it is read, and nothing is changed."""
     directory = settings.state.directory
     try:
+        stepping_down(directory)
         status = directory.stat()
+    except StateError as error:  # root may not go there; advice would name what others put there
+        return StateFacts(directory, None, error=error)
     except FileNotFoundError:
         return StateFacts(directory, None, exists=False)
     except OSError:
@@ -93,7 +97,8 @@ def gather(settings: Settings, account: Account | None) -> StateFacts:
     )
     facts = replace(facts, read_only=read_only, foreign=foreign)
     try:
-        facts = replace(facts, holder=holder(directory))
+        with acting_as_owner(directory):
+            facts = replace(facts, holder=holder(directory))
         there = destination_of(settings.dashboard)
         with Reader(directory, there) as reader:
             figures, span, troubles = reader.figures(), reader.times(), tuple(reader.troubles())

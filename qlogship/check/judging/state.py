@@ -41,9 +41,13 @@ def judge(facts: StateFacts, account: Account | None, *, unit_runs: bool) -> Ite
         return
     findings = list(_directory(facts, account))
     yield from findings
-    # A directory that cannot be written or seen is why the database cannot be opened: one cause,
-    # one finding.
-    known = {one.id for one in findings} & {"state.unseen", "state.not-writable"}
+    # A directory that cannot be written or seen, or files that are another's, are why the
+    # database cannot be opened: one cause, one finding.
+    known = {one.id for one in findings} & {
+        "state.unseen",
+        "state.not-writable",
+        "state.foreign-files",
+    }
     if facts.error is not None and not known:
         yield problem("state.damaged", directory, facts.error.message, facts.error.hint)
     elif not findings:
@@ -96,7 +100,7 @@ def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
             listed(facts.foreign),
             f"not {owner}'s own, so the service cannot write "
             + ("it" if len(facts.foreign) == 1 else "them"),
-            f"Run `chown {owner}: {' '.join(map(str, facts.foreign[:3]))}`.",
+            f"Run `chown -h {owner}: {' '.join(map(str, facts.foreign[:3]))}`.",
         )
 
 
