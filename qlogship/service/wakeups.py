@@ -22,6 +22,8 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
+from qlogship.installation.doors import NotOpened, look
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -85,8 +87,8 @@ class Wakeups:
     def follow(self) -> None:
         """Watch the file that the path leads to now for growth."""
         try:
-            status = self._path.stat()
-        except OSError:
+            status = look(self._path)
+        except (OSError, NotOpened):
             return
         key = status.st_dev, status.st_ino
         if self._live is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
+from qlogship.installation.doors import NotOpened, open_to_read
 from qlogship.installation.files import group_name, look_at, read_text
 from qlogship.installation.identity import Account, Barrier, can_read_as, lacks
 from qlogship.source.family import members
@@ -46,7 +47,7 @@ class UserFacts:
 class SourceFacts:
     """The queue_log and its rotated files, and what keeps the service from reading them.
 
-    `key` is device and inode. `readable` is None when nobody could try. `foreign` says why
+    `key` is device and inode. `refused` says why it is not opened for what it is. `readable` is None when nobody could try. `foreign` says why
     it is no queue_log, or none any more.
     `closed_directories` are those of `source.archives` that cannot be listed.
     """
@@ -57,6 +58,7 @@ class SourceFacts:
     key: tuple[int, int] | None = None
     size: int = 0
     readable: bool | None = None
+    refused: NotOpened | None = None
     foreign: str | None = None
     barrier: Barrier | None = None
     rotated: int = 0
@@ -126,8 +128,9 @@ def gather_source(settings: Settings, user: UserFacts) -> SourceFacts:
     except OSError:  # whoever asks may not look
         return facts
     facts = replace(facts, key=(status.st_dev, status.st_ino), size=status.st_size)
-    if user.account is None:
-        return facts
+    refused = _refused(path)
+    if refused is not None or user.account is None:
+        return replace(facts, refused=refused)
     rotated = [member.path for member in members(path, archives) if member.rotated]
     barriers = [can_read_as(user.name, one) for one in rotated[-_TRIED_MAX:]]
     barrier = can_read_as(user.name, path)
@@ -145,6 +148,17 @@ def gather_source(settings: Settings, user: UserFacts) -> SourceFacts:
             one.path for one in directories if lacks(user.account, one, _LIST)
         ),
     )
+
+
+def _refused(path: Path) -> NotOpened | None:
+    """Return why a file is not opened for what it is, or for who may have put it there."""
+    try:
+        os.close(open_to_read(path))
+    except NotOpened as refused:
+        return refused
+    except OSError:
+        return None  # who asks may not read it; what the service may is found out below
+    return None
 
 
 def _foreign(path: Path) -> str | None:

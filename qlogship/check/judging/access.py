@@ -50,6 +50,9 @@ def judge_source(facts: SourceFacts, *, explained: bool) -> Iterator[Finding]:
             "Compare source.path with `astlogdir` in asterisk.conf; `asterisk -rx 'logger reload'`"
             " makes the file when there is none.",
         )
+    elif facts.refused is not None:
+        said = facts.refused.problem.removeprefix(f"{path} ")
+        yield problem("source.unreadable", path, said, facts.refused.hint)
     elif facts.barrier is not None:
         yield _unreadable(facts, facts.barrier)
     elif facts.key is None:
