@@ -254,7 +254,7 @@ def test_file_and_link_by_turns(site: Site, name: str) -> None:
 
     def work() -> str:
         text = b""
-        for _ in range(300):
+        for _ in range(1_000):
             following.log.scan()
             text += following.read()
         return "leaked" if SECRET in text else "kept"
