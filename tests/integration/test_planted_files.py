@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from qlogship.clocks import Clocks
 from qlogship.config.model import Settings
 from qlogship.errors import StateError
 from qlogship.installation.doors import Directory, Link, may_follow
@@ -20,7 +21,7 @@ from qlogship.state.lock import StateLock, complaint, holder
 from qlogship.state.own_files import own_files
 from qlogship.state.reader import Reader
 from qlogship.state.store import Store
-from tests.support.access import as_user, busy
+from tests.support.access import as_user, busy, do_as
 from tests.support.calls import call
 from tests.support.following import Following
 
@@ -66,11 +67,10 @@ class Site:
 
     def plant(self, path: Path, target: Path) -> None:
         """Let Asterisk's user make a link."""
-        assert as_user(ASTERISK, lambda: f"{path.symlink_to(target)}") == "None"
+        do_as(ASTERISK, path.symlink_to, target)
 
     def read(self) -> tuple[str, str]:
         """Follow the queue_log as the service does; return the text, and what is wrong."""
-
         following = Following(self.path)  # reads the schema, which the user may not
 
         def work() -> str:
@@ -270,7 +270,7 @@ def test_a_fifo(site: Site, name: str) -> None:
     """A FIFO of Asterisk's user hangs nothing, and is not opened."""
     if name != "queue_log":
         site.file(site.path, ASTERISK, TEXT)
-    assert as_user(ASTERISK, lambda: f"{os.mkfifo(site.log / name)}") == "None"
+    do_as(ASTERISK, os.mkfifo, site.log / name)
     text, trouble = site.read()
     assert text == ("" if name == "queue_log" else TEXT.decode())
     assert ("is a FIFO" in trouble) == (name == "queue_log")
@@ -313,7 +313,7 @@ def test_our_own_files(tmp_path: Path, name: str, *, second_name: bool) -> None:
         before = locks(*files)
         assert before
         following = QueueLog(
-            settings.source.path, own=partial(own_files, settings), clocks=Following(tmp_path).clock
+            settings.source.path, own=partial(own_files, settings), clocks=Clocks()
         )
         assert following.read(1_000) is None
         following.close()

@@ -54,6 +54,16 @@ def as_user(user: int, work: Callable[[], str]) -> str:
     return said
 
 
+def do_as(user: int, work: Callable[..., object], *arguments: object) -> None:
+    """Do this as another user; what it raises there is a failure here."""
+
+    def done() -> str:
+        work(*arguments)
+        return "done"
+
+    assert as_user(user, done) == "done"
+
+
 @contextmanager
 def busy(user: int, work: Callable[[], object]) -> Iterator[None]:
     """Let another user do this work over and over while the block runs."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from qlogship.errors import ExitCode
-from tests.support.access import as_user
+from tests.support.access import do_as
 from tests.support.calls import call
 from tests.support.installation import PASSWORD, PROGRAM, Installation
 from tests.support.waiting import until
@@ -73,11 +73,6 @@ def running(among: Installation) -> Installation:
     return among
 
 
-def asterisk(work: Callable[[], object]) -> None:
-    """Do this as Asterisk's user."""
-    assert as_user(ASTERISK, lambda: f"done {work()}").startswith("done")
-
-
 def append(path: Path, text: bytes) -> None:
     """Write to the queue_log as Asterisk's user."""
 
@@ -85,7 +80,7 @@ def append(path: Path, text: bytes) -> None:
         with path.open("ab") as log:
             log.write(text)
 
-    asterisk(work)
+    do_as(ASTERISK, work)
 
 
 def test_links_to_the_services_own_files(running: Installation, dashboard: Sandbox) -> None:
@@ -102,14 +97,14 @@ def test_links_to_the_services_own_files(running: Installation, dashboard: Sandb
     with running.start() as service:
         service.wait_for("batch_accepted")
         for number, target in enumerate(targets, 2):
-            asterisk(lambda: path.rename(aside))
-            asterisk(lambda target=target: path.symlink_to(target))
+            do_as(ASTERISK, path.rename, aside)
+            do_as(ASTERISK, path.symlink_to, target)
             until(
                 lambda: "of qlogship's own" in running.troubles().get("source", ""),
                 what=str(target),
             )
-            asterisk(path.unlink)
-            asterisk(lambda: aside.rename(path))
+            do_as(ASTERISK, path.unlink)
+            do_as(ASTERISK, aside.rename, path)
             append(path, call(number, NOON + number))
             text += call(number, NOON + number)
             service.wait_for("batch_accepted", number)
@@ -123,8 +118,8 @@ def test_links_to_the_services_own_files(running: Installation, dashboard: Sandb
 
 def test_a_fifo_in_place_of_the_queue_log(running: Installation) -> None:
     """A FIFO stops neither the service nor a command that looks at it."""
-    asterisk(lambda: os.mkfifo(running.log))
-    asterisk(lambda: os.mkfifo(running.log.with_name("queue_log.1")))
+    do_as(ASTERISK, os.mkfifo, running.log)
+    do_as(ASTERISK, os.mkfifo, running.log.with_name("queue_log.1"))
     with running.start() as service:
         service.wait_for("service_started")
         until(lambda: "is a FIFO" in running.troubles().get("source", ""))
@@ -169,13 +164,13 @@ def test_root_is_stopped_by_no_lock(running: Installation, arguments: tuple[str,
     victim = running.directory / "victim"
     victim.write_text("a long text that must stay as it is")
     lock = running.state / "lock"
-    plants: list[Callable[[], object]] = [
-        lambda: os.mkfifo(lock),
-        lambda: lock.symlink_to(victim),
+    plants: list[tuple[Callable[..., object], Path]] = [
+        (os.mkfifo, lock),
+        (lock.symlink_to, victim),
     ]
-    for plant in plants:
+    for plant, of in plants:
         lock.unlink()
-        assert as_user(SERVICE, lambda plant=plant: f"{plant()}") == "None"
+        do_as(SERVICE, plant, of)
         done = running.call(*(str(file) if one == "FILE" else one for one in arguments))
         assert done.returncode != ExitCode.DONE
         assert str(lock) in done.stdout + done.stderr
