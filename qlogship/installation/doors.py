@@ -20,13 +20,13 @@ import os
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.installation.files import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
-    from pathlib import Path
 
     Own = Callable[[], Collection[tuple[int, int]]]
     """Tells device and inode of the files that are qlogship's own."""
@@ -118,8 +118,21 @@ def open_to_read(path: Path, own: Own = frozenset) -> int:
 
     Raises OSError, and `NotOpened` for what it is, or who may have put it there.
     """
+    asks = os.geteuid()
+    handle = os.open(path, _LOOK)
+    try:
+        # Nearly always it is a file as any other, and lies where its path says: then no link
+        # led to it, and `refuse` would find nothing. That takes half the time.
+        this, status = Path("/proc/self/fd", str(handle)), os.fstat(handle)
+        single = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+        another = not asks or asks != status.st_uid
+        foreign = (status.st_dev, status.st_ino) not in own()
+        if single and another and foreign and this.readlink() == path:
+            return os.open(this, _READ)
+    finally:
+        os.close(handle)
     with way_to(path) as way:
-        refuse(path, way, own(), asks=os.geteuid())
+        refuse(path, way, own(), asks=asks)
         return os.open(f"/proc/self/fd/{way.handle}", _READ)
 
 
