@@ -95,10 +95,9 @@ def stepping_down(directory: Path) -> User | None:
         )
     fault = astray(way.directories, way.links)
     if fault is not None:
+        problem, hint = fault
         raise StateError(
-            f"the state directory {directory} is not used by root: {fault}",
-            hint="Run this as the user of the service, or name a state.directory that only root"
-            " can put another in the place of.",
+            f"the state directory {directory} is not used by root: {problem}", hint=hint
         )
     if status.st_uid == 0:
         return None
@@ -109,8 +108,8 @@ def stepping_down(directory: Path) -> User | None:
     return User(user.pw_uid, user.pw_gid, os.getgrouplist(user.pw_name, user.pw_gid))
 
 
-def astray(directories: Sequence[Directory], links: Sequence[Link]) -> str | None:
-    """Return why root may not take a way; None when nobody else can lead root elsewhere by it.
+def astray(directories: Sequence[Directory], links: Sequence[Link]) -> tuple[str, str] | None:
+    """Return why root may not take a way, and what to do; None when nobody else can turn it.
 
     A link is root's own where only root can place names. Behind a directory that is not
     root's alone nothing may be: neither a link, nor a directory of root, in which root
@@ -118,7 +117,10 @@ def astray(directories: Sequence[Directory], links: Sequence[Link]) -> str | Non
     """
     for link in links:
         if not link.directory.is_closed():
-            return f"the link {link.path} lies where {_others(link.directory)} may place names"
+            return (
+                f"the link {link.path} lies where {_others(link.directory)} may place names",
+                "Find out who made it; if it is right, name what it leads to in state.directory.",
+            )
     last = directories[-1]
     for directory, below in zip(directories, [*directories[1:], last], strict=True):
         # In a sticky directory nobody can move what is another's.
@@ -126,8 +128,11 @@ def astray(directories: Sequence[Directory], links: Sequence[Link]) -> str | Non
             directory.uid == 0 and directory.mode & stat.S_ISVTX and directory is not below
         )
         if not kept and last.uid == 0:
+            hint = "Give it to the user of the service, or name another state.directory."
+            if directory.uid == 0:
+                hint = f"Type `chmod go-w {directory.path}`, or name another state.directory."
             who = _others(directory)
-            return f"{last.path} is root's, and {who} may place names in {directory.path}"
+            return f"{last.path} is root's, and {who} may place names in {directory.path}", hint
     return None
 
 

@@ -213,7 +213,7 @@ def test_a_full_disk(installation: Installation, dashboard: Sandbox) -> None:
     """With no space left nothing is lost: status says so, and it reads on when there is some."""
     installation.state.mkdir(mode=0o700)
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=400k", "qlogship-test", installation.state],
+        ["mount", "-t", "tmpfs", "-o", "size=400k,mode=700", "qlogship-test", installation.state],
         capture_output=True,
         check=False,
     )
