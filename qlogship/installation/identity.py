@@ -166,7 +166,8 @@ def _try(steps: Sequence[Step]) -> tuple[int, int] | None:
             return index, errno.EACCES
         try:
             if need & _READ:
-                os.close(os.open(file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                os.close(os.open(file.path, flags))
         except OSError as error:
             return index, error.errno or errno.EIO
     return None

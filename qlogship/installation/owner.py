@@ -66,6 +66,20 @@ def acting_as_owner(directory: Path) -> Iterator[None]:
         os.setgroups(before.groups)
 
 
+@contextmanager
+def acting_as_caller() -> Iterator[None]:
+    """Be root again for a while within `acting_as_owner`, to look at what the owner may not."""
+    owner = os.geteuid()
+    if os.getuid() != 0 or owner == 0:
+        yield
+        return
+    os.seteuid(0)
+    try:
+        yield
+    finally:
+        os.seteuid(owner)
+
+
 def stepping_down(directory: Path) -> User | None:
     """Return whom root becomes for a state directory: its owner, or whose it would be made in.
 

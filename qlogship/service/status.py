@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qlogship.clocks import Clocks
+from qlogship.installation.owner import acting_as_caller
 from qlogship.shipping.belonging import DECISIONS
 from qlogship.shipping.destination import destination_of
 from qlogship.source.follower import QueueLog
@@ -71,7 +72,9 @@ def _look_at_source(settings: Settings, reader: Reader) -> tuple[int | None, str
         clocks=Clocks(),
     )
     try:
-        lag = source.survey()
+        # The service may have groups that its user has not (a drop-in of its unit).
+        with acting_as_caller():
+            lag = source.survey()
     finally:
         source.close()
     trouble = source.trouble

@@ -16,6 +16,7 @@ from qlogship.config.model import Settings
 from qlogship.errors import StateError
 from qlogship.installation.doors import Directory, Link, may_follow
 from qlogship.installation.owner import acting_as_owner, astray
+from qlogship.service.status import report
 from qlogship.source.follower import QueueLog
 from qlogship.state.lock import StateLock, complaint, holder
 from qlogship.state.own_files import own_files
@@ -279,6 +280,17 @@ def test_a_fifo(site: Site, name: str) -> None:
 # --- qlogship's own files
 
 
+def settings_of(path: Path, directory: Path) -> Settings:
+    """Return settings that name a queue_log and a state directory."""
+    return Settings.model_validate(
+        {
+            "dashboard": {"url": "https://example.com"},
+            "source": {"path": path},
+            "state": {"directory": directory},
+        }
+    )
+
+
 def locks(*paths: Path) -> set[str]:
     """Return the record locks that are held on files, as the kernel lists them."""
     keys = {f":{path.stat().st_ino}" for path in paths}
@@ -293,13 +305,7 @@ def locks(*paths: Path) -> set[str]:
 def test_our_own_files(tmp_path: Path, name: str, *, second_name: bool) -> None:
     """None is read whatever leads to it; SQLite's locks and the lock of the state stay."""
     directory = tmp_path / "state"
-    settings = Settings.model_validate(
-        {
-            "dashboard": {"url": "https://example.com"},
-            "source": {"path": tmp_path / "queue_log"},
-            "state": {"directory": directory},
-        }
-    )
+    settings = settings_of(tmp_path / "queue_log", directory)
     with closing(Store(directory)) as store:
         with store.transaction():
             store.mark_sends()
@@ -369,6 +375,20 @@ def test_root_reads_as_the_owner(site: Site) -> None:
     with pytest.raises(StateError), Reader(site.file(site.state / "none", SERVICE)):
         pass
     assert os.geteuid() == 0
+
+
+@is_root
+@pytest.mark.root
+def test_root_looks_at_what_the_owner_may_not_read(site: Site) -> None:
+    """The queue_log itself is looked at as who called: the unit may give the service a group."""
+    site.file(site.path, ASTERISK)
+    site.log.chmod(0o700)
+    settings = settings_of(site.path, site.state)
+    assert report(settings)["source"]["lag_bytes"] == len(SECRET)
+    assert os.geteuid() == 0
+    (site.log / "aside").symlink_to(site.file(site.roots / "secret", ROOT))
+    (site.log / "aside").rename(site.path)
+    assert "over the link" in report(settings)["source"]["trouble"]
 
 
 @is_root

@@ -47,8 +47,8 @@ class UserFacts:
 class SourceFacts:
     """The queue_log and its rotated files, and what keeps the service from reading them.
 
-    `key` is device and inode. `refused` says why it is not opened for what it is. `readable` is None when nobody could try. `foreign` says why
-    it is no queue_log, or none any more.
+    `key` is device and inode. `refused` says why it is not opened for what it is, `foreign`
+    why it is no queue_log, or none any more. `readable` is None when nobody could try.
     `closed_directories` are those of `source.archives` that cannot be listed.
     """
 
