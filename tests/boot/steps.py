@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.boot import package_steps, service_steps
+from tests.boot import neighbour_steps, package_steps, service_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,8 @@ STEPS: Final[tuple[Callable[[Trial], None], ...]] = (
     service_steps.growing_delay,
     service_steps.instances,
     service_steps.instance_without_state,
+    neighbour_steps.planted_links,
+    neighbour_steps.planted_state,
     service_steps.reboot,
     service_steps.power_cut,
     service_steps.password_of_root,
