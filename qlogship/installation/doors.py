@@ -161,8 +161,8 @@ def refuse(path: Path, way: Way, own: Collection[tuple[int, int]], *, asks: int)
         made = next(link for link in way.links if not link.directory.is_closed(asks)).path
         whose = user_name(status.st_uid)
         raise NotOpened(
-            f"{path} leads over the link {made} to a file of {whose}, and others than {whose} or"
-            " root may have placed it",
+            f"{path} leads over the link {made} to a file of {whose}, and it may be somebody else"
+            " who placed it",
             f"Find out who made it: `ls -l {made}`; if it is right, name the file itself.",
         )
     last = way.directories[-1]
@@ -172,7 +172,7 @@ def refuse(path: Path, way: Way, own: Collection[tuple[int, int]], *, asks: int)
         whose = user_name(status.st_uid)
         raise NotOpened(
             f"{path} may be another file's second name: it is one of {whose}, in a directory where"
-            f" others than {whose} or root may place names",
+            " others may place names",
             f"Find out who put it there: `ls -li {path}`; if it is right, put a copy in its place.",
         )
 

@@ -54,11 +54,10 @@ def planted_links(trial: Trial) -> None:
 def planted_state(trial: Trial) -> None:
     """A state directory that the service's user made a link leads root nowhere."""
     box = trial.box
-    east = Tenant("east", NORTH.port)
-    settings = box.run("cat", NORTH.config).replace("/qlogship/north", "/qlogship/east")
+    east, state = Tenant("east", NORTH.port), "/var/lib/qlogship/east"
+    settings = box.run("cat", NORTH.config).replace("/var/lib/qlogship/north", state)
     install_file(box, east.config, "root:qlogship", "0640", settings.encode())
     install_file(box, "/root/old", "root:root", "0600", trial.site.written)
-    state = "/var/lib/qlogship/east"
     for target in ("/etc/cron.d", "/tmp"):
         box.run("runuser", "-u", "qlogship", "--", "ln", "-sfn", target, state)
         for command in _COMMANDS:
