@@ -47,7 +47,7 @@ class Store:
             if not os.access(directory, os.W_OK | os.X_OK):
                 raise StateError(
                     f"the state directory {directory} may not be written by {user_name()}",
-                    hint=f"Run this as its owner, or `chown {user_name()} {directory}`.",
+                    hint=f"Run this as its owner, or `chown -h {user_name()} {directory}`.",
                 )
             self._lock = StateLock(directory)
         with ExitStack() as undo:

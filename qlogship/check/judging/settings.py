@@ -39,7 +39,7 @@ def judge(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
                 one.path,
                 f"others than root can change it ({stat.filemode(one.mode)}), and with it where"
                 " the calls go",
-                f"Run `chown root {one.path} && chmod go-w {one.path}`.",
+                f"Run `chown -h root {one.path} && chmod go-w {one.path}`.",
             )
     for one in facts.authority:
         if _is_writable(one, account):
@@ -114,14 +114,14 @@ def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
             "secret.open",
             path,
             f"others can read or change the {one.key} ({stat.filemode(file.mode)})",
-            f"Run `chown root:root {path} && chmod 0600 {path}`.",
+            f"Run `chown -h root:root {path} && chmod 0600 {path}`.",
         )
     elif account is not None and file.uid not in {0, account.uid}:
         yield warning(
             "secret.open",
             path,
             f"it belongs to the user with the number {file.uid}, who can read the {one.key}",
-            f"Run `chown root:{account.name} {path}`.",
+            f"Run `chown -h root:{account.name} {path}`.",
         )
     elif not one.by_unit and file.mode & stat.S_IRGRP and not exposed and not own_group:
         # That all may read it, the settings refuse.
@@ -129,12 +129,12 @@ def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
             "secret.open",
             path,
             f"a group that is not the service's own can read the {one.key}",
-            f"Run `chgrp {account.name if account else SERVICE_USER} {path}`.",
+            f"Run `chgrp -h {account.name if account else SERVICE_USER} {path}`.",
         )
     if one.barrier is not None and account is not None:
         yield problem(
             "secret.unreadable",
             path,
             f"the service cannot read the {one.key}: {one.barrier.problem}",
-            f"Run `chgrp {account.name} {path} && chmod 0640 {path}`.",
+            f"Run `chgrp -h {account.name} {path} && chmod 0640 {path}`.",
         )
