@@ -103,6 +103,15 @@ def _absolute(value: Path) -> Path:
     return value
 
 
+def _straight(value: Path) -> Path:
+    value = _absolute(value)
+    if ".." in value.parts:
+        raise _refusal(
+            f'"{value}" goes back by ..', "Give the path as it is without: see `realpath`."
+        )
+    return value
+
+
 def _secret_path(value: Path) -> Path:
     """Refuse a relative path without repeating it: it may be the secret itself."""
     if not value.is_absolute() or "\0" in str(value):
@@ -222,7 +231,7 @@ class DashboardSettings(_Section):
 class SourceSettings(_Section):
     """The queue_log."""
 
-    path: _File = Field(
+    path: Annotated[Path, Field(strict=False), AfterValidator(_straight)] = Field(
         default=Path("/var/log/asterisk/queue_log"), description="the file that Asterisk writes"
     )
     history: Annotated[str, BeforeValidator(_history)] = Field(

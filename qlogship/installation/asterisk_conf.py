@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 # Asterisk gives up behind so many includes in one another (MAX_INCLUDE_LEVEL).
 _DEPTH_MAX: Final = 10
 
+# Lines, and values that a section takes from another: thousands of times what a PBX has, and
+# done in a second, whatever stands there.
+_WORK_MAX: Final = 400_000
+
 _INCLUDE: Final = re.compile(r"#(?:try)?include(?:[ \t](.*))?", re.IGNORECASE | re.DOTALL)
+
+_NAME: Final = "queue_log"
 
 _TRUE: Final = frozenset({"yes", "true", "y", "t", "1", "on"})  # ast_true, main/utils.c
 
@@ -34,6 +40,7 @@ class Conf:
     Names are compared without regard to case, and of several values the first
     one counts (ast_variable_retrieve); what a section is made from comes before its
     own values (ast_category_inherit). A template, `[name](!)`, says nothing by itself.
+    `cut` says that there was too much of it: the rest was not read.
     """
 
     def __init__(self, text: str, *, include: Callable[[str], Iterable[str]]) -> None:
@@ -41,6 +48,8 @@ class Conf:
         self._sections: dict[str, list[_ConfSection]] = {}
         self._last: _ConfSection | None = None
         self._include = include
+        self._work = 0
+        self.cut = False
         self._read(text, depth=0)
 
     def get(self, section: str, name: str) -> str | None:
@@ -56,6 +65,8 @@ class Conf:
         """Read one file. It goes on with the section that is open, and opens none for others."""
         section = self._last
         for line in _without_comments(text):
+            if not self._goes_on(1):
+                return
             if line.startswith("["):
                 section = self._opened(line) or section
             elif line.startswith("#"):  # what a program behind #exec would say is not known
@@ -69,6 +80,12 @@ class Conf:
                 value = value.removeprefix(">").strip()
                 section.values.setdefault(name.rstrip(" \t+").lower(), value)
 
+    def _goes_on(self, work: int) -> bool:
+        """Return whether there is as much as that left to be done."""
+        self._work += work
+        self.cut |= self._work > _WORK_MAX
+        return not self.cut
+
     def _opened(self, line: str) -> _ConfSection | None:
         """Return the section of a header, made from those it names; None when it is none."""
         name, closed, rest = line[1:].partition("]")
@@ -81,7 +98,7 @@ class Conf:
             self._sections.setdefault(name.lower(), []).append(section)
         for word in words:
             parent = self._first(word, template_too=True)
-            if parent is not None:
+            if parent is not None and self._goes_on(1 + len(parent.values)):
                 section.values = parent.values | section.values
         self._last = section
         return section
@@ -129,22 +146,30 @@ class Logger:
 
     queue_log: bool = True
     to_file: bool = False
-    name: str = "queue_log"
+    name: str = _NAME
     rotate: str = "sequential"
     exec_after_rotate: str = ""
+    refused_name: str = ""
 
 
 def logger(conf: Conf) -> Logger:
-    """Read logger.conf."""
+    """Read logger.conf.
+
+    A name that is none, but a way to another directory, is not followed: the default stands
+    for it, and `refused_name` has it.
+    """
+    name = conf.get("general", "queue_log_name") or _NAME
+    refused = name if "/" in name or name in {".", ".."} else ""
     rotate = (conf.get("general", "rotatestrategy") or "").lower()
     if rotate not in {"none", "sequential", "rotate", "timestamp"}:
         rotate = "sequential"
     return Logger(
         queue_log=is_true(conf.get("general", "queue_log"), default=True),
         to_file=is_true(conf.get("general", "queue_log_to_file")),
-        name=conf.get("general", "queue_log_name") or "queue_log",
+        name=_NAME if refused else name,
         rotate=rotate,
         exec_after_rotate=conf.get("general", "exec_after_rotate") or "",
+        refused_name=refused,
     )
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-# As many links as the kernel follows.
-_LINKS_MAX: Final = 40
-_TEXT_MAX: Final = 4 * 1024 * 1024
+_LINKS_MAX: Final = 40  # as many as the kernel follows
+
+TEXT_MAX: Final = 1024 * 1024
+"""What is read of one file, and more than any of these have."""
+
+_HANDLE: Final = os.O_PATH | os.O_CLOEXEC
+_READING: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +95,19 @@ def group_name(gid: int) -> str:
 
 
 def read_text(path: Path) -> str | None:
-    """Return the text of a file; bytes beyond UTF-8 are replaced."""
+    """Return the text of a regular file; bytes beyond UTF-8 are replaced.
+
+    Nothing else is opened: a device may do something when it is, and a FIFO has no end.
+    """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            return file.read(_TEXT_MAX).decode(errors="replace")
+        handle = os.open(path, _HANDLE)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return None
+            with open(os.open(f"/proc/self/fd/{handle}", _READING), "rb") as file:  # noqa: PTH123
+                return file.read(TEXT_MAX).decode(errors="replace")
+        finally:
+            os.close(handle)
     except (OSError, ValueError):
         return None
 

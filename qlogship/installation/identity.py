@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import pwd
-import shlex
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 SERVICE_USER: Final = "qlogship"
 
 _READ, _SEARCH = 4, 1
-# Who is in one of these can become root, or read what only root should (Debian, Red Hat).
-_MIGHTY: Final = frozenset({"disk", "docker", "kmem", "lxd", "shadow", "sudo", "wheel"})
 
 
 class Step(NamedTuple):
@@ -42,24 +39,32 @@ class Account:
     uid: int
     gids: frozenset[int]
 
+    def joined(self, gid: int) -> Account:
+        """Return this user, in one more group."""
+        return replace(self, gids=self.gids | {gid})
+
+    def without(self, gid: int | None) -> Account:
+        """Return this user, out of a group; None: of none."""
+        return replace(self, gids=self.gids - {gid})
+
 
 @dataclass(frozen=True, slots=True)
 class Barrier:
     """What keeps a user from reading a file.
 
     `path` is the directory or file at which it ends, `problem` says so in words.
-    `commands` are what root may run to change it, empty when no permission is
-    to blame: the file is missing, or is none.
+    `denied` is false when no permission is to blame: the file is missing, or is none.
     """
 
     path: Path
     problem: str
-    commands: tuple[tuple[str, ...], ...] = ()
+    denied: bool = False
 
-    @property
-    def typed(self) -> str:
-        """What a person types to change it; empty where no command does."""
-        return " && ".join(map(shlex.join, self.commands))
+
+def account_of(name: str) -> Account:
+    """Return a user with all groups. Raises KeyError when there is none."""
+    entry = pwd.getpwnam(name)
+    return Account(name, entry.pw_uid, frozenset(os.getgrouplist(name, entry.pw_gid)))
 
 
 def can_read_as(user: str, path: Path) -> Barrier | None:
@@ -71,8 +76,7 @@ def can_read_as(user: str, path: Path) -> Barrier | None:
 
     Raises KeyError when there is no such user.
     """
-    entry = pwd.getpwnam(user)
-    account = Account(user, entry.pw_uid, frozenset(os.getgrouplist(user, entry.pw_gid)))
+    entry, account = pwd.getpwnam(user), account_of(user)
     found = _steps(path)
     if isinstance(found, Barrier):
         return found
@@ -90,7 +94,7 @@ def can_read_as(user: str, path: Path) -> Barrier | None:
     path = step.file.path
     if number not in {errno.EACCES, errno.EPERM}:
         return Barrier(path, f"{path} cannot be read: {os.strerror(number)}")
-    return Barrier(path, _words(account, *step), permitting(account, found[index:]))
+    return Barrier(path, _words(account, *step), denied=True)
 
 
 def lacks(account: Account, file: File, need: int) -> bool:
@@ -104,32 +108,6 @@ def lacks(account: Account, file: File, need: int) -> bool:
     else:
         granted = file.mode
     return need & ~granted != 0
-
-
-def permitting(account: Account, steps: Sequence[Step]) -> tuple[tuple[str, ...], ...]:
-    """Return the commands that let a user take these steps, the first of which failed.
-
-    The group that owns them is joined, which also holds for the files to come; but
-    never root's or another mighty one, which opens more than a queue_log: an access list
-    does it then, and where owner and mode are not to blame.
-    """
-    commands: dict[tuple[str, ...], None] = {}
-    for index, (file, need) in enumerate(steps):
-        barred = lacks(account, file, need)
-        if index and not barred:
-            continue
-        letters = ("r" if need & _READ else "") + ("x" if need & _SEARCH else "")
-        nameless = file.group == str(file.gid)
-        mighty = file.gid == 0 or file.group in _MIGHTY
-        if mighty or nameless or account.uid == file.uid or not barred:
-            entry = f"user:{account.name}:{letters}"
-            commands["setfacl", "--modify", entry, str(file.path)] = None
-            continue
-        if need & ~(file.mode >> 3):
-            commands["chmod", f"g+{letters}", str(file.path)] = None
-        if file.gid not in account.gids:
-            commands["usermod", "--append", "--groups", file.group, account.name] = None
-    return tuple(commands)
 
 
 def _become(user: pwd.struct_passwd) -> None:

@@ -8,6 +8,7 @@ qlogship.service reads /etc/qlogship/qlogship.toml, qlogship@NAME.service
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -85,6 +86,12 @@ def unit_of(settings: Path, directory: Path = DEFAULT_PATH.parent) -> str | None
     if settings.name == DEFAULT_PATH.name:
         return "qlogship.service"
     return f"qlogship@{settings.stem}.service"
+
+
+def grant_command(settings: Path) -> str:
+    """Return what root types so that the service of a settings file may read its queue_log."""
+    which = "" if settings == DEFAULT_PATH else f" --config {shlex.quote(str(settings))}"
+    return f"qlogship setup --grant{which}"
 
 
 def is_hidden(path: Path) -> bool:

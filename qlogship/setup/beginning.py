@@ -160,9 +160,7 @@ class Beginning:
                 None,
                 f"{count(len(barred), 'rotated file')} of these cannot be read by the service:"
                 f" {barred[0].problem}",
-                f"Type `{typed}`, and the like for the others."
-                if (typed := barred[0].typed)
-                else "",
+                "--grant opens those of Asterisk's user; look at the others with `ls -l`.",
             )
 
     def take_earlier(

@@ -114,7 +114,7 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
         bool,
         typer.Option(
             "--grant",
-            help="Let the service's user read the queue_log if it cannot: join its group.",
+            help="Let the service's user read the queue_log: by access lists, or by a group.",
         ),
     ] = False,
     enable: Annotated[
@@ -143,7 +143,7 @@ def setup(  # noqa: PLR0917 -- typer takes them all by name
     /etc/qlogship/qlogship.toml and the password to /etc/qlogship/password, both
     readable for root and the service alone; with -c FILE or --instance beside that
     file. Nothing is written before the last answer; Ctrl-C leaves everything as it was,
-    but for a group that the service's user was put into when you agreed to that.
+    but for the right to read the queue_log when you agreed to that.
 
     Without a terminal, or with --yes, nothing is asked: --url, --email and
     --password-file must be given unless the settings have them already. Settings

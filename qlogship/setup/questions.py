@@ -171,11 +171,14 @@ class Questions(Asking):
         except SourceBarred as error:
             if not self.owner.service:
                 raise
-            commands = [" ".join(command) for command in error.barrier.commands]
-            for line in (f"  {error.message}. This changes it:", *(f"    {c}" for c in commands)):
-                self.dialogue.say(line)
+            self.dialogue.mark(None, error.message, f"This changes it: {error.grant.words}.")
             if not self.options.grant and not self.dialogue.agrees("Do that now?"):
                 raise
-            verifying.let_in(error)
+            verifying.let_in(path, self.owner, likely)
             proof = verifying.prove_source(path, self.owner, likely)
+        else:
+            wanted = self.options.grant and self.owner.service
+            # Who reads it because a group or everybody may is given the narrower right as well.
+            if wanted and verifying.is_open_by_list(path, self.owner):
+                verifying.let_in(path, self.owner, likely)
         self.proved(proof)

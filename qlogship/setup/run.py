@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.config.model import DashboardSettings
-from qlogship.errors import QlogshipError, UsageError
+from qlogship.errors import QlogshipError, SourceUnreadable, UsageError
 from qlogship.installation import asterisk_files
 from qlogship.installation.identity import can_read_as
 from qlogship.installation.places import STATE, Owner, Places, places
@@ -211,7 +211,7 @@ class SetupRun:
             shared=bool(shared),
         )
         decision, clear = begin.take_decision(shared=bool(shared))
-        source = questions.take_source(asterisk_files.queue_log())
+        source = questions.take_source(self._find_log(known))
         archives = present.settings.source.archives if present.settings else ()
         history = begin.take_history(source, archives)
         earlier = Earlier()
@@ -233,6 +233,16 @@ class SetupRun:
             allow_http=questions.known.allow_http,
         )
         return Wanted(given, begin.standing.undecided, decision, clear or earlier.clear)
+
+    def _find_log(self, known: Answers) -> Path:
+        """Return where the queue_log should be. Raises SourceUnreadable when nobody can say."""
+        try:
+            return asterisk_files.queue_log()
+        except SourceUnreadable as error:
+            if known.source is None and not self._dialogue.asks:
+                raise
+            self._dialogue.mark(None, error.message, error.hint)
+            return asterisk_files.USUAL
 
     def _agree(self, plan: Plan, where: Places) -> None:
         """Show what will be written and ask; without a dialogue only --yes overwrites."""
@@ -344,7 +354,7 @@ def _prove_files(where: Places, owner: Owner, ca_file: Path | None) -> list[Proo
         if barrier is None:
             proofs.append(Proof(what, True, f"{owner.user} can read {path}"))
         else:
-            hint = f"Type `{barrier.typed}`." if barrier.commands else ""
+            hint = f"Look at {barrier.path}: {owner.user} must be able to read {path}."
             proofs.append(Proof(what, False, barrier.problem, hint))
     return proofs
 

@@ -6,7 +6,6 @@ or raises the error that the command ends with when nobody can be asked again.
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -18,21 +17,28 @@ from qlogship.config.rules import CLEAR_TEXT
 from qlogship.dashboard.probe import Likeness, likeness, probe
 from qlogship.dashboard.reach import Reach, Refusal, Stage, certificate_problem, examine
 from qlogship.errors import CredentialsRefused, DashboardUnreachable, NotAQueueLog, SourceUnreadable
-from qlogship.installation.identity import can_read_as
+from qlogship.installation import grants
+from qlogship.installation.grants import NotGranted
+from qlogship.installation.identity import account_of, can_read_as
 from qlogship.installation.places import is_hidden
-from qlogship.installation.unit import run_program
 from qlogship.service.login import prove_login
 from qlogship.setup.dialogue import Proof
 from qlogship.source.files import OpenFile
 from qlogship.source.foreign import refusal_of
+from qlogship.source.rotated_names import is_rotated_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qlogship.installation.identity import Barrier
+    from qlogship.installation.grants import Grant
     from qlogship.installation.places import Owner
 
 TIMEOUT: Final = 20.0
+
+_NOT_OPENED: Final = (
+    "Name the queue_log with --source PATH: a file of Asterisk's user, in a directory in which"
+    " only that user and root can place files."
+)
 
 UNTRUSTED: Final = frozenset(
     {Refusal.SELF_SIGNED, Refusal.PRIVATE_AUTHORITY, Refusal.ALONE, Refusal.OTHER}
@@ -48,11 +54,11 @@ class AddressFails(DashboardUnreachable):
 
 
 class SourceBarred(SourceUnreadable):
-    """The queue_log cannot be read by the service's user; `barrier` says why."""
+    """The queue_log cannot be read by the service's user; `grant` is what would let it."""
 
-    def __init__(self, message: str, *, hint: str, barrier: Barrier) -> None:
+    def __init__(self, message: str, *, hint: str, grant: Grant) -> None:
         super().__init__(message, hint=hint)
-        self.barrier = barrier
+        self.grant = grant
 
 
 def prove_address(url: str, ca_file: Path | None) -> Proof:
@@ -118,25 +124,15 @@ def prove_source(path: Path, owner: Owner, likely: Path | None = None) -> Proof:
     `likely` is where the queue_log should be. Raises SourceUnreadable.
     """
     barrier = can_read_as(owner.user, path)
-    if barrier is not None and barrier.commands:
-        raise SourceBarred(barrier.problem, hint=f"Type `{barrier.typed}`.", barrier=barrier)
+    if barrier is not None and barrier.denied:
+        raise _barred(path, owner, barrier.problem)
     if barrier is not None:
         raise SourceUnreadable(
             barrier.problem,
             hint="Name the file with --source PATH; Asterisk writes one unless logger.conf says "
             "queue_log = no.",
         )
-    with OpenFile(path, plain=True) as file:
-        size = file.status.st_size
-        refusal = refusal_of(file)
-    if refusal is not None:
-        better = likely_queue_log(path, likely)
-        raise NotAQueueLog(
-            refusal.message,
-            hint=f"Name the queue_log with --source {better or 'PATH'}; Asterisk's `full` and"
-            " `messages` logs are other files.",
-        )
-    text = f"{owner.user} can read {path} ({size:,} bytes)"
+    text = f"{owner.user} can read {path} ({_size_of_queue_log(path, likely):,} bytes)"
     if owner.service and is_hidden(path):
         return Proof(
             "queue_log",
@@ -158,18 +154,51 @@ def likely_queue_log(path: Path, expected: Path | None) -> Path | None:
     return None
 
 
-def let_in(error: SourceBarred) -> None:
-    """Run the commands that let the service's user read the queue_log. Raises SourceUnreadable."""
-    for command in error.barrier.commands:
-        if shutil.which(command[0]) is None:
-            package = " (it is in the package acl)" if command[0] == "setfacl" else ""
-            problem = f"there is no {command[0]} on this machine{package}"
-        else:
-            done = run_program(command)
-            if not done.returncode:
-                continue
-            problem = done.stderr.strip() or f"it ended with {done.returncode}"
-        raise SourceUnreadable(f"`{' '.join(command)}` failed: {problem}", hint=error.hint)
+def let_in(path: Path, owner: Owner, likely: Path | None = None) -> Grant:
+    """Let the service's user read the queue_log. Raises SourceUnreadable."""
+    try:
+        grants.find(path, account_of(owner.user))
+        _size_of_queue_log(path, likely)  # nobody is let in to another file
+        return grants.give(
+            path,
+            account_of(owner.user),
+            belongs=lambda name: is_rotated_name(name, path.name),
+        )
+    except NotGranted as verdict:
+        raise SourceUnreadable(f"{owner.user} gets no right: {verdict}", hint=_NOT_OPENED) from None
+
+
+def is_open_by_list(path: Path, owner: Owner) -> bool:
+    """Return whether access lists can let the service's user read a queue_log."""
+    with suppress(NotGranted):
+        return grants.find(path, account_of(owner.user)).group is None
+    return False
+
+
+def _barred(path: Path, owner: Owner, problem: str) -> SourceUnreadable:
+    """Return why the service's user may not read a queue_log, and what would let it."""
+    if not owner.service:
+        return SourceUnreadable(problem, hint="Run this as root, who can let the service read it.")
+    try:
+        grant = grants.find(path, account_of(owner.user))
+    except NotGranted as verdict:
+        return SourceUnreadable(f"{problem}; {verdict}", hint=_NOT_OPENED)
+    return SourceBarred(problem, hint=f"Add --grant: {grant.words}.", grant=grant)
+
+
+def _size_of_queue_log(path: Path, likely: Path | None) -> int:
+    """Return its size. Raises NotAQueueLog for a file that is none, SourceUnreadable."""
+    with OpenFile(path, plain=True) as file:
+        size = file.status.st_size
+        refusal = refusal_of(file)
+    if refusal is not None:
+        better = likely_queue_log(path, likely)
+        raise NotAQueueLog(
+            refusal.message,
+            hint=f"Name the queue_log with --source {better or 'PATH'}; Asterisk's `full` and"
+            " `messages` logs are other files.",
+        )
+    return size
 
 
 def _failure(url: str, found: Reach) -> AddressFails:

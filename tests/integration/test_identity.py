@@ -35,11 +35,11 @@ def test_what_can_be_read_has_no_barrier(log: Path) -> None:
 
 
 def test_a_missing_file_is_named(log: Path) -> None:
-    """A file that does not exist is the problem itself; no command makes it readable."""
+    """A file that does not exist is the problem itself; no right makes it readable."""
     log.unlink()
     barrier = can_read_as(ME, log)
     assert barrier is not None
-    assert (barrier.path, barrier.commands) == (log, ())
+    assert (barrier.path, barrier.denied) == (log, False)
     assert "does not exist" in barrier.problem
 
 

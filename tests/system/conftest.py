@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.installation import Installation
+from tests.support.pbx import Pbx, new_pbx
 from tests.support.sandbox import Sandbox
 from tests.support.vendor_server import VendorServer
 
@@ -28,6 +29,12 @@ def dashboard() -> Iterator[Sandbox]:
 def installation(tmp_path: Path, dashboard: Sandbox) -> Installation:
     """Return an installation whose settings lead to `dashboard`."""
     return Installation(tmp_path, dashboard.url)
+
+
+@pytest.fixture
+def pbx(tmp_path: Path) -> Pbx:
+    """Return a machine with the users qlogship and asterisk, as the package leaves it."""
+    return new_pbx(tmp_path)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import stat
 import subprocess
@@ -20,12 +19,15 @@ from qlogship.sandbox.options import SandboxOptions
 from tests.support.access import open_to_all
 from tests.support.far_end import FarEnd, server_context
 from tests.support.installation import EMAIL, PASSWORD, PROGRAM, environment
+from tests.support.pbx import LOG
 from tests.support.sandbox import Sandbox
 from tests.support.terminal import CTRL_C, CTRL_D, Terminal
 from tests.support.tls_front import TlsFront
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.pbx import Pbx
 
 RECORDS = (
     b"1700000000|NONE|NONE|NONE|QUEUESTART|\n"
@@ -306,91 +308,24 @@ def test_options_say_it_all(machine: Machine, dashboard: Sandbox) -> None:
 
 # --- as root, with the service's user ---
 
-_ENTER = """\
-set -e
-mount -t overlay overlay -o lowerdir=/etc,upperdir="$1/upper",workdir="$1/work" /etc
-mount --bind "$1/mnt" /mnt
-shift
-exec "$@"
-"""
-
-
-class Pbx:
-    """A machine with the users qlogship and asterisk; /etc and /mnt are its own."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        for name in ("upper", "work", "mnt"):
-            (directory / name).mkdir()
-        self.run("groupadd", "--system", "asterisk")
-        self.run("useradd", "--system", "--no-create-home", "qlogship")
-        self.run("mkdir", "-p", "/etc/asterisk", "/mnt/asterisk")
-        self.run(
-            "tee", "/etc/asterisk/asterisk.conf", text="[directories]\nastlogdir => /mnt/asterisk\n"
-        )
-        self.run("tee", "/mnt/asterisk/queue_log", text=RECORDS.decode())
-        self.run("chgrp", "-R", "asterisk", "/mnt/asterisk")
-        self.run("chmod", "0750", "/mnt/asterisk")
-        self.run("chmod", "0640", "/mnt/asterisk/queue_log")
-
-    def command(self, *command: str) -> list[str]:
-        """Return a command line that runs there."""
-        return ["unshare", "--mount", "sh", "-c", _ENTER, "sh", str(self.directory), *command]
-
-    def try_run(self, *command: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command there."""
-        return subprocess.run(
-            self.command(*command),
-            env=environment(),
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def run(self, *command: str, text: str = "") -> str:
-        """Run a command there that must succeed; return what it prints."""
-        done = self.try_run(*command, text=text)
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
-        return done.stdout
-
-    def mode(self, path: str) -> str:
-        """Return mode and owner of a file there."""
-        return self.run("stat", "--format=%a %U:%G", path).strip()
-
-
-@pytest.fixture
-def pbx(tmp_path: Path) -> Pbx:
-    """Return a machine as the package leaves it, but for systemd."""
-    probe = ["unshare", "--mount", "true"]
-    if os.geteuid() != 0 or subprocess.run(probe, check=False, capture_output=True).returncode:
-        pytest.skip("only root can have a mount namespace")
-    open_to_all(tmp_path)
-    try:
-        return Pbx(tmp_path)
-    except AssertionError as error:
-        if "overlay" in str(error):
-            pytest.skip("no overlay can be mounted here")
-        raise
-
 
 @pytest.mark.root
 def test_root_writes_for_the_service(pbx: Pbx, dashboard: Sandbox) -> None:
     """Both files are root's and the service's to read; who may not read the queue_log is let in.
 
-    Without --grant the commands are named, and nothing is changed.
+    Without --grant it is said what that would do, and nothing is changed.
     """
     options = ["--url", dashboard.url, "--email", EMAIL, "--password-file", "-", "--json"]
     setup = [str(PROGRAM), "setup", *options]
     refused = pbx.try_run(*setup, text=PASSWORD)
     found = json.loads(refused.stdout)
     assert refused.returncode == ExitCode.SOURCE
-    assert "usermod --append --groups asterisk qlogship" in found["error"]["hint"]
+    assert "Add --grant: access lists let qlogship list /mnt/asterisk" in found["error"]["hint"]
     assert pbx.try_run("test", "-e", "/etc/qlogship").returncode != 0
     done = pbx.try_run(*setup, "--grant", text=PASSWORD)
     assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
-    assert pbx.run("id", "--name", "--groups", "qlogship").split() == ["qlogship", "asterisk"]
+    assert pbx.groups("qlogship") == ["qlogship"]
+    assert pbx.as_user("qlogship", "cat", LOG).stdout == RECORDS.decode()
     assert pbx.mode("/etc/qlogship") == "755 root:root"
     assert pbx.mode("/etc/qlogship/qlogship.toml") == "640 root:qlogship"
     assert pbx.mode("/etc/qlogship/password") == "640 root:qlogship"
@@ -404,7 +339,7 @@ def test_the_dialogue_offers_to_let_the_service_in(pbx: Pbx, dashboard: Sandbox)
     with Terminal(command, environment(TERM="dumb")) as terminal:
         terminal.answer(("Address: ", dashboard.url), ("Password: ", PASSWORD), OTHERS)
         terminal.answer(("File [/mnt/asterisk/queue_log]: ", ""))
-        terminal.expect("usermod --append --groups asterisk qlogship")
+        terminal.expect("This changes it: access lists let qlogship list")
         terminal.answer(("Do that now? [Y/n]: ", ""), ("Ship [all]: ", ""))
         terminal.answer(("Uploaded before: ", "unknown"), ("Write it?", ""))
         assert terminal.end() == ExitCode.DONE

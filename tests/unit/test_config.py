@@ -509,10 +509,16 @@ NOT_IN_GOOD = {
         "Name the file that Asterisk writes",
     ),
     "queue_log in the state directory, by detour": Planted(
-        '[source]\npath = "/srv/../var/lib/qlogship/queue_log"\n',
-        ":6: [source] path",
+        '[state]\ndirectory = "/srv/../var/log"\n',
+        ": [source] path",
         "is in the state directory",
         "Name the file",
+    ),
+    "queue_log behind a way back": Planted(
+        '[source]\npath = "/var/log/asterisk/../../../root/key"\n',
+        ":6: [source] path",
+        "goes back by ..",
+        "Give the path as it is without",
     ),
     "hold below settle": Planted(
         "[batch]\nsettle = 30\nhold = 20\n",

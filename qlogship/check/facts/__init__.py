@@ -74,7 +74,7 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
     of_asterisk = asterisk.gather(machine, wanted)
     named = NamedFacts(
         wanted.dashboard.url,
-        source=access.gather_source(wanted, user),
+        source=access.gather_source(wanted, user, machine.proc),
         asterisk=of_asterisk,
         rotation=rotation.gather(machine, wanted, of_asterisk.account, user.account),
         state=state.gather(wanted, user.account),

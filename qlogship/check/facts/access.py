@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from glob import glob
@@ -11,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
+from qlogship.installation import grants
+from qlogship.installation.asterisk_user import writers
 from qlogship.installation.doors import NotOpened, open_to_read
 from qlogship.installation.files import group_name, look_at, read_text
-from qlogship.installation.identity import Account, Barrier, can_read_as, lacks
+from qlogship.installation.identity import Account, Barrier, account_of, can_read_as, lacks
 from qlogship.source.family import members
 from qlogship.source.files import OpenFile
 from qlogship.source.foreign import Passage
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from qlogship.check.facts.unit import UnitFacts
     from qlogship.check.machine import Machine
     from qlogship.config import Settings
+    from qlogship.installation.grants import Grant
 
 # Each file that is tried costs a process; nobody keeps more rotated files than this.
 _TRIED_MAX: Final = 200
@@ -41,6 +43,23 @@ class UserFacts:
     account: Account | None
     groups: tuple[str, ...] = ()
     missing_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What setup would do to let the service read the queue_log; None: nothing, `refused` says why.
+
+    `group` is the group of Asterisk's user, in which the service is though it need not be.
+    """
+
+    grant: Grant | None = None
+    refused: str = ""
+    group: str | None = None
+
+    @property
+    def user(self) -> str:
+        """Who would be let in."""
+        return self.grant.user if self.grant is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +83,15 @@ class SourceFacts:
     rotated: int = 0
     barred: tuple[Barrier, ...] = ()
     closed_directories: tuple[Path, ...] = ()
+    opening: Opening = Opening()
 
 
-def account_of(name: str | None) -> Account | None:
+def known_account(name: str | None) -> Account | None:
     """Return a user with all groups; None when there is none."""
     try:
-        entry = pwd.getpwnam(name or "")
+        return account_of(name or "")
     except KeyError:
         return None
-    gids = frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid))
-    return Account(entry.pw_name, entry.pw_uid, gids)
 
 
 def running_as(home: Path) -> Account | None:
@@ -94,7 +112,7 @@ def running_as(home: Path) -> Account | None:
 def gather_user(machine: Machine, unit: UnitFacts) -> UserFacts:
     """Find out who the service is: the unit's user, else the one that the package makes."""
     name = unit.user or ("root" if unit.command.line else machine.service_user)
-    account = account_of(name)
+    account = known_account(name)
     if account is None:
         return UserFacts(name, None)
     runs = running_as(machine.proc / str(unit.pid)) if unit.pid is not None else None
@@ -112,12 +130,12 @@ def user_of(account: Account, *, missing: frozenset[int] = frozenset()) -> UserF
 def owner_of(path: Path) -> Account | None:
     """Return whose a file or a directory is."""
     try:
-        return account_of(path.owner())
+        return known_account(path.owner())
     except (OSError, KeyError):
         return None
 
 
-def gather_source(settings: Settings, user: UserFacts) -> SourceFacts:
+def gather_source(settings: Settings, user: UserFacts, proc: Path) -> SourceFacts:
     """Try to read the queue_log, its directory, and the files that rotation made of it."""
     path, archives = settings.source.path, settings.source.archives
     facts = SourceFacts(path, Path(os.path.realpath(path)), exists=True)
@@ -144,6 +162,7 @@ def gather_source(settings: Settings, user: UserFacts) -> SourceFacts:
         foreign=_foreign(path),
         rotated=len(rotated),
         barred=tuple(one for one in barriers if one is not None),
+        opening=_opening(path, user.account, proc, barred=any([barrier, *barriers])),
         closed_directories=tuple(
             one.path for one in directories if lacks(user.account, one, _LIST)
         ),
@@ -159,6 +178,20 @@ def _refused(path: Path) -> NotOpened | None:
     except OSError:
         return None  # who asks may not read it; what the service may is found out below
     return None
+
+
+def _opening(path: Path, account: Account, proc: Path, *, barred: bool) -> Opening:
+    """Find out what would let the service read the queue_log, or would do instead of a group."""
+    among = writers(proc)
+    joined = {one.name: one.group for one in among if one.group in account.gids}
+    if not barred and not joined:
+        return Opening()
+    try:
+        grant = grants.find(path, account, among)
+    except grants.NotGranted as verdict:
+        return Opening(refused=str(verdict))
+    group = joined.get(grant.writer) if grant.group is None else None
+    return Opening(grant, group=None if group is None else group_name(group))
 
 
 def _foreign(path: Path) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.check.facts.access import account_of, running_as
+from qlogship.check.facts.access import known_account, running_as
 from qlogship.installation.asterisk_conf import (
     Directories,
     Logger,
@@ -23,6 +23,10 @@ from qlogship.installation.identity import Account
 if TYPE_CHECKING:
     from qlogship.check.machine import Machine
     from qlogship.config import Settings
+
+# Anybody may start as many as the machine lets, and open files in them.
+_PROCESSES_MAX: Final = 50
+_FILES_MAX: Final = 20_000
 
 _DELETED: Final = " (deleted)"
 
@@ -68,7 +72,7 @@ class AsteriskFacts:
     """What is known of Asterisk. `logger` is None where logger.conf cannot be read.
 
     `realtime` is what extconfig.conf maps the queue_log to; `unread` are the files
-    that exist and cannot be read.
+    that exist and cannot be read; `cut` says that there was more than anybody reads.
     """
 
     processes: tuple[Process, ...]
@@ -78,12 +82,13 @@ class AsteriskFacts:
     realtime: str | None
     unread: tuple[Path, ...] = ()
     processes_hidden: bool = False
+    cut: bool = False
 
     @property
     def account(self) -> Account | None:
         """The user that Asterisk runs as, of its process, else by its configuration."""
         known = (one.account for one in self.processes if one.account is not None)
-        return next(known, None) or account_of(self.directories.user)
+        return next(known, None) or known_account(self.directories.user)
 
 
 def gather(machine: Machine, settings: Settings) -> AsteriskFacts:
@@ -117,6 +122,7 @@ def gather(machine: Machine, settings: Settings) -> AsteriskFacts:
         logger=log_says,
         realtime=realtime_of_queue_log(mapped) if mapped is not None else None,
         unread=tuple(texts.unread),
+        cut=any(conf.cut for conf in (whole, log, mapped) if conf is not None),
         processes_hidden=not look_at(machine.proc / "1" / "stat"),
     )
 
@@ -129,12 +135,14 @@ def _processes(proc: Path, path: Path, names: set[str]) -> tuple[Process, ...]:
     """
     log = look_at(path)
     key = log.key if log is not None else None
-    found = []
+    found: list[Process] = []
     try:
         homes = [entry for entry in proc.iterdir() if entry.name.isdecimal()]
     except OSError:
         return ()
     for home in homes:
+        if len(found) == _PROCESSES_MAX:
+            break
         if (read_text(home / "comm") or "").strip() != "asterisk":
             continue
         arguments = (read_text(home / "cmdline") or "").rstrip("\0")
@@ -174,7 +182,7 @@ def _open_files(
     except OSError:
         return None
     found = []
-    for descriptor in descriptors:
+    for descriptor in descriptors[:_FILES_MAX]:
         link = home / "fd" / str(descriptor)
         try:
             target = os.readlink(link)  # noqa: PTH115 -- the text: ` (deleted)` is part of it

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from qlogship.check.facts.access import owner_of
 from qlogship.check.logrotate.configuration import Included, Logrotate
+from qlogship.installation.access_list import DEFAULT, AccessList, Tag
 from qlogship.installation.files import File, Texts, look_at
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class RotationFacts:
     """The stanzas that take the queue_log, the first of which counts.
 
     `file` and `directory` are None where there are none. `asterisk` and `service`
-    are the users that must write and read what comes after a rotation.
+    are the users that must write and read what comes after a rotation; `inherited` is what
+    the directory's access list gives the service on each new file.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class RotationFacts:
     unread: tuple[Path, ...] = ()
     asterisk: Account | None = None
     service: Account | None = None
+    inherited: int = 0
 
 
 def gather(
@@ -77,7 +80,19 @@ def gather(
         unread=tuple(texts.unread),
         asterisk=asterisk or _writer(path),
         service=service,
+        inherited=_inherited(path.parent, service),
     )
+
+
+def _inherited(directory: Path, service: Account | None) -> int:
+    """Return what a user may do with new files in a directory, by its default access list."""
+    if service is None:
+        return 0
+    try:
+        found = AccessList.of_bytes(os.getxattr(directory, DEFAULT))
+    except (OSError, ValueError):
+        return 0
+    return found.rights(Tag.USER, service.uid)
 
 
 def _writer(path: Path) -> Account | None:

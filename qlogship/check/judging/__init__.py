@@ -58,7 +58,7 @@ def _surroundings(facts: Facts) -> Iterator[Finding]:
     yield from access.judge_user(facts.user, unit=facts.unit.name)
     of_asterisk = list(asterisk.judge(named.asterisk, named.source))
     explained = asterisk.explains_missing_file(of_asterisk)
-    yield from access.judge_source(named.source, explained=explained)
+    yield from access.judge_source(named.source, explained=explained, settings=facts.settings.path)
     yield from of_asterisk
     yield from rotation.judge(named.rotation)
     yield from state.judge(held, account, unit_runs=facts.unit.active == "active")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
+from qlogship.installation.places import DEFAULT_PATH, grant_command
 from qlogship.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from qlogship.check.facts.access import SourceFacts, UserFacts
+    from qlogship.check.facts.access import Opening, SourceFacts, UserFacts
     from qlogship.installation.identity import Barrier
 
 
@@ -37,7 +39,9 @@ def judge_user(facts: UserFacts, *, unit: str | None) -> Iterator[Finding]:
         yield ok("user.exists", name, f"in {listed(facts.groups, most=8)}")
 
 
-def judge_source(facts: SourceFacts, *, explained: bool) -> Iterator[Finding]:
+def judge_source(
+    facts: SourceFacts, *, explained: bool, settings: Path = DEFAULT_PATH
+) -> Iterator[Finding]:
     """Judge whether the service can read the queue_log; `explained`: why it is missing is known."""
     path = facts.path
     if not facts.exists and explained:
@@ -54,7 +58,7 @@ def judge_source(facts: SourceFacts, *, explained: bool) -> Iterator[Finding]:
         said = facts.refused.problem.removeprefix(f"{path} ")
         yield problem("source.unreadable", path, said, facts.refused.hint)
     elif facts.barrier is not None:
-        yield _unreadable(facts, facts.barrier)
+        yield _unreadable(facts, facts.barrier, settings)
     elif facts.key is None:
         yield unknown("source.unseen", path, "you may not look at it")
     elif facts.foreign is not None:
@@ -66,21 +70,22 @@ def judge_source(facts: SourceFacts, *, explained: bool) -> Iterator[Finding]:
             " /var/log/asterisk/queue_log.",
         )
     elif facts.readable:  # without a user nobody can try, and that was said
-        yield from _readable(facts)
+        yield from _readable(facts, settings)
 
 
-def _unreadable(facts: SourceFacts, barrier: Barrier) -> Finding:
+def _unreadable(facts: SourceFacts, barrier: Barrier, settings: Path) -> Finding:
+    hint = _remedy(barrier, facts.opening, settings)
     if barrier.path in {facts.path, facts.real}:
-        return problem("source.unreadable", facts.path, barrier.problem, _commands(barrier))
+        return problem("source.unreadable", facts.path, barrier.problem, hint)
     return problem(
         "source.directory-unreadable",
         barrier.path,
         f"{barrier.problem}; the queue_log or what it is rotated to is in it",
-        _commands(barrier),
+        hint,
     )
 
 
-def _readable(facts: SourceFacts) -> Iterator[Finding]:
+def _readable(facts: SourceFacts, settings: Path) -> Iterator[Finding]:
     """Judge the files beside the queue_log, which itself can be read."""
     if facts.barred:
         first = facts.barred[0]
@@ -89,7 +94,7 @@ def _readable(facts: SourceFacts) -> Iterator[Finding]:
             first.path,
             f"of {count(facts.rotated, 'rotated file')} {len(facts.barred)} cannot be read by the"
             f" service: {first.problem}",
-            _commands(first),
+            _remedy(first, facts.opening, settings),
         )
     if facts.closed_directories:
         yield warning(
@@ -98,14 +103,29 @@ def _readable(facts: SourceFacts) -> Iterator[Finding]:
             "source.archives names it, and the service cannot list it",
             "Let the service's user enter and read it.",
         )
+    if facts.opening.group is not None:
+        yield warning(
+            "user.wide-group",
+            facts.opening.group,
+            "the service is in this group of Asterisk's user: whoever breaks into it may do all"
+            " that the group may, and an access list would do",
+            f"Run `{grant_command(settings)}`, then `gpasswd --delete {facts.opening.user}"
+            f" {facts.opening.group}`, and restart the service.",
+        )
     if not facts.barred and not facts.closed_directories:
         also = f", and so can {count(facts.rotated, 'rotated file')}" if facts.rotated else ""
         yield ok("source.readable", facts.path, f"the service can read it{also}")
 
 
-def _commands(barrier: Barrier) -> str:
-    """Return the hint that removes what keeps the service from reading a file."""
-    if not barrier.commands:
+def _remedy(barrier: Barrier, opening: Opening, settings: Path) -> str:
+    """Return what lets the service read a file, where anything may.
+
+    What is named here is done by setup alone, which judges the file again: until a command
+    is typed, somebody else may have put another file under the name.
+    """
+    if not barrier.denied:
         return f"Look at {barrier.path}."
-    restart = any(command[0] == "usermod" for command in barrier.commands)
-    return f"Run `{barrier.typed}`{', then restart the service' if restart else ''}."
+    if opening.grant is None:
+        return f"Look at {barrier.path} with `ls -l`; setup would not open it: {opening.refused}."
+    also = ", then restart the service" if opening.grant.group is not None else ""
+    return f"Run `{grant_command(settings)}`{also}: {opening.grant.words}."

@@ -56,8 +56,27 @@ def judge(facts: AsteriskFacts, source: SourceFacts) -> Iterator[Finding]:
             " queue events, and nothing can bring them back",
             f"Take exec_after_rotate out and let logrotate compress; then {_RELOAD}.",
         )
+    if said is not None and said.refused_name:
+        yield problem(
+            "asterisk.queue-log-name",
+            logger_conf,
+            f"queue_log_name is {said.refused_name!r}, which leads out of the directory of the"
+            " logs; it is not followed",
+            f"Look who wrote that, and give a name without a / there; then {_RELOAD}.",
+        )
+    if facts.cut:
+        yield warning(
+            "asterisk.conf-endless",
+            facts.etc,
+            "its files include each other, or many or large ones; the rest was not read",
+            "Look at the #include lines of asterisk.conf, logger.conf and extconfig.conf.",
+        )
     if facts.unread:
-        yield unknown("asterisk.conf-unread", listed(facts.unread), "you may not read it")
+        yield unknown(
+            "asterisk.conf-unread",
+            listed(facts.unread),
+            "you may not read it, or it is no regular file",
+        )
 
 
 def explains_missing_file(findings: Iterable[Finding]) -> bool:
@@ -118,7 +137,7 @@ def _instead(process: Process, one: HeldFile, source: SourceFacts) -> Finding | 
             who,
             f"it writes into a {own} that was deleted; what is in it is lost when Asterisk closes"
             " it",
-            f"Run `cp /proc/{process.pid}/fd/{one.descriptor} {source.path}.saved` and then"
+            f"Run `cp /proc/{process.pid}/fd/{one.descriptor} /root/{own}.saved` and then"
             " `asterisk -rx 'logger reload'`; import the copy with `qlogship import`.",
         )
     if beside and is_related_name(name, own):

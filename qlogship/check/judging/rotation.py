@@ -210,13 +210,17 @@ def _create(facts: RotationFacts, options: RotationOptions, place: str) -> Itera
             " rotation nothing is logged",
             f"Write `create 0640 {asterisk.name} {asterisk.name}` instead.",
         )
-    elif service is not None and lacks(service, new, _READ):
+    elif (
+        service is not None
+        and lacks(service, new, _READ)
+        and not facts.inherited & new.mode >> 3 & _READ  # the group's bits are the list's mask
+    ):
         yield problem(
             "rotation.create-mode",
             place,
             f"{made}, which the service, running as {service.name}, cannot read",
-            f"Write `create 0640 {user or 'asterisk'} asterisk`, with a group that {service.name}"
-            " is in.",
+            f"Write `create 0640 {user or 'asterisk'} {group or 'asterisk'}`, and run"
+            " `qlogship setup --grant`.",
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from qlogship.check.facts.access import SourceFacts, UserFacts
+from qlogship.check.facts.access import Opening, SourceFacts, UserFacts
 from qlogship.check.facts.asterisk import AsteriskFacts, HeldFile, Process
 from qlogship.check.facts.network import NetworkFacts
 from qlogship.check.facts.rotation import NamedOwner, RotationFacts
@@ -36,7 +36,8 @@ from qlogship.dashboard.verdicts import Verdict
 from qlogship.errors import ExitCode
 from qlogship.installation.asterisk_conf import Directories, Logger
 from qlogship.installation.files import File
-from qlogship.installation.identity import Account
+from qlogship.installation.grants import Grant
+from qlogship.installation.identity import Account, Barrier
 from qlogship.installation.places import unit_of
 from qlogship.state.figures import Figures
 from qlogship.troubles.rows import Trouble
@@ -75,6 +76,45 @@ def process(*files: HeldFile, seen: bool = True, elsewhere: bool = False) -> Pro
 def held(path: str | Path, key: tuple[int, int] = (1, 9), *, deleted: bool = False) -> HeldFile:
     """Return a file that is open."""
     return HeldFile(5, str(path), key, deleted)
+
+
+BARRED: Final = Barrier(LOG, f"qlogship may not read {LOG}", denied=True)
+LISTS: Final = Grant("qlogship", LOG.parent, "asterisk")
+GROUP: Final = replace(LISTS, group="asterisk", why_group="there are no access lists")
+
+
+@pytest.mark.parametrize(
+    ("opening", "said"),
+    [
+        (Opening(LISTS), "Run `qlogship setup --grant`: access lists let qlogship"),
+        (Opening(GROUP), "Run `qlogship setup --grant`, then restart the service: qlogship joins"),
+        (Opening(refused="it is a file of root"), "setup would not open it: it is a file of root."),
+    ],
+)
+def test_what_opens_the_queue_log(opening: Opening, said: str) -> None:
+    """A hint sends to setup, which judges the file again; it names nothing to be opened by hand."""
+    facts = replace(SOURCE, readable=False, barrier=BARRED, opening=opening)
+    (finding,) = access.judge_source(facts, explained=False)
+    assert (finding.id, finding.level) == ("source.unreadable", Level.PROBLEM)
+    assert said in finding.hint
+    for word in ("setfacl", "usermod", "chmod", "chown", "chgrp"):
+        assert word not in finding.hint
+    (other,) = access.judge_source(facts, explained=False, settings=Path("/etc/qlogship/a b.toml"))
+    assert opening.grant is None or "--grant --config '/etc/qlogship/a b.toml'`" in other.hint
+
+
+def test_a_group_that_need_not_be() -> None:
+    """Membership in the group of Asterisk's user is doubtful where a list would do."""
+    wide = replace(SOURCE, opening=Opening(LISTS, group="asterisk"))
+    assert ids(access.judge_source(wide, explained=False)) == ["user.wide-group"]
+    assert ids(access.judge_source(replace(SOURCE, opening=Opening(GROUP)), explained=False)) == []
+
+
+def test_a_name_that_leads_elsewhere_and_a_configuration_without_end() -> None:
+    """Both are said, whatever Asterisk has open."""
+    facts = asterisk_with(process(held(LOG, (1, 2))), said=Logger(refused_name="../x"))
+    found = ids(asterisk.judge(replace(facts, cut=True), SOURCE))
+    assert found == ["asterisk.queue-log-name", "asterisk.conf-endless"]
 
 
 def test_a_file_that_is_no_queue_log() -> None:
@@ -344,6 +384,7 @@ def rotated(options: RotationOptions, **values: object) -> RotationFacts:
 
 
 TOLD: Final = {"postrotate": "asterisk -rx 'logger reload'"}
+ALONE: Final = Account("qlogship", 998, frozenset({998}))
 ROOTS: Final = NamedOwner(0, 0)
 
 
@@ -376,6 +417,30 @@ ROOTS: Final = NamedOwner(0, 0)
         (rotated(RotationOptions(rotate=9, scripts=TOLD, create=Ownership())), []),
         (
             rotated(RotationOptions(rotate=9, scripts=TOLD, create=Ownership(0o600))),
+            ["rotation.create-mode"],
+        ),
+        (
+            rotated(
+                RotationOptions(rotate=9, scripts=TOLD, create=Ownership(0o640)),
+                service=ALONE,
+                inherited=4,
+            ),
+            [],
+        ),
+        (
+            rotated(
+                RotationOptions(rotate=9, scripts=TOLD, create=Ownership(0o600)),
+                service=ALONE,
+                inherited=4,
+            ),
+            ["rotation.create-mode"],
+        ),
+        (
+            rotated(
+                RotationOptions(rotate=9, scripts=TOLD, create=Ownership(0o640)),
+                service=ALONE,
+                inherited=0,
+            ),
             ["rotation.create-mode"],
         ),
         (
