@@ -61,7 +61,7 @@ def set_up(site: Site, tenant: Tenant, *, start: bool = True, log: str = LOG) ->
         *("--password-file", "/root/answer", "--source", log, "--history", "all"),
         *("--never-uploaded", "--not-shared"),
         *(("--instance", tenant.name) if tenant.name else ()),
-        *("--enable" if start else "--no-enable", "--yes"),
+        *("--enable" if start else "--no-enable", "--grant", "--yes"),
     )
 
 
