@@ -48,8 +48,8 @@ def judge(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
                 one.path,
                 f"others than root can change it ({stat.filemode(one.mode)}), and with it whom the"
                 " service takes for the dashboard (dashboard.ca_file)",
-                f"Run `chown -h root {one.path} && chmod go-w {one.path}`, or move the certificates to"
-                " /etc/qlogship/ca.pem.",
+                f"Run `chown -h root {one.path} && chmod go-w {one.path}`, or move the certificates"
+                " to /etc/qlogship/ca.pem.",
             )
     if not facts.faults and not facts.warnings:
         yield ok("settings.sound", path, "all settings can be used")
