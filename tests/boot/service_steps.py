@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.boot.site import Site
     from tests.boot.trial import Trial
 
-EXPOSURE_AT_MOST: Final = 1.5
+EXPOSURE_AT_MOST: Final = 1.2
 
 # The drop-ins of docs/systemd.md; a test finds them there, word for word.
 IN_A_HOME: Final = """\

@@ -36,6 +36,7 @@ Description=A stand-in for Asterisk
 [Service]
 User=asterisk
 Group=asterisk
+RuntimeDirectory=asterisk
 ExecStart=/usr/bin/python3 /usr/local/lib/stand_in.py {log}
 ExecReload=/bin/sh -c "kill -HUP $$MAINPID"
 

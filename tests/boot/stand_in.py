@@ -2,16 +2,19 @@
 
 Runs in the box with Debian's own python3. What is written to the FIFO `FEED` it
 appends to the queue_log, line by line, to the file it has open; SIGHUP makes it
-open the file anew, as `asterisk -rx 'logger reload'` does.
+open the file anew, as `asterisk -rx 'logger reload'` does. There is a control
+socket, too, which whoever is in its group may call.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 
 FEED = "/var/spool/stand-in/feed"
+CONTROL = "/run/asterisk/asterisk.ctl"
 
 
 def main(path: str) -> None:
@@ -26,6 +29,10 @@ def main(path: str) -> None:
         os.close(anew)
 
     signal.signal(signal.SIGHUP, reload)
+    control = socket.socket(socket.AF_UNIX)
+    control.bind(CONTROL)
+    os.chmod(CONTROL, 0o660)  # noqa: PTH101
+    control.listen()
     # For reading and writing: it never ends when nobody else writes.
     with os.fdopen(os.open(FEED, os.O_RDWR), "rb", buffering=0) as feed:
         rest = b""

@@ -91,14 +91,21 @@ def test_the_wait_after_failures_knows_the_unit() -> None:
 
 
 def test_the_template_is_the_unit_but_for_the_name() -> None:
-    """The two units differ in what is about one tenant, and in nothing else."""
+    """The two units differ in what is about one tenant, and in nothing else.
+
+    An instance's state lies in the plain service's, so only the template can hide that one.
+    """
     plain, template = (lines_that_count(path) for path in (UNIT, TEMPLATE))
+    hides = ["TemporaryFileSystem=/var/lib/qlogship:ro,mode=0755", "BindPaths=/var/lib/qlogship/%i"]
+    assert [line for line in template if line in hides] == hides
+    template = [line for line in template if line not in hides]
     assert [line for line in plain if line not in template] == [
         "Description=Ship Asterisk's queue_log to a Team Dashboard",
         "ExecStart=/usr/bin/qlogship run",
         "StateDirectory=qlogship",
         "RuntimeDirectory=qlogship",
         "LoadCredential=qlogship-password:/etc/qlogship/password",
+        "BindPaths=/run/qlogship",
     ]
     assert [line for line in template if line not in plain] == [
         "Description=Ship Asterisk's queue_log to a Team Dashboard (%i)",
@@ -106,6 +113,7 @@ def test_the_template_is_the_unit_but_for_the_name() -> None:
         "StateDirectory=qlogship/%i",
         "RuntimeDirectory=qlogship-%i",
         "LoadCredential=qlogship-password:/etc/qlogship/%i.password",
+        "BindPaths=/run/qlogship-%i",
     ]
     names = [line.partition("=")[0] for line in plain]
     assert names == [line.partition("=")[0] for line in template]
