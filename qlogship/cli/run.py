@@ -64,9 +64,12 @@ def run(
         _keep_memory_flat()
         return run_once(settings, flush=flush, log=logger)
 
+    from qlogship.service.confinement import confine
     from qlogship.service.restarts import Run
     from qlogship.service.run import Service, signals
 
+    if "NOTIFY_SOCKET" in os.environ:
+        confine()
     service = Service(settings, read_settings, log=logger)
     _keep_memory_flat()
     with signals(service), Run(os.environ, monotonic=time.monotonic) as this:

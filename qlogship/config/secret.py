@@ -141,7 +141,8 @@ def _read_text(path: Path, *, trusted: bool) -> str:
     except PermissionError:
         raise Unfit(
             f"you may not read {path}",
-            f"Let the service read it: `chgrp qlogship {path} && chmod 0640 {path}`.",
+            f"Type it as root, or let the user qlogship read it: `chgrp qlogship {path} && "
+            f"chmod 0640 {path}`.",
         ) from None
     except OSError as error:
         raise Unfit(f"{path} cannot be read: {error.strerror}", "Name another file.") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +21,15 @@ DEFAULT_PATH: Final = Path("/etc/qlogship/qlogship.toml")
 STATE: Final = Path("/var/lib/qlogship")
 """The state directory of qlogship.service; the instances have theirs in it."""
 
-# Where the unit lets the service see nothing (ProtectHome, PrivateTmp).
-_HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
+# Where the unit lets the service see nothing: ProtectHome=, PrivateTmp=, TemporaryFileSystem=/run,
+# and InaccessiblePaths=, with which a test compares it.
+HIDDEN: Final = (
+    *("/home", "/root", "/run", "/tmp", "/var/tmp"),  # noqa: S108
+    *("/etc/asterisk", "/var/lib/asterisk", "/var/spool/asterisk"),
+    *("/etc/freepbx.conf", "/etc/amportal.conf", "/etc/issabel.conf"),
+    *("/var/www", "/var/lib/mysql", "/tftpboot"),
+    *("/dev/shm", "/dev/mqueue"),  # noqa: S108
+)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 # Files that are not settings of an instance.
@@ -96,7 +103,7 @@ def grant_command(settings: Path) -> str:
 
 def is_hidden(path: Path) -> bool:
     """Return whether the unit hides a path from the service, whatever its modes say."""
-    return any(path.is_relative_to(place) for place in _HIDDEN)
+    return any(path.is_relative_to(place) for place in HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +131,14 @@ def owner(*, caller: tuple[str, int, int], service: tuple[str, int, int] | None)
     if uid == 0 and service is not None:
         return Owner(service[0], 0, service[2], 0o640, service[1], service=True)
     return Owner(name, uid, gid, 0o600, uid, service=False)
+
+
+def keeper(owner: Owner, unit: str | None) -> Owner:
+    """Return to whom the password belongs.
+
+    Where systemd hands it to the service it is root's alone: all instances run as one user, and
+    whoever breaks into one would read those of the others.
+    """
+    if owner.service and unit is not None:
+        return replace(owner, user="root", gid=0, mode=0o600)
+    return owner

@@ -13,7 +13,7 @@ from qlogship.config.model import DashboardSettings
 from qlogship.errors import QlogshipError, SourceUnreadable, UsageError
 from qlogship.installation import asterisk_files
 from qlogship.installation.identity import can_read_as
-from qlogship.installation.places import STATE, Owner, Places, places
+from qlogship.installation.places import STATE, Owner, Places, keeper, places
 from qlogship.setup import answers, editing, followups, writing
 from qlogship.setup.answers import Answers, Options
 from qlogship.setup.beginning import Beginning, Earlier, check_clear
@@ -333,28 +333,34 @@ def plan_of(given: Answers, where: Places, owner: Owner, present: Present) -> Pl
 def _mend_modes(where: Places, owner: Owner, written: list[Path]) -> list[Path]:
     """Close files that are more open than they should be, or open those that are too closed."""
     mended = []
-    for path in (where.config, where.password):
+    for path, whose in _owners(where, owner).items():
         if path in written:
             continue
-        too_open = path.stat().st_mode & 0o777 & ~owner.mode
-        if too_open or (owner.service and can_read_as(owner.user, path)):
-            writing.mend_mode(path, owner)
+        too_open = path.stat().st_mode & 0o777 & ~whose.mode
+        if too_open or (whose.service and can_read_as(whose.user, path)):
+            writing.mend_mode(path, whose)
             mended.append(path)
     return mended
 
 
+def _owners(where: Places, owner: Owner) -> dict[Path, Owner]:
+    """Return to whom settings and password belong."""
+    return {where.config: owner, where.password: keeper(owner, where.unit)}
+
+
 def _prove_files(where: Places, owner: Owner, ca_file: Path | None) -> list[Proof]:
-    """See whether the service's user can read what is in place now."""
+    """See whether the service's user can read what is in place now, and systemd the password."""
     proofs = []
     files = {"settings": where.config, "credential": where.password, "ca_file": ca_file}
     for what, path in files.items():
         if path is None:
             continue
-        barrier = can_read_as(owner.user, path)
+        user = _owners(where, owner).get(path, owner).user
+        barrier = can_read_as(user, path)
         if barrier is None:
-            proofs.append(Proof(what, True, f"{owner.user} can read {path}"))
+            proofs.append(Proof(what, True, f"{user} can read {path}"))
         else:
-            hint = f"Look at {barrier.path}: {owner.user} must be able to read {path}."
+            hint = f"Look at {barrier.path}: {user} must be able to read {path}."
             proofs.append(Proof(what, False, barrier.problem, hint))
     return proofs
 
@@ -362,10 +368,11 @@ def _prove_files(where: Places, owner: Owner, ca_file: Path | None) -> list[Proo
 def _tell(
     where: Places, written: list[Path], mended: list[Path], proofs: list[Proof], owner: Owner
 ) -> None:
+    owners = _owners(where, owner)
     for path in written:
-        output.print_text(f"Wrote {path} (mode {owner.mode:04o}).")
+        output.print_text(f"Wrote {path} (mode {owners.get(path, owner).mode:04o}).")
     for path in mended:
-        output.print_text(f"Mended the owner and the mode of {path} ({owner.mode:04o}).")
+        output.print_text(f"Mended the owner and the mode of {path} ({owners[path].mode:04o}).")
     if not written and not mended:
         output.print_text(f"Nothing to change: {where.config} and {where.password} say it already.")
     for proof in proofs:

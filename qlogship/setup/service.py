@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.config import load
 from qlogship.errors import QlogshipError
+from qlogship.installation.places import DEFAULT_PATH, unit_of
 from qlogship.installation.unit import Action, NotStarted, Unit
 from qlogship.service.status import report
 from qlogship.setup.dialogue import Proof
@@ -99,6 +100,8 @@ def start_service(
                 break
             unit.do(action)
             done.append(action)
+        if Action.ENABLE in done:
+            _hide_from_plain(unit, quiet=quiet)
         if needs is not None:
             found = Proof("service", None, _LEFT[needs], f"Type `{unit.command(needs)}`.")
         elif done:
@@ -118,6 +121,21 @@ def start_service(
         "detail": found.detail,
         "hint": found.hint,
     }
+
+
+def _hide_from_plain(unit: Unit, *, quiet: bool) -> None:
+    """Start the plain service again when an instance is new, whose state lies in its own.
+
+    It is hidden from then on: by systemd's generator of the package, when the directory is there.
+    Raises NotStarted.
+    """
+    plain = Unit(unit_of(DEFAULT_PATH) or "")
+    if "@" in unit.name and plain.state == "active":
+        plain.do(Action.RESTART)
+        if not quiet:
+            output.print_note(
+                f"Restarted {plain.name}: the state of {unit.name} is hidden from it."
+            )
 
 
 def _why_not_here(where: Places) -> str:

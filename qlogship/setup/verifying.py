@@ -138,7 +138,7 @@ def prove_source(path: Path, owner: Owner, likely: Path | None = None) -> Proof:
             "queue_log",
             None,
             f"{text}, but the unit hides {path.parent} from the service",
-            "Allow it with `systemctl edit qlogship`: ProtectHome=read-only, PrivateTmp=no.",
+            "Show it to the service with `systemctl edit qlogship`; docs/systemd.md says how.",
         )
     return Proof("queue_log", True, text)
 

@@ -20,6 +20,7 @@ from qlogship.config.load import examine
 from qlogship.config.model import variable
 from qlogship.config.secret import Unfit, read_file
 from qlogship.errors import Fault, QlogshipError, SettingsError
+from qlogship.installation.places import keeper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -123,7 +124,8 @@ def _put(content: Content, places: Places, owner: Owner, password: str) -> list[
                 target = Path(os.path.realpath(path))
                 _beside(target).unlink(missing_ok=True)
                 if data is not None:
-                    made[path] = stack.enter_context(_new(target, owner))
+                    whose = keeper(owner, places.unit) if path == places.password else owner
+                    made[path] = stack.enter_context(_new(target, whose))
                     made[path].file.write(data)
                     made[path].file.flush()
         _prove(made, password, places)

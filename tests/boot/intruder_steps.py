@@ -12,22 +12,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.boot import intruder, stand_in
-from tests.boot.site import LOG, PATIENCE
-from tests.boot.trial import NORTH, PLAIN, SOUTH, install_file
+from tests.boot.site import LOG, PATIENCE, Tenant
+from tests.boot.trial import NORTH, PLAIN, SOUTH, install_file, set_up
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from tests.boot.site import Tenant
     from tests.boot.trial import Trial
 
 _PROGRAM: Final = "/usr/local/lib/intruder.py"
 _PYTHON: Final = "/usr/bin/python3.11"
+# He is there when the service has begun, so what it has given up by then he lacks, too.
+_OURS: Final = "/usr/lib/qlogship/bin/python"
+_BEGIN: Final = (
+    "import runpy; from qlogship.service.confinement import confine; confine(); "
+    f"runpy.run_path('{_PROGRAM}', run_name='__main__')"
+)
 _INSTEAD: Final = """\
 [Service]
 Type=oneshot
 Restart=no
 ExecStart=
-ExecStart={python} -I {program} {wanted}
+ExecStart={python} -IBc "{begin}" {wanted}
 """
 # What Asterisk and others on a PBX have, and Asterisk's group may read: mode, path.
 _OTHERS: Final = (
@@ -40,9 +45,10 @@ _OTHERS: Final = (
     "/var/www/html/config.php",
     "/var/lib/mysql/ibdata1",
 )
+_LIST: Final = "import os, sys; print(os.listdir(sys.argv[1]))"
 _PROGRAMS: Final = ("/bin/sh", "/bin/bash", "/usr/bin/perl", "/usr/bin/env", "/usr/bin/setpriv")
 # The interpreter and a C library are the service's own tools.
-_WHERE_IT_MAY_WRITE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")  # noqa: S108
+_WHERE_IT_MAY_WRITE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
 
 
 def walls(trial: Trial) -> None:
@@ -65,7 +71,7 @@ def walls(trial: Trial) -> None:
     assert {name: outside[name] for name in expected} == dict.fromkeys(expected, intruder.REACHED)
     for tenant in (PLAIN, NORTH):
         wanted = _wanted(trial, tenant)
-        instead = _INSTEAD.format(python=_PYTHON, program=_PROGRAM, wanted=wanted)
+        instead = _INSTEAD.format(python=_OURS, begin=_BEGIN, wanted=wanted)
         site.change_unit(tenant.unit, instead)
         box.run("systemctl", "restart", tenant.unit)
         said = box.run("journalctl", "--output=cat", f"--unit={tenant.unit}", "--lines=20")
@@ -94,6 +100,21 @@ def walls_of_the_running_service(trial: Trial) -> None:
         )
         _judge(tenant, found)
         assert any(name.startswith("process ") for name in found), "no process to be seen at all"
+
+
+def new_instance(trial: Trial) -> None:
+    """When setup makes an instance, the plain service sees its state no more than it must."""
+    box, site = trial.box, trial.site
+    west = Tenant("west", SOUTH.port)
+    set_up(site, west)
+    assert site.is_active(west)
+    for tenant in (PLAIN, NORTH):
+        assert site.is_active(tenant)
+        inside = ("nsenter", f"--target={site.pid(tenant)}", "--mount")
+        seen = box.try_run(*inside, _PYTHON, "-Ic", _LIST, f"/var/lib/qlogship/{west.name}")
+        assert "qlogship.db" not in seen.stdout, seen.stdout
+    box.run("systemctl", "disable", "--quiet", "--now", west.unit)
+    box.run("rm", west.config, west.password_file)
 
 
 def _judge(tenant: Tenant, found: dict[str, str]) -> None:

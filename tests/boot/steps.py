@@ -26,6 +26,7 @@ STEPS: Final[tuple[Callable[[Trial], None], ...]] = (
     service_steps.instances,
     intruder_steps.walls,
     intruder_steps.walls_of_the_running_service,
+    intruder_steps.new_instance,
     service_steps.instance_without_state,
     neighbour_steps.planted_links,
     neighbour_steps.planted_state,

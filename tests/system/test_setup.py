@@ -311,7 +311,9 @@ def test_options_say_it_all(machine: Machine, dashboard: Sandbox) -> None:
 
 @pytest.mark.root
 def test_root_writes_for_the_service(pbx: Pbx, dashboard: Sandbox) -> None:
-    """Both files are root's and the service's to read; who may not read the queue_log is let in.
+    """The settings are root's and the service's to read, the password root's alone.
+
+    systemd hands it over. Who may not read the queue_log is let in.
 
     Without --grant it is said what that would do, and nothing is changed.
     """
@@ -328,7 +330,7 @@ def test_root_writes_for_the_service(pbx: Pbx, dashboard: Sandbox) -> None:
     assert pbx.as_user("qlogship", "cat", LOG).stdout == RECORDS.decode()
     assert pbx.mode("/etc/qlogship") == "755 root:root"
     assert pbx.mode("/etc/qlogship/qlogship.toml") == "640 root:qlogship"
-    assert pbx.mode("/etc/qlogship/password") == "640 root:qlogship"
+    assert pbx.mode("/etc/qlogship/password") == "600 root:root"
     assert "/mnt/asterisk/queue_log" in pbx.run("cat", "/etc/qlogship/qlogship.toml")
 
 
@@ -344,5 +346,5 @@ def test_the_dialogue_offers_to_let_the_service_in(pbx: Pbx, dashboard: Sandbox)
         terminal.answer(("Uploaded before: ", "unknown"), ("Write it?", ""))
         assert terminal.end() == ExitCode.DONE
         assert PASSWORD not in terminal.shown
-    assert pbx.mode("/etc/qlogship/north.password") == "640 root:qlogship"
+    assert pbx.mode("/etc/qlogship/north.password") == "600 root:root"
     assert 'directory = "/var/lib/qlogship/north"' in pbx.run("cat", "/etc/qlogship/north.toml")

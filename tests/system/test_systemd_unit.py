@@ -13,6 +13,7 @@ import pytest
 from qlogship.config import DEFAULT_PATH
 from qlogship.config.secret import credential
 from qlogship.errors import ExitCode
+from qlogship.installation.places import HIDDEN, is_hidden
 from qlogship.service.restart_delay import LONGEST, RESTART_SEC, FailedRun, start
 from tests.boot import service_steps
 
@@ -106,6 +107,7 @@ def test_the_template_is_the_unit_but_for_the_name() -> None:
         "RuntimeDirectory=qlogship",
         "LoadCredential=qlogship-password:/etc/qlogship/password",
         "BindPaths=/run/qlogship",
+        "NoExecPaths=/var/lib/qlogship /run/qlogship -/tmp -/var/tmp",
     ]
     assert [line for line in template if line not in plain] == [
         "Description=Ship Asterisk's queue_log to a Team Dashboard (%i)",
@@ -114,12 +116,52 @@ def test_the_template_is_the_unit_but_for_the_name() -> None:
         "RuntimeDirectory=qlogship-%i",
         "LoadCredential=qlogship-password:/etc/qlogship/%i.password",
         "BindPaths=/run/qlogship-%i",
+        "NoExecPaths=/var/lib/qlogship/%i /run/qlogship-%i -/tmp -/var/tmp",
     ]
     names = [line.partition("=")[0] for line in plain]
     assert names == [line.partition("=")[0] for line in template]
     common = set(plain) & set(template)
     assert [line for line in plain if line in common] == [
         line for line in template if line in common
+    ]
+
+
+def test_setup_knows_what_the_units_hide() -> None:
+    """Every place that a unit hides is one where setup says that a queue_log needs a drop-in."""
+    service = settings("Service")
+    named = " ".join(service["InaccessiblePaths"]).replace("-/", "/").split()
+    assert [path for path in named if not is_hidden(Path(path))] == []
+    assert service["TemporaryFileSystem"] == ["/run:ro,mode=0755"]
+    others = {"/home", "/root", "/run", "/tmp", "/var/tmp"}
+    assert set(HIDDEN) - set(named) == others
+
+
+def test_the_generator_hides_each_instance(tmp_path: Path) -> None:
+    """The plain service sees the state of no instance that has settings.
+
+    A name that could mean more in a unit is passed over, and without an instance there is nothing.
+    """
+    etc, units = tmp_path / "etc", tmp_path / "units"
+    etc.mkdir()
+    text = (UNITS / "qlogship-generator").read_text(encoding="ascii")
+    program = tmp_path / "generator"
+    program.write_text(text.replace("/etc/qlogship", str(etc)), encoding="ascii")
+    command = ["/bin/sh", str(program), str(units), "/none", "/none"]
+    names = ["qlogship", "north", "a-b_c.1", "a b", "a%i", "x\nExecStart=y", ".hidden", "$(id)"]
+    for name in names[:1]:
+        (etc / f"{name}.toml").touch()
+    subprocess.run(command, check=True, timeout=30)
+    assert not units.exists()
+    for name in names:
+        (etc / f"{name}.toml").touch()
+    subprocess.run(command, check=True, timeout=30)
+    (made,) = (path for path in units.rglob("*") if path.is_file())
+    # The last of all drop-ins, so that none takes it back.
+    assert made.relative_to(units) == Path("qlogship.service.d/zz-instances.conf")
+    assert made.read_text().splitlines() == [
+        "[Service]",
+        "InaccessiblePaths=-/var/lib/qlogship/a-b_c.1",
+        "InaccessiblePaths=-/var/lib/qlogship/north",
     ]
 
 

@@ -800,7 +800,8 @@ def test_fault_secret_file_unreadable(place: Place, tmp_path: Path) -> None:
         Fault(
             "environment: QLOGSHIP_DASHBOARD__PASSWORD_FILE",
             f"you may not read {place.password}",
-            f"Let the service read it: `chgrp qlogship {place.password} && "
+            "Type it as root, or let the user qlogship read it: "
+            f"`chgrp qlogship {place.password} && "
             f"chmod 0640 {place.password}`.",
         ),
     )

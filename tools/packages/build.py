@@ -58,6 +58,7 @@ PACKAGING: Final = ROOT / "packaging"
 HOME: Final = Path("usr/lib/qlogship")
 LIBRARIES: Final = HOME / "lib" / f"python{PYTHON[0]}.{PYTHON[1]}" / "site-packages"
 UNITS: Final = Path("usr/lib/systemd/system")
+GENERATOR: Final = Path("usr/lib/systemd/system-generators/qlogship-generator")
 SHARED_DOC: Final = Path("usr/share/doc")
 DOC: Final = SHARED_DOC / "qlogship"
 
@@ -119,7 +120,7 @@ LEFT_OUT: Final = (
     "zstandard/_cffi.*.so",
     "zstandard/backend_cffi.py",
 )
-EXECUTABLE: Final = (HOME / "bin" / "qlogship",)
+EXECUTABLE: Final = (HOME / "bin" / "qlogship", GENERATOR)
 # Source under packaging/ -> folder in the deb, in the rpm. A file is taken by its own name.
 MANUALS: Final = {"man/qlogship.8": "man8", "man/qlogship.toml.5": "man5"}
 COMPLETIONS: Final = {
@@ -289,7 +290,8 @@ def _leave_out(site: Path) -> None:
 
 
 def _services(tree: Path) -> None:
-    """Put what is in systemd/ where systemd looks: units, sysusers.d, tmpfiles.d."""
+    """Put what is in systemd/ where systemd looks: units, generator, sysusers.d, tmpfiles.d."""
+    _put(ROOT / "systemd" / GENERATOR.name, tree / GENERATOR)
     for path in sorted((ROOT / "systemd").glob("qlogship*.*")):
         if path.suffix != ".conf":
             _put(path, tree / UNITS / path.name)

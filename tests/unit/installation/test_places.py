@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qlogship.errors import UsageError
-from qlogship.installation.places import owner, places
+from qlogship.installation.places import is_hidden, keeper, owner, places
 
 ROOT = ("root", 0, 0)
 SERVICE = ("qlogship", 998, 997)
@@ -70,6 +70,32 @@ def test_files_are_roots_and_the_services_to_read() -> None:
     """The service's group reads them, and changes nothing."""
     found = owner(caller=ROOT, service=SERVICE)
     assert (found.user, found.uid, found.gid, found.mode) == ("qlogship", 0, 997, 0o640)
+
+
+def test_a_password_that_systemd_hands_over_is_roots_alone() -> None:
+    """All instances run as one user; what none can read, no intruder reads of another."""
+    service = owner(caller=ROOT, service=SERVICE)
+    found = keeper(service, "qlogship@north")
+    assert (found.user, found.uid, found.gid, found.mode) == ("root", 0, 0, 0o600)
+    assert keeper(service, None) == service
+    caller = owner(caller=("dev", 1000, 1000), service=SERVICE)
+    assert keeper(caller, "qlogship") == caller
+
+
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [
+        ("/var/log/asterisk/queue_log", False),
+        ("/etc/asterisk/queue_log", True),
+        ("/etc/asterisk2/queue_log", False),
+        ("/var/spool/asterisk/log/queue_log", True),
+        ("/run/queue_log", True),
+        ("/home/pbx/log/queue_log", True),
+    ],
+)
+def test_what_the_unit_hides(path: str, *, hidden: bool) -> None:
+    """A queue_log in one of these places needs a drop-in."""
+    assert is_hidden(Path(path)) == hidden
 
 
 @pytest.mark.parametrize(("caller", "service"), [(ROOT, None), (("dev", 1000, 1000), SERVICE)])
