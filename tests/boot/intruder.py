@@ -94,8 +94,9 @@ def connect(path: str) -> None:
 
 
 def run(path: str, *arguments: str) -> None:
-    """Start a program; it must end well."""
-    child = os.posix_spawn(path, [path, *arguments], {})
+    """Start a program, which hears and says nothing; it must end well."""
+    quiet = [(os.POSIX_SPAWN_OPEN, number, "/dev/null", os.O_RDWR, 0) for number in range(3)]
+    child = os.posix_spawn(path, [path, *arguments], {}, file_actions=quiet)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
         raise OSError(errno.ENOEXEC, "it was started, and could not run")
 

@@ -46,7 +46,7 @@ _OTHERS: Final = (
     "/var/lib/mysql/ibdata1",
 )
 _LIST: Final = "import os, sys; print(os.listdir(sys.argv[1]))"
-_PROGRAMS: Final = ("/bin/sh", "/bin/bash", "/usr/bin/perl", "/usr/bin/env", "/usr/bin/setpriv")
+_PROGRAMS: Final = ("/bin/sh", "/bin/bash", "/usr/bin/perl", "/usr/bin/env", "/usr/bin/id")
 # The interpreter and a C library are the service's own tools.
 _WHERE_IT_MAY_WRITE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
 
@@ -140,10 +140,10 @@ def _own(tenant: Tenant) -> list[tuple[str, str]]:
 def _wanted(trial: Trial, tenant: Tenant) -> str:
     """Write down what an intruder in this service is to try; return the file."""
     others = [other for other in (PLAIN, NORTH, SOUTH) if other != tenant]
-    theirs = [path for other in others for kind, path in _own(other) if path != LOG]
+    theirs = [path for other in others for _, path in _own(other)]
+    # An instance may see where its own state lies, and that nothing else is there.
+    theirs = [path for path in theirs if path not in {LOG, "/var/lib/qlogship"}]
     theirs += [other.password_file for other in others]
-    if not tenant.name:
-        theirs = [path for path in theirs if path != "/var/lib/qlogship"]
     wanted = {
         "read": [*_OTHERS, *theirs, "/etc/shadow", "/root", "/home/pbx/log", "/run/systemd/private"]
         + [path for kind, path in _own(tenant) if kind == "read"],
