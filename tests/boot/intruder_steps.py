@@ -8,6 +8,7 @@ the units nearly all of them succeed, which proves that it is the units that sta
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,8 @@ from tests.boot.trial import NORTH, PLAIN, SOUTH, install_file, set_up
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.boot.trial import Trial
 
 _PROGRAM: Final = "/usr/local/lib/intruder.py"
@@ -51,11 +54,51 @@ _PROGRAMS: Final = ("/bin/sh", "/bin/bash", "/usr/bin/perl", "/usr/bin/env", "/u
 _WHERE_IT_MAY_WRITE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
 
 
+@contextmanager
+def _in_asterisks_group(trial: Trial) -> Iterator[None]:
+    """Let the service's user be in Asterisk's group, as where there can be no access lists."""
+    trial.box.run("usermod", "--append", "--groups", "asterisk", "qlogship")
+    try:
+        yield
+    finally:
+        trial.box.run("gpasswd", "--delete", "qlogship", "asterisk")
+
+
 def walls(trial: Trial) -> None:
     """Instead of the service, an intruder reaches neither Asterisk, nor other tenants, nor a port.
 
-    Nor does he start a program, or use io_uring; the log and his own state he does reach.
+    Nor does he start a program, or use io_uring; the log and his own state he does reach. It holds
+    where he has the rights of Asterisk's group, too.
     """
+    with _in_asterisks_group(trial):
+        _try_instead(trial)
+
+
+def walls_of_the_running_service(trial: Trial) -> None:
+    """Where the service itself is, Asterisk and other tenants are out of reach, also in new places.
+
+    Asterisk makes its control socket and its directory anew when it starts again.
+    """
+    with _in_asterisks_group(trial):
+        _try_beside(trial)
+
+
+def new_instance(trial: Trial) -> None:
+    """When setup makes an instance, the plain service sees its state no more than it must."""
+    box, site = trial.box, trial.site
+    west = Tenant("west", SOUTH.port)
+    set_up(site, west)
+    assert site.is_active(west)
+    for tenant in (PLAIN, NORTH):
+        assert site.is_active(tenant)
+        inside = ("nsenter", f"--target={site.pid(tenant)}", "--mount")
+        seen = box.try_run(*inside, _PYTHON, "-Ic", _LIST, f"/var/lib/qlogship/{west.name}")
+        assert "qlogship.db" not in seen.stdout, seen.stdout
+    box.run("systemctl", "disable", "--quiet", "--now", west.unit)
+    box.run("rm", west.config, west.password_file)
+
+
+def _try_instead(trial: Trial) -> None:
     box, site = trial.box, trial.site
     _furnish(trial)
     outside = json.loads(
@@ -83,11 +126,7 @@ def walls(trial: Trial) -> None:
         assert found["bind TCP"] == "EPERM", found
 
 
-def walls_of_the_running_service(trial: Trial) -> None:
-    """Where the service itself is, Asterisk and other tenants are out of reach, also in new places.
-
-    Asterisk makes its control socket and its directory anew when it starts again.
-    """
+def _try_beside(trial: Trial) -> None:
     box, site = trial.box, trial.site
     box.run("systemctl", "restart", "asterisk")
     until(lambda: box.try_run("test", "-S", stand_in.CONTROL).returncode == 0, PATIENCE)
@@ -101,21 +140,6 @@ def walls_of_the_running_service(trial: Trial) -> None:
         _judge(tenant, found)
         # Who lets nobody look into him is not even to be seen (ProtectProc=invisible).
         assert not any(name.startswith("process ") for name in found), found
-
-
-def new_instance(trial: Trial) -> None:
-    """When setup makes an instance, the plain service sees its state no more than it must."""
-    box, site = trial.box, trial.site
-    west = Tenant("west", SOUTH.port)
-    set_up(site, west)
-    assert site.is_active(west)
-    for tenant in (PLAIN, NORTH):
-        assert site.is_active(tenant)
-        inside = ("nsenter", f"--target={site.pid(tenant)}", "--mount")
-        seen = box.try_run(*inside, _PYTHON, "-Ic", _LIST, f"/var/lib/qlogship/{west.name}")
-        assert "qlogship.db" not in seen.stdout, seen.stdout
-    box.run("systemctl", "disable", "--quiet", "--now", west.unit)
-    box.run("rm", west.config, west.password_file)
 
 
 def _judge(tenant: Tenant, found: dict[str, str]) -> None:
