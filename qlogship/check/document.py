@@ -92,7 +92,9 @@ def _state(facts: StateFacts) -> dict[str, Any]:
 
 
 def _disk(facts: DiskFacts | None) -> dict[str, Any] | None:
-    return _picked(facts, "path inodes free_inodes", bytes="total", free_bytes="free")
+    return _picked(
+        facts, "path inodes free_inodes", bytes="total", free_bytes="free", reserve_bytes="reserve"
+    )
 
 
 def _reach(reach: Reach | None, url: str) -> dict[str, Any] | None:

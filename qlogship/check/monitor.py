@@ -43,7 +43,7 @@ WARNING_LAG: Final = LAG_MAX
 CRITICAL_LAG: Final = 3600.0
 
 # Troubles that end only when a person does something.
-_CRITICAL_TROUBLES: Final = {"source", "state", TROUBLE} | {
+_CRITICAL_TROUBLES: Final = {"source", "state", "disk", TROUBLE} | {
     one.kind for one in TROUBLES.values() if one.person
 }
 

@@ -33,6 +33,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from qlogship.config.amounts import is_room
 from qlogship.installation.places import STATE
 
 if TYPE_CHECKING:
@@ -142,6 +143,15 @@ def _hours(value: str) -> str:
     match = _HOURS.fullmatch(value)
     if match is None or match[1] == match[2]:
         raise _refusal(f'"{value}" is no part of a day', 'Write it as "22:00-06:00".')
+    return value
+
+
+def _room(value: str) -> str:
+    if not is_room(value):
+        raise _refusal(
+            f'"{value}" is no size and no share of a disk',
+            'Write it as "500 MiB", "2 GiB" or "5 %" (at most 90 %).',
+        )
     return value
 
 
@@ -324,6 +334,12 @@ class StateSettings(_Section):
 
     directory: _File = Field(
         default=STATE, description="the directory of the archive and the ledger"
+    )
+    reserve: Annotated[str, AfterValidator(_room)] | None = Field(
+        default=None,
+        description="what must stay free on its file system, in KiB, MiB, GiB or per cent: below "
+        "it nothing more is archived; unset: 5 %, or 500 MiB where that is less",
+        examples=["2 GiB"],
     )
 
 

@@ -24,6 +24,7 @@ from qlogship.service.handover import borrowed
 from qlogship.source.compression import SUFFIXES, DamagedError
 from qlogship.source.files import OpenFile
 from qlogship.state.own_files import own_files
+from qlogship.state.room import Room
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.progress import Meter
@@ -102,7 +103,9 @@ def import_(
         if readable:
             store = stack.enter_context(borrowed(settings))
             found = mend(store, readable)
-            importer = Importer(store, ship=ship.value, live=live, any_text=any_text)
+            importer = Importer(
+                store, ship=ship.value, live=live, any_text=any_text, room=Room(settings.state)
+            )
         for path, file in zip(files, opened, strict=True):
             done: Imported | SourceUnreadable
             if isinstance(file, SourceUnreadable) or importer is None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from qlogship.archive.runs import Run
     from qlogship.archive.spans import Timeline
     from qlogship.source.files import OpenFile
+    from qlogship.state.room import Room
     from qlogship.state.store import Store
 
 Ship = Literal["now", "resync"]
@@ -78,7 +79,8 @@ class Importer:
     """Import files into a store, one after the other.
 
     `live` is device and inode of the queue_log that the service follows, None when
-    there is none. `any_text` also takes files that are no queue_log.
+    there is none. `any_text` also takes files that are no queue_log. Of `room` there must be
+    enough for each record that is new.
     """
 
     def __init__(
@@ -88,8 +90,10 @@ class Importer:
         ship: Ship,
         live: tuple[int, int] | None = None,
         any_text: bool = False,
+        room: Room | None = None,
     ) -> None:
         self._store = store
+        self._room = room
         self._ship = ship
         self._live = live
         self._any_text = any_text
@@ -110,7 +114,9 @@ class Importer:
             with self._store.transaction():
                 if self._is_known(file):
                     return _nothing_new(file, progress)
-                importing = _Import(self._store, self._timeline, file, any_text=self._any_text)
+                importing = _Import(
+                    self._store, self._timeline, file, any_text=self._any_text, room=self._room
+                )
                 return importing.run(self._ship, self._until(file), progress)
         except BaseException:
             # The archive in memory was ahead of what is written.
@@ -168,8 +174,17 @@ def _nothing_new(file: OpenFile, progress: Callable[[int], None]) -> Imported:
 class _Import:
     """The import of one file, within a transaction."""
 
-    def __init__(self, store: Store, timeline: Timeline, file: OpenFile, *, any_text: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        timeline: Timeline,
+        file: OpenFile,
+        *,
+        any_text: bool,
+        room: Room | None = None,
+    ) -> None:
         self._store = store
+        self._room = room
         self._any_text = any_text
         self._timeline = timeline
         self._file = file
@@ -269,6 +284,8 @@ class _Import:
 
     def _append(self, lines: Sequence[bytes], offset: int, *, torn: bool) -> None:
         """Archive lines of the file, which lie at an offset."""
+        if self._room is not None:
+            self._room.require()
         text = b"\n".join(lines) + (b"" if torn else b"\n")
         first = self._store.archive.append(text, stream=self._stream.id, offset=offset)
         last = self._store.archive.next_seq - 1

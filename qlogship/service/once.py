@@ -28,6 +28,7 @@ from qlogship.service.shipper import Shipper
 from qlogship.shipping.archiver import READ_BYTES
 from qlogship.shipping.belonging import HINT, TROUBLE
 from qlogship.shipping.worker import UploadThread
+from qlogship.state.room import Room
 from qlogship.state.store import Store
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def lead_resync(
             while store.resyncs.open() is not None:
                 _raise_undecided(shipper)
                 wait = shipper.step(hurry=True)
+                _raise_short(shipper)
                 if shipper.clear_failures:
                     _raise_hopeless(shipper)
                 if time.monotonic() - ticked >= every:
@@ -108,9 +110,11 @@ def read_to_the_end(settings: Settings, store: Store) -> None:
     """Archive what the queue_log holds now, and send nothing. Raises `SourceUnreadable`."""
     clocks = Clocks()
     source = build.queue_log(settings, store, clocks)
+    room = Room(settings.state)
     try:
         more = True
         while more:
+            room.require()
             with store.transaction():
                 piece = source.read(READ_BYTES)
                 source.save_changes(store.cursor)
@@ -161,6 +165,7 @@ def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None
     """Step until all that may go has gone, or until sending fails for good."""
     while True:
         wait = shipper.step(hurry=True, flush=flush)
+        _raise_short(shipper)
         if shipper.undecided and wait > 0.0:
             _raise_undecided(shipper)
         if shipper.idle:
@@ -184,6 +189,12 @@ def _drain(shipper: Shipper, mailbox: SimpleQueue[None], *, flush: bool) -> None
             mailbox.get(timeout=wait)
         except Empty:
             continue
+
+
+def _raise_short(shipper: Shipper) -> None:
+    """Raise when the disk has too little room, and all that was archived has been sent."""
+    if shipper.shortage is not None and not shipper.waiting and not shipper.sending:
+        raise shipper.shortage
 
 
 def _raise_undecided(shipper: Shipper) -> None:

@@ -10,7 +10,8 @@ A step does a bounded piece of work and returns how long nothing need be done:
 2. `_advance`: a piece of the queue_log is archived with its cursor (`archiver`);
    archived records are taken in, and a batch is cut when it is full, or when what
    may go has lingered (`intake`). One transaction, so that a crash leaves all or
-   none.
+   none. While the disk has too little room (`state/room.py`), nothing is archived, and
+   no batch is cut but full ones: what ends a call may stand in what is not read yet.
 
 Memory runs ahead of the database during a step. When one raises, drop the
 shipper and make a new one: it takes up what was committed.
@@ -31,6 +32,8 @@ from qlogship.shipping.record_time import RunningTime
 from qlogship.shipping.refusals import Refusals
 from qlogship.shipping.resync.resyncing import Resyncing
 from qlogship.shipping.upload_log import UploadLog
+from qlogship.state.room import TROUBLE as DISK
+from qlogship.state.room import Room
 from qlogship.state.sent_mark import forgotten
 from qlogship.state.wal import LOST_COMMITS, LOST_COMMITS_HINT
 from qlogship.troubles.notices import Notices
@@ -38,7 +41,7 @@ from qlogship.troubles.notices import Notices
 if TYPE_CHECKING:
     from qlogship.clocks import Clocks
     from qlogship.config import Settings
-    from qlogship.errors import SourceUnreadable
+    from qlogship.errors import SourceUnreadable, StateError
     from qlogship.shipping.ledger import Upload
     from qlogship.shipping.worker import Uploads
     from qlogship.source.interface import Source
@@ -68,6 +71,9 @@ class Shipper:
         self._source = source
         self._clocks = clocks
         self._scanned_at = clocks.monotonic()
+        self._room = Room(settings.state)
+        self.shortage: StateError | None = None
+        """Why nothing more is archived, by the last step; None while there is room."""
         self._notices = Notices(store.troubles, log, clocks)
         if store.repairs:
             log.warning("state_repaired", **store.repairs.facts)
@@ -223,7 +229,10 @@ class Shipper:
         """
         if self._clocks.monotonic() - self._scanned_at >= POLL:
             self.scan()
-        checking = self._gate.is_open and self._resyncing.look(busy=self.sending)
+        self._look_for_room()
+        # Not begun in a shortage: its end would have to wait, with an empty dashboard.
+        may_check = self._gate.is_open and self.shortage is None
+        checking = may_check and self._resyncing.look(busy=self.sending)
         self._deliver(send=send)
         hurry = hurry or flush or self._resyncing.going_on
         more = self._advance(hurry=hurry, flush=flush)
@@ -254,14 +263,26 @@ class Shipper:
             self._store.mark_sends()
         self._outbox.hand_over(attempt, answered=outcome is not None)
 
+    def _look_for_room(self) -> None:
+        """Tell of too little room for more records, or that there is enough again."""
+        self.shortage = self._room.look()
+        if self.shortage is not None:
+            self._notices.begin(DISK, self.shortage.message, self.shortage.hint, grave=True)
+        else:
+            self._notices.end(DISK)
+
     def _advance(self, *, hurry: bool, flush: bool) -> bool:
         """Archive what there is to read, and cut what may go; return whether there is more."""
         intake, outbox = self._intake, self._outbox
+        may_read = self.shortage is None
         with self._store.transaction():
-            look = outbox.full or not intake.fills_a_batch
-            read_something = self._archiver.step(read=look)
+            look = may_read and (outbox.full or not intake.fills_a_batch)
+            if not may_read:
+                self._archiver.survey(every=POLL)
+            read_something = may_read and self._archiver.step(read=look)
             written = self._source.written_at
-            intake.time.look(read_something=read_something, written=written)
+            if may_read:
+                intake.time.look(read_something=read_something, written=written)
             room = not outbox.full
             full = room and intake.fill(written=written)
             caught_up = look and not read_something and intake.all_taken
@@ -281,7 +302,7 @@ class Shipper:
                 intake.write_held()
             self._tell_damage()
             self._notices.write()
-            more = not caught_up and (read_something or not outbox.full)
+            more = not caught_up and (read_something or not outbox.full) and (may_read or full)
             if not more:
                 more = self._store.archive.calls.count_next() or (
                     self._store.repeated_calls.count_next()
@@ -310,6 +331,6 @@ class Shipper:
         waits = [self._scanned_at + POLL - now]
         others = (self._archiver.wait(), self._outbox.wait(now))
         waits += [wait for wait in others if wait is not None]
-        if not self._outbox.full:
+        if not self._outbox.full and self.shortage is None:
             waits += self._intake.waits(now)
         return min(waits)

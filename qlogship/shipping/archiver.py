@@ -36,6 +36,7 @@ class Archiver:
         self._notices = notices
         self._clocks = clocks
         self._looked = False
+        self._surveyed_at: float | None = None
         self._failed_at: float | None = None
 
     def step(self, *, read: bool) -> bool:
@@ -47,6 +48,19 @@ class Archiver:
         self._note_trouble()
         self._looked = True
         return piece is not None
+
+    def survey(self, *, every: float) -> None:
+        """See what there is and archive nothing; no more often than `every` so many seconds.
+
+        So files that are rotated meanwhile stay open, and it is known how much there is.
+        """
+        now = self._clocks.monotonic()
+        if self._surveyed_at is not None and now - self._surveyed_at < every:
+            return
+        self._surveyed_at = now
+        self._source.survey()
+        self._source.save_changes(self._cursor)
+        self._note_trouble()
 
     def wait(self) -> float | None:
         """Return the seconds until the source is to be looked at again; None for a poll."""

@@ -139,8 +139,11 @@ class QueueLog:
 
     def survey(self) -> int:
         """Look at everything without reading on; return the lag."""
-        self._look_at_path()
-        self._scan()
+        try:
+            self._look_at_path()
+            self._scan()
+        except SourceUnreadable as error:
+            self._fail(error)
         return self.lag()
 
     def save_changes(self, cursor: Cursor) -> None:
@@ -158,12 +161,17 @@ class QueueLog:
         try:
             return self._read(limit)
         except SourceUnreadable as error:
-            # A stale mount, a bad disk: the same handle would fail for ever. By
-            # their content the files are found again.
-            self.trouble = error
-            self.close()
-            self._rotated.scan_due = True
+            self._fail(error)
             return None
+
+    def _fail(self, error: SourceUnreadable) -> None:
+        """Begin anew after a stale mount or a bad disk: the same handle would fail for ever.
+
+        By their content the files are found again.
+        """
+        self.trouble = error
+        self.close()
+        self._rotated.scan_due = True
 
     def _read(self, limit: int) -> Piece | None:
         self._look_at_path()

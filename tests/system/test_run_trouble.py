@@ -241,6 +241,58 @@ def test_a_full_disk(installation: Installation, dashboard: Sandbox) -> None:
         subprocess.run(["umount", installation.state], check=True)
 
 
+@pytest.mark.root
+@pytest.mark.skipif(not AS_ROOT, reason="only root can mount")
+def test_a_disk_with_too_little_room(installation: Installation, dashboard: Sandbox) -> None:
+    """Below the reserve it says so everywhere and archives nothing; with room it goes on itself."""
+    installation.state.mkdir(mode=0o700)
+    figures = installation.directory / "figures.prom"
+    installation.configure(state={"reserve": "16 MiB"}, metrics={"textfile": str(figures)})
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32m", "qlogship-test", installation.state],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    voicemail = installation.state / "voicemail"
+    try:
+        texts = [call(number, NOON + number) for number in range(1, 7, 2)]
+        installation.write(texts[0])
+        with installation.start() as service:
+            service.wait_for("batch_accepted")
+            with voicemail.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, 20 * 1024 * 1024)
+            installation.write(texts[1])
+            said = service.wait_for("trouble_began")
+            assert (said["kind"], said["level"]) == ("disk", "error")
+            assert "16.0 MiB (state.reserve)" in said["message"]
+            (trouble,) = installation.status()["troubles"]
+            assert (trouble["kind"], trouble["message"]) == ("disk", said["message"])
+            assert trouble["hint"] == said["hint"]
+            assert "16.8 MiB" in trouble["hint"]
+            until(lambda: 'kind="disk"' in figures.read_text(), 20)
+            monitor = installation.call("check", "--monitor")
+            assert (monitor.returncode, said["message"] in monitor.stdout) == (2, True)
+            assert "disk.state-full" in installation.call("check", "--json", "--offline").stdout
+            assert installation.status()["source"]["lag_bytes"] == len(texts[1])
+            service.stop()
+        once = installation.once()
+        assert once.returncode == ExitCode.FAILED
+        assert said["message"] in once.stderr
+        assert installation.archived() == texts[0]
+        with installation.start() as service:
+            service.wait_for("trouble_began")
+            voicemail.unlink()
+            installation.write(texts[2])
+            service.wait_for("trouble_ended")
+            until(lambda: b"".join(dashboard.bodies()) == b"".join(texts), 20)
+            assert service.stop() == ExitCode.DONE
+        assert installation.troubles() == {}
+    finally:
+        subprocess.run(["umount", installation.state], check=True)
+
+
 def test_a_corrupt_state_is_refused(installation: Installation, dashboard: Sandbox) -> None:
     """Nothing is read or sent before the state can be trusted; the file is left as it was."""
     installation.state.mkdir()

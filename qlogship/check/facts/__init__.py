@@ -78,7 +78,7 @@ def gather(machine: Machine, path: Path | None, *, offline: bool) -> Facts:
         asterisk=of_asterisk,
         rotation=rotation.gather(machine, wanted, of_asterisk.account, user.account),
         state=state.gather(wanted, user.account),
-        state_disk=state.gather_disk(wanted.state.directory),
+        state_disk=state.gather_state_disk(wanted.state),
         source_disk=state.gather_disk(wanted.source.path.parent),
         network=None if offline else network.gather(machine, said),
         synchronised=_synchronised(machine),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from qlogship.config.amounts import room_wanted
 from qlogship.errors import StateError
 from qlogship.installation.files import File, look_at
 from qlogship.installation.owner import acting_as_owner, stepping_down
@@ -19,6 +20,7 @@ from qlogship.verdict.quick import read_assessment
 
 if TYPE_CHECKING:
     from qlogship.config import Settings
+    from qlogship.config.model import StateSettings
     from qlogship.installation.identity import Account
     from qlogship.state.figures import Figures
     from qlogship.troubles.rows import Trouble
@@ -57,7 +59,10 @@ class StateFacts:
 
 @dataclass(frozen=True, slots=True)
 class DiskFacts:
-    """A file system: what is free on it for a service, in bytes and in inodes."""
+    """A file system: what is free on it for a service, in bytes and in inodes.
+
+    Below `reserve` bytes the service archives nothing more.
+    """
 
     path: Path
     device: int
@@ -65,6 +70,7 @@ class DiskFacts:
     free: int
     inodes: int
     free_inodes: int
+    reserve: int = 0
 
 
 def gather(settings: Settings, account: Account | None) -> StateFacts:
@@ -135,6 +141,14 @@ def gather_disk(path: Path) -> DiskFacts | None:
         inodes=found.f_files,
         free_inodes=found.f_favail,
     )
+
+
+def gather_state_disk(settings: StateSettings) -> DiskFacts | None:
+    """Look at the file system of the state directory, of which some is not for the archive."""
+    found = gather_disk(settings.directory)
+    if found is None:
+        return None
+    return replace(found, reserve=room_wanted(settings.reserve, total=found.total))
 
 
 def _growth(directory: Path, span: tuple[int, int] | None) -> float | None:

@@ -32,6 +32,7 @@ _TOLD_BY: Final = {
     "source": frozenset({"source", "asterisk"}),
     "file ": frozenset({"source"}),
     "state": frozenset({"state", "disk"}),
+    "disk": frozenset({"disk"}),
 }
 
 

@@ -120,15 +120,28 @@ def judge_disks(
     if state is not None and not findings:
         left = ""
         if growth:
-            days = state.free / growth
+            days = (state.free - state.reserve) / growth
             # Nobody can foresee many years of a PBX.
             left = f", enough for {'years' if days >= _YEARS else count(int(days), 'day')}"
-        yield ok("disk.room", state.path, f"{size(state.free)} free{left}")
+        kept = (
+            f", {size(state.reserve)} of it not for the archive (state.reserve)"
+            if state.reserve
+            else ""
+        )
+        yield ok("disk.room", state.path, f"{size(state.free)} free{kept}{left}")
 
 
 def _state_disk(disk: DiskFacts, growth: float | None) -> Iterator[Finding]:
-    days = disk.free / growth if growth else None
-    if disk.free < _FULL or (disk.inodes and not disk.free_inodes):
+    days = (disk.free - disk.reserve) / growth if growth else None
+    if _FULL <= disk.free < disk.reserve:
+        yield problem(
+            "disk.state-full",
+            disk.path,
+            f"{size(disk.free)} free: below {size(disk.reserve)} (state.reserve) nothing more is"
+            " archived",
+            _FREE,
+        )
+    elif disk.free < _FULL or (disk.inodes and not disk.free_inodes):
         left = f"{size(disk.free)} free" if disk.free < _FULL else "no inode free"
         yield problem(
             "disk.state-full",
@@ -143,11 +156,17 @@ def _state_disk(disk: DiskFacts, growth: float | None) -> Iterator[Finding]:
             f"{disk.free_inodes:,} of {disk.inodes:,} inodes free",
             "Remove files: `df -i` shows where they are.",
         )
-    elif disk.free < _LOW or (days is not None and days < _LOW_DAYS):
+    elif disk.free < _LOW + disk.reserve or (days is not None and days < _LOW_DAYS):
         forecast = f", enough for {count(int(days), 'day')}" if days is not None else ""
         yield warning(
             "disk.state-low",
             disk.path,
-            f"{size(disk.free)} free{forecast}",
+            f"{size(disk.free)} free{forecast}{_stop(disk)}",
             "Free some space on that file system, or name another state.directory.",
         )
+
+
+def _stop(disk: DiskFacts) -> str:
+    """Say below what the archive stands still."""
+    below = f"; below {size(disk.reserve)} (state.reserve) nothing more is archived"
+    return below if disk.reserve else ""

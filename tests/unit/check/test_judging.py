@@ -226,6 +226,22 @@ def test_a_forecast_ends_where_nobody_can_look(growth: float, words: str) -> Non
     assert found.message.endswith(words)
 
 
+@pytest.mark.parametrize(
+    ("free", "level", "words"),
+    [
+        (300, Level.PROBLEM, "below 400.0 MiB (state.reserve) nothing more is archived"),
+        (800, Level.WARNING, "enough for 20 days; below 400.0 MiB (state.reserve) nothing"),
+        (2_400, Level.OK, "400.0 MiB of it not for the archive (state.reserve), enough for 100"),
+    ],
+)
+def test_the_reserve_of_a_disk(free: int, level: Level, words: str) -> None:
+    """What is left for others counts as taken: the forecast ends at it, and so does the archive."""
+    disk = DiskFacts(Path("/var"), 1, 10_000 * MIB, free * MIB, 0, 0, reserve=400 * MIB)
+    (found,) = state.judge_disks(disk, None, 20 * MIB)
+    assert found.level is level
+    assert words in found.message
+
+
 def test_disk_without_inodes() -> None:
     """A file system that counts no inodes has no lack of them."""
     disk = DiskFacts(Path("/var"), 1, 10_000 * MIB, 900 * MIB, 0, 0)
