@@ -53,11 +53,12 @@ class Archive:
         return [(first, last) for first, last in runs if first <= last]
 
     def size(self) -> int:
-        """Return the bytes of all text."""
+        """Return the bytes of all text that is there."""
         self.chunks.finish()
-        total: int = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM chunk_facts").fetchone()[
-            0
-        ]
+        total: int = self._db.execute(
+            "SELECT coalesce(sum(bytes), 0) FROM chunk_facts"
+            " WHERE first_seq NOT IN (SELECT first_seq FROM retired)"
+        ).fetchone()[0]
         return total
 
     def append(self, data: bytes, *, stream: int, offset: int) -> int:

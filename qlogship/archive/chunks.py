@@ -23,12 +23,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import zstandard
 
+from qlogship.archive.runs import merged
 from qlogship.errors import StateError
 from qlogship.queue_log.records import times_from_the_end, times_in
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+
+    from qlogship.archive.runs import Run
 
 FOLD_BYTES: Final = 256 * 1024
 
@@ -87,6 +90,18 @@ class DamagedChunk(StateError):
         )
         self.first = first
         self.last = last
+
+
+class RetiredChunk(DamagedChunk):
+    """The records from `first` to `last` have left the archive on purpose."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(
+            first,
+            last,
+            message=f"records {first:,} to {last:,} have left the archive, as state.keep asks",
+        )
+        self.hint = "The dashboard has them until the next resync; the archive has younger ones."
 
 
 def digest_of(first_seq: int, text: bytes) -> bytes:
@@ -232,6 +247,14 @@ class Chunks:
             return row[0], self.at(seq)
         return row[0], None
 
+    def retired(self) -> list[Run]:
+        """Return the runs of what has left the archive on purpose, ascending."""
+        rows = self._db.execute(
+            "SELECT first_seq, first_seq + lines - 1"
+            " FROM retired JOIN chunk_facts USING (first_seq)"
+        )
+        return merged(rows.fetchall())
+
     def facts(self) -> list[ChunkFacts]:
         """Return what is known of every chunk, in archive order."""
         self.finish()
@@ -263,6 +286,8 @@ class Chunks:
         """Return the text of a chunk if it is as it was written. Raises `DamagedChunk`."""
         with suppress(zstandard.ZstdError):
             data = self._data(facts.first_seq)
+            if not data and self._is_retired(facts.first_seq):
+                raise RetiredChunk(facts.first_seq, facts.behind - 1)
             text = self._unpack.decompress(data) if facts.packed and data else data
             if len(text) == facts.bytes and (
                 digest_of(facts.first_seq, text) == digest
@@ -318,6 +343,52 @@ class Chunks:
             return b""
         return bytes(row[0]) if row is not None and row[0] is not None else b""
 
+    def _is_retired(self, first_seq: int) -> bool:
+        found = self._db.execute("SELECT 1 FROM retired WHERE first_seq = ?", (first_seq,))
+        return found.fetchone() is not None
+
+    def retire(self, first_seq: int, *, before: int, generation: int, at: float) -> None:
+        """Remove the text of a chunk whose records are older than `before`; its facts stay.
+
+        `generation` is the one that ships them. The pages it had are used again.
+        """
+        self._db.execute("DELETE FROM chunk WHERE first_seq = ?", (first_seq,))
+        self._db.execute(
+            "INSERT INTO retired VALUES (?, ?, ?, ?)", (first_seq, before, generation, at)
+        )
+        self._recent = [block for block in self._recent if block.first_seq != first_seq]
+
+    def split(self, block: Block, lines: int, *, calls: int, torn: int) -> None:
+        """Make two chunks of one, with `lines` in the first, which has `calls` and is `torn` so."""
+        row = self._db.execute(
+            f"SELECT {_FACTS} FROM chunk_facts WHERE first_seq = ?",  # noqa: S608
+            (block.first_seq,),
+        ).fetchone()
+        whole = ChunkFacts(*row)
+        first, second = (
+            block.up_to(block.first_seq + lines - 1),
+            block.from_seq(block.first_seq + lines),
+        )
+        self._remove(block.first_seq, block.first_seq)
+        self._recent = [one for one in self._recent if one.first_seq != block.first_seq]
+        rest = (whole.calls or 0) - calls, whole.torn - torn
+        for part, (its_calls, its_torn) in ((first, (calls, torn)), (second, rest)):
+            times = next(times_in(part.data), None), next(times_from_the_end(part.data), None)
+            facts = ChunkFacts(
+                *(part.first_seq, part.lines, max(0, its_calls), len(part.data), its_torn),
+                *times,
+                packed=whole.packed,
+            )
+            packed = self._pack.compress(part.data) if whole.packed else part.data
+            self._insert(facts, packed, digest_of(part.first_seq, part.data))
+
+    def _remove(self, first: int, last: int) -> None:
+        for table in ("chunk", "chunk_facts"):
+            self._db.execute(
+                f"DELETE FROM {table} WHERE first_seq BETWEEN ? AND ?",  # noqa: S608
+                (first, last),
+            )
+
     def _packed_end(self) -> int:
         row = self._db.execute(
             "SELECT first_seq FROM chunk_facts WHERE packed ORDER BY first_seq DESC LIMIT 1"
@@ -351,9 +422,7 @@ class Chunks:
         """Make one packed chunk of consecutive ones."""
         if not parts:
             return
-        span = parts[0].first_seq, parts[-1].first_seq
-        for table in ("chunk", "chunk_facts"):
-            self._db.execute(f"DELETE FROM {table} WHERE first_seq BETWEEN ? AND ?", span)  # noqa: S608
+        self._remove(parts[0].first_seq, parts[-1].first_seq)
         calls = [part.calls for part in parts]
         folded = ChunkFacts(
             parts[0].first_seq,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from qlogship.archive.chunks import RetiredChunk
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -57,7 +59,8 @@ class Origins:
     def last_text_of(self, stream: int, want: int, end: int | None = None) -> bytes:
         """Return the text of a stream before the offset `end`, at least `want` bytes if archived.
 
-        Without `end` it is what was archived last. A newline of ours is no part of it.
+        Without `end` it is what was archived last. A newline of ours is no part of it. It is less
+        where the text before has left the archive.
         """
         text = b""
         after = self._chunks.next_seq
@@ -70,19 +73,28 @@ class Origins:
                 if surplus < 0:
                     break  # what stood between was never archived
                 if origin.offset < here:
-                    part = self._end_of(origin, after, want=surplus + want - len(text))
-                    text = part[: len(part) - surplus] + text
+                    part, whole = self._end_of(origin, after, want=surplus + want - len(text))
+                    text = part[: max(0, len(part) - surplus)] + text
+                    if not whole:
+                        break
                 if len(text) >= want:
                     break
             after = origin.first_seq
         return text
 
-    def _end_of(self, origin: Origin, seq: int, *, want: int) -> bytes:
-        """Return the end of what came from one origin, up to `seq`, as it was read."""
-        text = b""
+    def _end_of(self, origin: Origin, seq: int, *, want: int) -> tuple[bytes, bool]:
+        """Return the end of what came from one origin, up to `seq`, as it was read.
+
+        Also whether the text before it is there.
+        """
+        text, whole = b"", True
         while seq > origin.first_seq and len(text) <= want:
-            block = self._chunks.at(seq - 1)
+            try:
+                block = self._chunks.at(seq - 1)
+            except RetiredChunk:
+                whole = False
+                break
             start = max(origin.first_seq, block.first_seq)
             text = block.from_seq(start).up_to(seq - 1).data + text
             seq = start
-        return text[:-1] if origin.torn else text
+        return (text[:-1] if origin.torn else text), whole

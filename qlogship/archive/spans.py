@@ -29,6 +29,18 @@ _LONG: Final = 90 * 86_400
 """Seconds that a chunk may span without a closer look at its times."""
 
 
+def write_order(connection: sqlite3.Connection, runs: Sequence[Run], *, closed_at: int) -> None:
+    """Write the order of all records before `closed_at`; the open run goes on from there."""
+    connection.execute("DELETE FROM span")
+    rows: list[tuple[int, int | None]] = [*runs, (closed_at, None)]
+    if runs and runs[-1][1] == closed_at - 1:
+        rows[-2:] = [(runs[-1][0], None)]
+    connection.executemany(
+        "INSERT INTO span VALUES (?, ?, ?)",
+        ((rank, first, last) for rank, (first, last) in enumerate(rows, 1)),
+    )
+
+
 class _Chunk(NamedTuple):
     first_seq: int
     lines: int
@@ -62,6 +74,12 @@ class Timeline:
             "SELECT first_seq, lines, first_time, last_time FROM chunk_facts ORDER BY first_seq"
         )
         self._rows = [_Chunk(*row) for row in rows]
+
+    @property
+    def begins_at(self) -> int | None:
+        """Where the archive begins, since older records have left it; None when none has."""
+        found: int | None = self._db.execute("SELECT max(before) FROM retired").fetchone()[0]
+        return found
 
     def starts(self) -> list[int]:
         """Return the records that are the first ones of a stream, ascending."""
@@ -118,14 +136,7 @@ class Timeline:
 
     def write(self, runs: Sequence[Run], *, closed_at: int) -> None:
         """Write the order of all records before `closed_at`; the open run goes on from there."""
-        self._db.execute("DELETE FROM span")
-        rows: list[tuple[int, int | None]] = [*runs, (closed_at, None)]
-        if runs and runs[-1][1] == closed_at - 1:
-            rows[-2:] = [(runs[-1][0], None)]
-        self._db.executemany(
-            "INSERT INTO span VALUES (?, ?, ?)",
-            ((rank, first, last) for rank, (first, last) in enumerate(rows, 1)),
-        )
+        write_order(self._db, runs, closed_at=closed_at)
 
     def join(self, stream: int, pieces: Iterable[int]) -> None:
         """Note that an imported stream and these pieces are one piece now."""

@@ -25,7 +25,7 @@ from qlogship.installation.owner import become_owner
 from qlogship.service.handover import no_hints, wake
 from qlogship.shipping.belonging import HINT
 from qlogship.shipping.destination import destination_of
-from qlogship.shipping.resync.rules import Phase, lost_from, may_clear
+from qlogship.shipping.resync.rules import OLD, RETIRED, Phase, lost_from, may_clear
 from qlogship.state.lock import holder
 from qlogship.state.reader import Reader
 from qlogship.state.requests import ask_for_resync
@@ -82,7 +82,7 @@ def resync(  # noqa: PLR0917  # a command's options
         typer.Option(
             metavar="ID,ID",
             help="Go on although these uploads cannot be restored; the plan names them. 0 stands"
-            " for damaged records that are in no upload.",
+            " for damaged records that are in no upload, old for what has left the archive.",
         ),
     ] = None,
 ) -> ExitCode:
@@ -178,11 +178,11 @@ def _under_way(directory: Path, wanted: Destination) -> int | None:
 
 def _ids(text: str | None) -> set[int]:
     try:
-        return {int(number) for number in text.split(",")} if text else set()
+        return {RETIRED if one == OLD else int(one) for one in text.split(",")} if text else set()
     except ValueError:
         raise UsageError(
             f"--accept-loss {text!r} is no list of uploads",
-            hint="Type the numbers that `qlogship resync --dry-run` names, as 12,15.",
+            hint="Type what `qlogship resync --dry-run` names, as 12,15 or old.",
         ) from None
 
 
@@ -215,6 +215,10 @@ def _print_plan(plan: ResyncPlan, settings: Settings) -> None:
     if holding.unknown:
         unknown = f"{count(holding.unknown, 'upload')} whose answer was lost"
         rows.insert(3, ("it may hold too", unknown))
+    if plan.left_lines and plan.begins_at is not None:
+        begins = stamp(plan.begins_at, seconds=False)
+        gone = f"{count(plan.left_lines, 'record')}, older than {begins} (state.keep)"
+        rows.append(("HAS LEFT THE ARCHIVE", gone))
     if plan.lost:
         lost = f"{count(plan.lost_lines, 'record')} of {lost_from(plan.lost, most=None)}"
         rows.append(("CANNOT BE RESTORED", lost))
@@ -282,7 +286,15 @@ def confirm_clear(settings: Settings) -> None:
 
 
 def _refusal(plan: ResyncPlan) -> ResyncRefused:
-    ids = ",".join(map(str, plan.lost))
+    ids = ",".join(OLD if one == RETIRED else str(one) for one in plan.lost)
+    if set(plan.lost) == {RETIRED}:
+        return ResyncRefused(
+            f"{count(plan.left_lines, 'record')} that the dashboard has left the archive"
+            " (state.keep): a resync would delete them from the dashboard for ever; nothing was"
+            " changed",
+            hint="Leave the dashboard as it is; or give them up with `qlogship resync"
+            f" --accept-loss {ids}`.",
+        )
     return ResyncRefused(
         f"{count(plan.lost_lines, 'record')} cannot be restored: the dashboard would lose"
         f" records of {lost_from(plan.lost, most=None)}; nothing was changed",

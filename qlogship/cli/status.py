@@ -64,6 +64,7 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
         ("service", running),
         ("queue_log", f"{source['path']}: {unread}"),
         ("archive", ", ".join((*kept, size(archive["bytes"])))),
+        *_left(archive),
         ("held back", f"{count(held['calls'], 'call')} not over yet" if held["calls"] else "none"),
         ("shipped", f"{shipped}; the dashboard counted {calls['reported']:,}"),
         ("last accepted", accepted),
@@ -97,6 +98,15 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
         if hint:
             rows.append(("", hint))
     return [f"{name:<15}{output.printable(text)}".rstrip() for name, text in rows]
+
+
+def _left(archive: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what of that is not there any more, as state.keep asks."""
+    if not archive["left_lines"]:
+        return []
+    begins = stamp(archive["begins_at"], seconds=False)
+    gone = count(archive["left_lines"], "older record")
+    return [("", f"it begins at {begins}; without {gone} (state.keep)")]
 
 
 def _waiting(found: dict[str, Any], now: float) -> list[tuple[str, str]]:

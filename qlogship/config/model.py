@@ -33,7 +33,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from qlogship.config.amounts import is_room
+from qlogship.config.amounts import is_months, is_room
 from qlogship.installation.places import STATE
 
 if TYPE_CHECKING:
@@ -152,6 +152,12 @@ def _room(value: str) -> str:
             f'"{value}" is no size and no share of a disk',
             'Write it as "500 MiB", "2 GiB" or "5 %" (at most 90 %).',
         )
+    return value
+
+
+def _months(value: str) -> str:
+    if not is_months(value):
+        raise _refusal(f'"{value}" is no number of months', 'Write it as "24 months".')
     return value
 
 
@@ -340,6 +346,12 @@ class StateSettings(_Section):
         description="what must stay free on its file system, in KiB, MiB, GiB or per cent: below "
         "it nothing more is archived; unset: 5 %, or 500 MiB where that is less",
         examples=["2 GiB"],
+    )
+    keep: Annotated[str, AfterValidator(_months)] | None = Field(
+        default=None,
+        description="how many whole months stay in the archive, besides the present one: what is "
+        "older and was accepted by the dashboard, or given up, leaves it; unset: all, for ever",
+        examples=["24 months"],
     )
 
 

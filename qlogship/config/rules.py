@@ -93,6 +93,17 @@ def values(settings: Settings, refused: AbstractSet[str], place: Place) -> Itera
             'Set on_unknown to "resend" or "hold"; or take `shared = true` out of [dashboard].',
         )
 
+    keep = settings.state.keep
+    if refused.isdisjoint({"state.keep", "delivery.on_unknown"}) and (
+        keep is not None and on_unknown == "resync"
+    ):
+        yield Fault(
+            place("delivery", "on_unknown"),
+            f'on_unknown = "resync" clears the dashboard, and {place("state", "keep")} lets the'
+            " archive forget what only the dashboard has then",
+            'Set on_unknown to "resend" or "hold"; or take `keep` out of [state].',
+        )
+
 
 def state_of_unit(settings: Settings, directories: str, place: Place) -> Iterator[Fault]:
     """Refuse a state directory that nobody chose, in a unit that has another one.

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 from qlogship.archive.runs import extend
@@ -188,6 +189,7 @@ class _Import:
         self._any_text = any_text
         self._timeline = timeline
         self._file = file
+        self._begins_at = timeline.begins_at
         timeline.refresh()
         self._pieces = Pieces(timeline)
         self._first_seq = store.archive.next_seq
@@ -209,6 +211,7 @@ class _Import:
             self._stream = self._stream.advanced(block.text)
             records += len(block.lines)
             lines += block.lines
+            self._refuse_older(block)
             times += time_range(block.lines)
             decided = len(lines) if block.final else max(0, len(lines) - _LOOKAHEAD)
             loose = Loose([0] if decided_to == 0 else (), [len(lines) - 1] if block.torn else ())
@@ -226,6 +229,18 @@ class _Import:
             min(times, default=None),
             max(times, default=None),
             left_bytes=0 if until is None else max(0, self._file.status.st_size - until),
+        )
+
+    def _refuse_older(self, block: _FileBlock) -> None:
+        """Raise for records that are perhaps known: those of their time have left the archive."""
+        begins_at = self._begins_at
+        if begins_at is None or min(time_range(block.lines), default=begins_at) >= begins_at:
+            return
+        begins = datetime.fromtimestamp(begins_at).astimezone().strftime("%Y-%m-%d %H:%M")
+        raise SourceUnreadable(
+            f"{self._file.path} has records of before {begins}, where the archive begins"
+            " (state.keep): nobody can tell whether they were uploaded",
+            hint="Import a file that begins later; the dashboard has what it had of the others.",
         )
 
     # --- what is new ---

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.archive.damage import damaged
+from qlogship.archive.runs import overlap
 from qlogship.queue_log.records import times_in
 
 if TYPE_CHECKING:
@@ -39,8 +40,14 @@ def mend(store: Store, files: Iterable[OpenFile]) -> Mended:
 
     The archive is read to its end. Raises `StateError` and `SourceUnreadable`.
     """
-    facts = store.archive.chunks.facts()
-    lost = [row for row in facts if store.archive.chunks.check(row.first_seq) == (row.behind, None)]
+    chunks = store.archive.chunks
+    facts, retired = chunks.facts(), chunks.retired()
+    lost = [
+        row
+        for row in facts
+        if not overlap([(row.first_seq, row.first_seq)], retired)
+        and chunks.check(row.first_seq) == (row.behind, None)
+    ]
     if not lost:
         return Mended()
     text = _text(files)

@@ -80,7 +80,8 @@ _UNSHIPPED: Final = bytes(
 class Shipment:
     """What the ledger says of one upload; the last five fields as in `verdict.uploads`.
 
-    What was refused or dropped is unknown when an attempt before may have been stored.
+    What was refused or dropped is unknown when an attempt before may have been stored. `left`
+    of its records have left the archive on purpose.
     """
 
     id: int
@@ -94,6 +95,7 @@ class Shipment:
     open_sends: int = 0
     vouched: bool = False
     sending: bool = False
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ class Carried:
     @property
     def calls(self) -> int:
         """The calls in it, as the far end counts them."""
-        return sum(self.by_day.values())
+        ledger = self.shipment.calls if self.shipment.left else None
+        return sum(self.by_day.values()) if ledger is None else ledger
 
 
 @dataclass(slots=True)
@@ -143,7 +146,8 @@ class Counted:
     """The result of a census. `uploads` are those that something must be said about.
 
     Of the accepted uploads with calls that another one had carried before, those in
-    `repeats_counted` counted them anew, those in `repeats_left_out` did not.
+    `repeats_counted` counted them anew, those in `repeats_left_out` did not. `left_calls` are
+    in accepted uploads, and not in the archive any more.
     """
 
     days: dict[date, DayTally] = field(default_factory=lambda: defaultdict(DayTally))
@@ -151,6 +155,7 @@ class Counted:
     uploads: list[Carried] = field(default_factory=list)
     repeats_counted: list[int] = field(default_factory=list)
     repeats_left_out: list[int] = field(default_factory=list)
+    left_calls: int = 0
 
 
 _Row = tuple[int, int, int]
@@ -179,6 +184,7 @@ class ArchiveCensus:
         self._ids = array("q")
         self._places = array("b")
         self._left = array("q")
+        self._partly: dict[int, Shipment] = {}
         self._reported = array("q")
         self._notable: dict[int, Shipment] = {}
         self._passing: defaultdict[int, _Load] = defaultdict(_Load)
@@ -195,15 +201,21 @@ class ArchiveCensus:
         slot = len(self._ids)
         self._ids.append(shipment.id)
         self._places.append(_RANK[shipment.place])
-        self._left.append(shipment.lines)
+        self._left.append(shipment.lines - shipment.left)
         reported = shipment.reported_calls
         self._reported.append(-1 if reported is None else reported)
         told = shipment.open_sends or shipment.again or shipment.vouched
+        if shipment.left:
+            self._partly[slot] = shipment
         if shipment.place is not RecordPlace.SUPERSEDED and (
             told or shipment.place is not RecordPlace.SHIPPED
         ):
             self._notable[slot] = shipment
         self._note(runs, slot)
+
+    def note_left(self, calls: int) -> None:
+        """Note the calls of an accepted upload that has left the archive and was counted right."""
+        self._result.left_calls += calls
 
     def count(self, first_seq: int, text: bytes) -> None:
         """Count a block of records, each with its newline; blocks come in ascending order."""
@@ -225,7 +237,8 @@ class ArchiveCensus:
     def result(self) -> Counted:
         """Return what was counted, once all blocks are through."""
         for slot in range(len(self._ids)):
-            if self._left[slot] > 0:
+            partly = self._partly.get(slot)
+            if self._left[slot] > 0 or (partly is not None and partly.left == partly.lines):
                 self._pass_by(slot)
         self._result.uploads.sort(key=lambda carried: carried.shipment.id)
         return self._result
@@ -321,7 +334,8 @@ class ArchiveCensus:
             return
         reported = self._reported[slot] if self._reported[slot] >= 0 else None
         notable = slot in self._notable or missing > 0
-        shipment = self._notable.get(slot) or Shipment(self._ids[slot], place, 0, reported)
+        shipment = self._notable.get(slot) or self._partly.get(slot)
+        shipment = shipment or Shipment(self._ids[slot], place, 0, reported)
         if place is RecordPlace.SHIPPED:
             notable = self._compare(shipment, load) or notable
         if notable:
@@ -330,10 +344,30 @@ class ArchiveCensus:
                 Carried(shipment, dict(load.by_day), days, shipment.again, missing)
             )
 
+    def _compare_rest(self, shipment: Shipment, load: _Load, reported: int | None) -> bool:
+        """Do as `_compare` for an upload of which some has left: the ledger knows its calls."""
+        calls, here = shipment.calls or 0, load.by_day.total()
+        self._result.left_calls += max(0, calls - here)
+        for day, sent in load.by_day.items():
+            tally = self._result.days[day]
+            tally.sent += sent
+            if shipment.vouched:
+                tally.vouched += sent
+            elif reported is None:
+                tally.unread += sent
+            elif reported == calls or len(load.by_day) == 1:
+                tally.reported += max(0, sent + reported - calls)
+            else:
+                tally.unpinned += sent
+        self._note_repeats(shipment, calls, reported)
+        return reported is not None and reported != calls
+
     def _compare(self, shipment: Shipment, load: _Load) -> bool:
         """Spread what was reported for an accepted upload; return whether it is another number."""
-        calls, again = load.by_day.total(), shipment.again
+        calls = load.by_day.total()
         reported = None if shipment.vouched else shipment.reported_calls
+        if shipment.left:
+            return self._compare_rest(shipment, load, reported)
         if reported and not calls and len(load.days) == 1:
             self._result.days[min(load.days)].reported += reported
         for day, sent in load.by_day.items():
@@ -349,9 +383,14 @@ class ArchiveCensus:
                 tally.reported += reported
             else:
                 tally.unpinned += sent
-        if reported is not None and again:
-            if reported == calls:
-                self._result.repeats_counted.append(shipment.id)
-            elif reported == calls - again:
-                self._result.repeats_left_out.append(shipment.id)
+        self._note_repeats(shipment, calls, reported)
         return reported is not None and reported != calls
+
+    def _note_repeats(self, shipment: Shipment, calls: int, reported: int | None) -> None:
+        """Note whether the dashboard counted the calls anew that it had."""
+        if reported is None or not shipment.again:
+            return
+        if reported == calls:
+            self._result.repeats_counted.append(shipment.id)
+        elif reported == calls - shipment.again:
+            self._result.repeats_left_out.append(shipment.id)

@@ -35,6 +35,8 @@ def document(report: Report, *, zone: str) -> dict[str, Any]:
         "undated_records": snapshot.counted.undated,
         "gone_records": snapshot.gone,
         "given_up_records": snapshot.given_up,
+        "left_records": snapshot.left,
+        "begins_at": snapshot.begins_at,
         "total": _sums(report.total, past=snapshot.past),
         "days": [
             {

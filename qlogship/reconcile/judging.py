@@ -34,7 +34,7 @@ from qlogship.verdict.facts import Amount, Facts, Kind
 from qlogship.wording import count, named
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import date
 
     from qlogship.reconcile.census import DayTally
@@ -78,8 +78,11 @@ def reconcile(
     facts = _facts(snapshot, total, findings, days_counted.values(), held=len(held))
     if cut_off:
         facts = replace(facts, days=_chosen(first, last)).having((Kind.CUT_OFF, Amount()))
+    else:
+        facts = replace(facts, there=facts.there + snapshot.counted.left_calls)
     assessment = assess(facts)
-    remarks = tuple(_remarks(snapshot, total, findings, len(held)))
+    begins = days.of(snapshot.begins_at) if snapshot.begins_at is not None else None
+    remarks = (*_left(snapshot, begins), *_remarks(snapshot, total, findings, len(held)))
     level = BY_LEVEL[assessment.level]
     return Report(
         level=Severity.NOTE if level is Severity.GOOD and remarks else level,
@@ -180,6 +183,15 @@ def _facts(
             fewer = 0 if kind is Kind.BEFORE else calls
             facts = facts.having((kind, Amount(calls=calls, records=number, fewer=fewer)))
     return facts
+
+
+def _left(snapshot: ReconcileSnapshot, begins: date | None) -> Iterator[str]:
+    """Yield where the archive begins, if older records have left it."""
+    if begins is not None:
+        gone = count(snapshot.left, "older record")
+        calls = snapshot.counted.left_calls
+        there = f"; the dashboard has {count(calls, 'call')} of them" if calls else ""
+        yield f"the archive begins on {begins}; {gone} left it (state.keep){there}"
 
 
 def _remarks(

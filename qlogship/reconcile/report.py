@@ -155,7 +155,8 @@ class ReconcileSnapshot:
     `resync` is the state of the resync under way, None when there is none.
     `uploads` counts them by what became of them. `gone` are the records that the
     archive no longer has, of which `given_up` by somebody, by name; `found` is what bears
-    on the verdict whatever the days are. `past`: what a clear has wiped was asked for, too.
+    on the verdict whatever the days are; `left` records have left it on purpose, so that it
+    `begins_at` a time. `past`: what a clear has wiped was asked for, too.
     """
 
     counted: Counted
@@ -170,6 +171,8 @@ class ReconcileSnapshot:
     found: Mapping[Kind, Amount] = field(default_factory=dict)
     past: bool = False
     destination: str = ""
+    left: int = 0
+    begins_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

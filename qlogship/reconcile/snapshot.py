@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
+from qlogship.archive.retention import left
 from qlogship.archive.runs import decode_runs, merged, overlap, records_in, without
 from qlogship.reconcile.census import ArchiveCensus, Counted, RecordPlace, Shipment
 from qlogship.reconcile.judging import held_calls
@@ -23,7 +24,7 @@ from qlogship.verdict.facts import Amount, Kind, added
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from qlogship.archive.runs import Run
     from qlogship.reconcile.days import Days
@@ -73,8 +74,9 @@ def take_snapshot(
         for kind, runs in left_out(connection, archive, generation):
             census.note(_LEFT_OUT[kind], runs)
         repeated = RepeatedCalls(connection, archive).uncounted()
+        retired = archive.chunks.retired()
         uploads, there = _note_uploads(
-            connection, census, position.generation, past=past, again=repeated
+            connection, census, position.generation, past=past, again=repeated, retired=retired
         )
         gone: list[Run] = []
         seq = 1
@@ -87,6 +89,7 @@ def take_snapshot(
             seq = behind
             if progress is not None:
                 progress(seq - 1, end)
+        gone, has_left = without(gone, retired), left(connection)
         resync = connection.execute("SELECT state FROM resync WHERE ended_at IS NULL").fetchone()
         given_up = overlap(gone, Resyncs(connection).given_up())
         told = told or Circumstances(reader.destination)
@@ -94,6 +97,8 @@ def take_snapshot(
         return ReconcileSnapshot(
             counted=census.result(),
             gone=records_in(gone),
+            left=has_left.records,
+            begins_at=has_left.begins_at,
             given_up=records_in(without(given_up, merged(there))),
             found=added(bearing, _damaged(gone, merged(there))),
             past=past,
@@ -114,11 +119,13 @@ def _note_uploads(
     *,
     past: bool,
     again: Mapping[int, int],
+    retired: Sequence[Run],
 ) -> tuple[Counter[RecordPlace], list[Run]]:
     """Note every upload; return how many there are of each kind, and which records are there.
 
     One that was split is in its parts. Of earlier generations those count that may have
-    arrived before the clear. `again` is of the uploads that the ledger has no number for.
+    arrived before the clear. `again` is of the uploads that the ledger has no number for,
+    `retired` the records that have left the archive.
     """
     noted: Counter[RecordPlace] = Counter()
     there: list[Run] = []
@@ -144,6 +151,12 @@ def _note_uploads(
         runs = decode_runs(encoded)
         if place in {RecordPlace.SHIPPED, RecordPlace.UNKNOWN}:
             there += runs
+        gone = records_in(overlap(runs, retired))
+        again_here = again.get(number, counted or 0) if state == "accepted" else 0
+        odd = open_sends or vouched or again_here or reported != calls
+        if place is RecordPlace.SHIPPED and gone == lines and not odd:
+            census.note_left(calls)
+            continue
         shipment = Shipment(
             id=number,
             place=place,
@@ -152,10 +165,11 @@ def _note_uploads(
             attempts=attempts,
             detail=detail,
             calls=calls,
-            again=again.get(number, counted or 0) if state == "accepted" else 0,
+            again=again_here,
             open_sends=open_sends,
             vouched=bool(vouched),
             sending=bool(sending),
+            left=gone,
         )
         census.note_upload(shipment, runs)
     return noted, there

@@ -26,6 +26,7 @@ from qlogship.shipping.archiver import Archiver
 from qlogship.shipping.destination import destination_of
 from qlogship.shipping.gate import DestinationGate
 from qlogship.shipping.intake import Intake
+from qlogship.shipping.keeping import Keeping
 from qlogship.shipping.outbox import Outbox
 from qlogship.shipping.patience import Patience
 from qlogship.shipping.record_time import RunningTime
@@ -142,6 +143,7 @@ class Shipper:
                 since=lambda: store.generations.current().since,
             )
             self._tell_damage()
+        self._keeping = Keeping(settings.state.keep, begin=store.retention, clocks=clocks, log=log)
         self._archiver = Archiver(source, store.archive, store.cursor, self._notices, clocks)
         self.drained = False
         """Whether, after the last step, nothing was left that may go."""
@@ -307,6 +309,10 @@ class Shipper:
                 more = self._store.archive.calls.count_next() or (
                     self._store.repeated_calls.count_next()
                 )
+            if self._resyncing.going_on or not self._gate.is_open:
+                self._keeping.drop()
+            elif not more:
+                more = self._keeping.go_on()
         self.drained = caught_up and not batches and (intake.empty or not intake.ready)
         return more
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from qlogship.archive.chunks import RetiredChunk
 from qlogship.archive.runs import decode_runs
 from qlogship.queue_log.records import parse
 
@@ -81,7 +82,14 @@ class Contents:
         """Return the numbers of all records with this callid; it reads the whole archive."""
         seqs: list[int] = []
         seq = 1
-        while (block := self._archive.block_at(seq)) is not None:
+        while True:
+            try:
+                block = self._archive.block_at(seq)
+            except RetiredChunk as gone:
+                seq = gone.last + 1
+                continue
+            if block is None:
+                break
             seqs += _found(block.data, callid, first_seq=seq)
             seq += block.lines
         return seqs

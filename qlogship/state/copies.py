@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _PLAIN: Final = frozenset({"chunk", "copy", "sighting", "handover", "sqlite_sequence"})
 """Tables without copies: the text, the copies, and what is asked or seen anew at any time."""
 
-LARGE: Final = frozenset({"upload", "attempt", "chunk_facts"})
+LARGE: Final = frozenset({"upload", "attempt", "chunk_facts", "retired"})
 """Tables that grow with what is shipped; all others are compared whenever they are opened.
 
 These take seconds for each hundred thousand uploads, so at the opening it is only looked at

@@ -55,6 +55,8 @@ def connect(directory: Path) -> tuple[sqlite3.Connection, copies.Repairs]:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            # What leaves the archive, or is folded into another chunk, is not left in free pages.
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA journal_size_limit = 16777216")
             bring_up_to_date(connection, path)
             repairs = _put_right(connection, path)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
+from qlogship.archive.retention import left
 from qlogship.shipping.belonging import TROUBLE
 from qlogship.shipping.generations import NO_GENERATION, Generations
 from qlogship.shipping.position import ShippingPosition
@@ -21,13 +22,18 @@ _NOTHING_WAITS: Final = Waiting(0, None)
 
 @dataclass(frozen=True, slots=True)
 class ArchiveFigures:
-    """Sums over the archive. Bytes are of text, not of disk."""
+    """Sums over all that was ever archived. Bytes are of text, not of disk.
+
+    Of it `left_lines` have left (`state.keep`); what is there then begins at a time.
+    """
 
     lines: int = 0
     calls: int = 0
     bytes: int = 0
     odd_lines: int = 0
     torn_lines: int = 0
+    left_lines: int = 0
+    begins_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,7 @@ def figures(
             " coalesce(sum(torn), 0) FROM chunk_facts"
         ).fetchone()
         archive = Archive(connection)
+        gone = left(connection)
         calls += archive.calls.uncounted_calls() if count_all else 0
         position = ShippingPosition(connection).get()
         generation = Generations(connection).effective(destination).number
@@ -145,7 +152,9 @@ def figures(
     finally:
         connection.execute("COMMIT")
     return Figures(
-        archive=ArchiveFigures(lines, calls, size, position.odd, torn),
+        archive=ArchiveFigures(
+            lines, calls, size, position.odd, torn, gone.records, gone.begins_at
+        ),
         uploads=UploadFigures(
             accepted=states["accepted"],
             unknown=states["unknown"],

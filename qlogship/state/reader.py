@@ -137,6 +137,7 @@ class Reader:
         with reported(self._directory):
             first, last = self._db.execute(
                 "SELECT min(first_time), max(last_time) FROM chunk_facts"
+                " WHERE first_seq NOT IN (SELECT first_seq FROM retired)"
             ).fetchone()
             return None if first is None else (first, last)
 

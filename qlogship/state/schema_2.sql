@@ -107,6 +107,15 @@ INSERT INTO chunk_facts
 DROP INDEX chunk_uncounted;
 CREATE INDEX chunk_uncounted ON chunk_facts (first_seq) WHERE calls IS NULL;
 
+-- Chunks that have left the archive on purpose (archive/retention.py): their text is gone, their
+-- row in chunk_facts stays. All their records are older than before.
+CREATE TABLE retired (
+    first_seq  INTEGER PRIMARY KEY,
+    before     INTEGER NOT NULL,
+    generation INTEGER NOT NULL,            -- the one in which the dashboard accepted them
+    left_at    REAL    NOT NULL
+);
+
 -- Chunks that were found to be damaged, and which of their records were passed over when they
 -- should have been shipped. A row goes when an import brings the text back.
 CREATE TABLE damage (

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from qlogship.archive.archive import Archive
+from qlogship.archive.retention import Retention
 from qlogship.archive.spans import Timeline
 from qlogship.errors import StateError
 from qlogship.shipping.generations import Generations
@@ -109,6 +110,11 @@ class Store:
         with reported(self._directory):
             sends = self.ledger.sends()
         self._mark.write(sends)
+
+    def retention(self, before: int) -> Retention:
+        """Begin to let leave what is older; within a transaction."""
+        given_up = self.resyncs.given_up()
+        return Retention(self._db, self.archive, before=before, given_up=given_up)
 
     def timeline(self) -> Timeline:
         """Return the order of time, to read and to write."""

@@ -84,6 +84,9 @@ def quick_facts(
     there = sum(one.upload.expected * one.number for one in groups if _is_there(one.upload))
     records, calls = connection.execute(
         "SELECT coalesce(sum(lines), 0), coalesce(sum(calls), 0) FROM chunk_facts"
+        # What has left the archive is on the dashboard as long as that is not cleared.
+        " WHERE first_seq NOT IN (SELECT first_seq FROM retired WHERE generation != ?)",
+        (position.generation,),
     ).fetchone()
     calls += archive.calls.uncounted_calls() if count_all else 0
     held = connection.execute("SELECT held_calls FROM shipping").fetchone()[0]

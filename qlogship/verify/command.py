@@ -49,6 +49,8 @@ def verify(config: ConfigOption = None, as_json: JsonOption = False) -> ExitCode
             output.print_text(f"         {hint}")
         read = f"{count(found.records, 'record')} in {count(found.chunks, 'chunk')}"
         uploads = count(found.uploads_read, "upload")
+        if found.left:
+            uploads += f"; {count(found.left, 'record')} left the archive before (state.keep)"
         if found.whole:
             output.print_text(f"OK: all is as it was written: {read}, {uploads}.")
         else:
@@ -99,6 +101,7 @@ def _document(found: Verification, problems: list[tuple[str, str]]) -> dict[str,
     return {
         "ok": found.whole,
         "records": found.records,
+        "left_records": found.left,
         "chunks": found.chunks,
         "uploads": found.uploads_read,
         "damaged": [

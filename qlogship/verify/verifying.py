@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
 from qlogship.archive.damage import damaged
-from qlogship.archive.runs import merged, overlap
+from qlogship.archive.runs import merged, overlap, records_in, without
 from qlogship.errors import StateError
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.position import ShippingPosition
@@ -46,6 +46,7 @@ class Verification:
     records: int = 0
     chunks: int = 0
     uploads_read: int = 0
+    left: int = 0
     structure: list[str] = field(default_factory=list)
     repairs: Repairs | None = None
     damaged: list[Origin] = field(default_factory=list)
@@ -74,7 +75,10 @@ def verify(
         say("reading the archive")
         archive, ledger = Archive(database), Ledger(database)
         lost = _read_chunks(archive, found, show)
-        found.damaged = _origins(database, archive, ledger, lost)
+        retired = archive.chunks.retired()
+        found.left = records_in(retired)
+        found.records -= found.left
+        found.damaged = _origins(database, archive, ledger, without(lost, retired))
         say("comparing the uploads with the archive")
         generation = ShippingPosition(database).get().generation
         uploads = [one for one in ledger.uploads() if one.generation == generation]

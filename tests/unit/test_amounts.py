@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qlogship.config.amounts import is_room, room_wanted
+from qlogship.config.amounts import first_kept, is_months, is_room, room_wanted
 from qlogship.state.room import enough, is_short
 
 MIB = 1024 * 1024
@@ -43,6 +45,30 @@ def test_room(text: str | None, total: int, wanted: int) -> None:
 def test_no_room(text: str) -> None:
     """What does not say clearly how much is meant is refused."""
     assert not is_room(text)
+
+
+@given(
+    now=st.datetimes(min_value=datetime(1995, 1, 1), max_value=datetime(2090, 1, 1)),  # noqa: DTZ001
+    months=st.integers(1, 999),
+)
+def test_first_kept(now: datetime, months: int) -> None:
+    """So many whole months are kept besides the present one; more than there were keep all."""
+    text = f"{months} month{'' if months == 1 else 's'}"
+    assert is_months(text)
+    found = first_kept(text, now=now.replace(tzinfo=UTC))
+    between = now.year * 12 + now.month - months
+    if found is None:
+        assert between <= 1971 * 12
+    else:
+        first = datetime.fromtimestamp(found, UTC)
+        assert (first.day, first.hour, first.minute, first.second) == (1, 0, 0, 0)
+        assert first.year * 12 + first.month == between
+
+
+@pytest.mark.parametrize("text", ["", "0 months", "24", "2 years", "1000 months", "-1 months"])
+def test_no_months(text: str) -> None:
+    """What is no number of months is refused."""
+    assert not is_months(text)
 
 
 @given(st.lists(st.integers(0, 3_000), max_size=60), st.integers(0, 2_000))

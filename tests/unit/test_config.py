@@ -350,7 +350,10 @@ NOT_IN_GOOD = {
         "[batch]\nlingr = 3\n", ":6: [batch] lingr", "no key lingr", "Did you mean linger?"
     ),
     "unlike any key": Planted(
-        "[state]\nxyz = 3\n", ":6: [state] xyz", "no key xyz", "the keys are directory, reserve."
+        "[state]\nxyz = 3\n",
+        ":6: [state] xyz",
+        "no key xyz",
+        "the keys are directory, reserve, keep.",
     ),
     "key of another section": Planted(
         "settle = 3\n", ":5: [dashboard] settle", "no key settle", "Move it to [batch]."

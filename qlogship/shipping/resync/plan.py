@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qlogship.archive.archive import Archive
+from qlogship.archive.retention import left
 from qlogship.archive.runs import merged, overlap, records_in, without
 from qlogship.queue_log.counting import CallCounter
 from qlogship.queue_log.records import entering, time_span
@@ -88,6 +89,8 @@ def plan(
         seconds=estimate(survey.bytes, ledger.last_accepted(_PAST)),
         lost=tuple(missing),
         lost_lines=missing_lines,
+        left_lines=proof.left_lines(ledger),
+        begins_at=left(connection).begins_at,
     )
 
 

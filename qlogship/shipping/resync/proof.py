@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.runs import merged, overlap, records_in, without
-from qlogship.shipping.resync.rules import NO_UPLOAD, not_restorable
+from qlogship.shipping.resync.rules import NO_UPLOAD, RETIRED, not_restorable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,8 +57,25 @@ class ArchiveProof:
         """Return which uploads the archive cannot give back, how many records, and which.
 
         Records that are in no upload stand under `NO_UPLOAD`, but for those that were `given_up`
-        before, ascending.
+        before, ascending. Those that have left the archive stand under `RETIRED`, if the
+        dashboard has them.
         """
+        self.lost = without(self.lost, self._archive.chunks.retired())
+        left = self.left_lines(ledger)
+        ids, lines, lost = self._damaged(ledger, given_up)
+        return ([RETIRED, *ids] if left else ids), lines + left, lost
+
+    def left_lines(self, ledger: Ledger) -> int:
+        """Return how many records the dashboard holds that have left the archive."""
+        retired = self._archive.chunks.retired()
+        if not retired:
+            return 0
+        return records_in(
+            merged(run for _, runs in ledger.on_the_dashboard() for run in overlap(runs, retired))
+        )
+
+    def _damaged(self, ledger: Ledger, given_up: Sequence[Run]) -> tuple[list[int], int, list[Run]]:
+        """Return which uploads damage has taken records from, how many, and which."""
         end = self._archive.next_seq
         uploads = list(ledger.on_the_dashboard())
         most = max((last for _, runs in uploads for _, last in runs), default=0)

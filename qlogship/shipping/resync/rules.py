@@ -37,6 +37,13 @@ NO_UPLOAD = 0
 """Stands among the ids of uploads for records that were in none when they were damaged."""
 
 
+RETIRED = -1
+"""Stands among them for records that have left the archive (`state.keep`)."""
+
+OLD = "old"
+"""What a person types for it."""
+
+
 class Phase(StrEnum):
     """Where a resync stands; the last two are its ends."""
 
@@ -68,7 +75,8 @@ class ResyncPlan:
     """What a resync would do.
 
     `lost` names the uploads that the dashboard holds and the archive cannot give
-    back. `seconds` is an estimate from past uploads, None without any.
+    back. Of its `lost_lines`, `left_lines` have left the archive (`state.keep`), which
+    begins at a time since then. `seconds` is an estimate from past uploads, None without any.
     """
 
     holding: Holding
@@ -79,6 +87,8 @@ class ResyncPlan:
     seconds: float | None
     lost: tuple[int, ...]
     lost_lines: int
+    left_lines: int = 0
+    begins_at: int | None = None
 
 
 def uploads_needed(size: int, *, max_bytes: int) -> int:
@@ -110,10 +120,12 @@ def not_restorable(
 
 def lost_from(ids: Sequence[int], *, most: int | None = 3) -> str:
     """Name the uploads that lose records, and those that are in none."""
-    uploads = [number for number in ids if number != NO_UPLOAD]
+    uploads = [number for number in ids if number not in {NO_UPLOAD, RETIRED}]
     parts = [named(uploads, most=most)] if uploads else []
-    if len(uploads) < len(ids):
+    if NO_UPLOAD in ids:
         parts.append("no upload (0)")
+    if RETIRED in ids:
+        parts.append(f"months that have left the archive ({OLD})")
     return " and ".join(parts)
 
 
