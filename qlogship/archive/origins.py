@@ -63,23 +63,27 @@ class Origins:
         where the text before has left the archive.
         """
         text = b""
-        after = self._chunks.next_seq
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM origin ORDER BY first_seq DESC")  # noqa: S608
-        for origin in (Origin(*row) for row in rows):
-            if origin.stream == stream:
-                end = origin.offset + origin.bytes if end is None else end
-                here = end - len(text)
-                surplus = origin.offset + origin.bytes - here
-                if surplus < 0:
-                    break  # what stood between was never archived
-                if origin.offset < here:
-                    part, whole = self._end_of(origin, after, want=surplus + want - len(text))
-                    text = part[: max(0, len(part) - surplus)] + text
-                    if not whole:
-                        break
-                if len(text) >= want:
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS}, (SELECT min(first_seq) FROM origin AS other"  # noqa: S608
+            " WHERE other.first_seq > origin.first_seq) FROM origin"
+            " WHERE stream = ? ORDER BY first_seq DESC",
+            (stream,),
+        )
+        for *row, after in rows:
+            origin = Origin(*row)
+            end = origin.offset + origin.bytes if end is None else end
+            here = end - len(text)
+            surplus = origin.offset + origin.bytes - here
+            if surplus < 0:
+                break  # what stood between was never archived
+            if origin.offset < here:
+                behind = self._chunks.next_seq if after is None else after
+                part, whole = self._end_of(origin, behind, want=surplus + want - len(text))
+                text = part[: max(0, len(part) - surplus)] + text
+                if not whole:
                     break
-            after = origin.first_seq
+            if len(text) >= want:
+                break
         return text
 
     def _end_of(self, origin: Origin, seq: int, *, want: int) -> tuple[bytes, bool]:

@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from qlogship.archive.archive import Archive
     from qlogship.clocks import Clocks
     from qlogship.source.cursor import Cursor
-    from qlogship.source.interface import Source
+    from qlogship.source.interface import Piece, Source
     from qlogship.troubles.notices import Notices
 
 READ_BYTES: Final = 1024 * 1024
+
+_TIME: Final = 0.25
+"""Seconds after which no further piece is taken."""
 
 SOON: Final = 1.0
 """Seconds until the next look while a path is empty, or a renamed file may still grow."""
@@ -40,11 +43,27 @@ class Archiver:
         self._failed_at: float | None = None
 
     def step(self, *, read: bool) -> bool:
-        """Archive the next piece if it is to be `read`; return whether there was one."""
-        piece = self._source.read(READ_BYTES) if read else None
-        self._source.save_changes(self._cursor)
-        if piece is not None and piece.data:
-            self._archive.append(piece.data, stream=piece.stream, offset=piece.offset)
+        """Archive the next piece if it is to be `read`; return whether there was one.
+
+        Of small ones that are waiting it takes several: a transaction for each would take long.
+        """
+        until = self._clocks.monotonic() + _TIME
+        size, more = 0, read
+        piece: Piece | None = None
+        while more:
+            piece = self._source.read(READ_BYTES)
+            self._source.save_changes(self._cursor)
+            if piece is not None and piece.data:
+                self._archive.append(piece.data, stream=piece.stream, offset=piece.offset)
+                size += len(piece.data)
+            more = (
+                piece is not None
+                and self._source.crowded
+                and size < READ_BYTES // 2
+                and self._clocks.monotonic() < until
+            )
+        if not read:
+            self._source.save_changes(self._cursor)
         self._note_trouble()
         self._looked = True
         return piece is not None

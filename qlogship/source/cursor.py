@@ -1,27 +1,51 @@
-"""The cursor: the streams of the queue_log that are known, and how far each is archived.
+"""The cursor: the streams that are known, and how far each is archived.
 
-Also the sightings: rotated files that were read to their end and need not be
-opened again while they look the same.
+There may be very many of them, so they stay in the database, and are looked up there
+by an index. None is ever forgotten: a file that vanished may come back, from a backup or
+compressed, and what was archived of it must be known then.
+
+Also the sightings: rotated files that were read to their end and need not be opened
+again while they look the same, under whatever name. These go with their files.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from qlogship.source.streams import Stream
+from qlogship.source.streams import HEAD_BYTES, Stream
 
 if TYPE_CHECKING:
     import os
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-Sighting = tuple[int, int, int, int]
-"""How a file looked: device, inode, size, mtime in nanoseconds. One that looks the same is."""
+FileKey = tuple[int, int]
+"""Device and inode."""
+
+Look = tuple[int, int]
+"""How a file looked: size, mtime in nanoseconds. The same file that looks the same is as it was."""
+
+_KEY_BYTES: Final = 64
+"""So much of a stream's head is in the index."""
+
+_NEAR: Final = 256
+"""Streams that begin nearly alike, of which so many on either side are compared with a file."""
+
+_FEW: Final = 32
+_MOST: Final = 4096
+
+_COLUMNS: Final = "id, head, tail, offset, device, inode, path, skipped"
+_KEY: Final = f"substr(head, 1, {_KEY_BYTES})"
 
 
-def sighting_of(status: os.stat_result) -> Sighting:
+def key_of(status: os.stat_result) -> FileKey:
+    """Return what file it is, by what stat(2) says."""
+    return status.st_dev, status.st_ino
+
+
+def look_of(status: os.stat_result) -> Look:
     """Return how a file looks by what stat(2) says."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 class Cursor:
@@ -32,13 +56,67 @@ class Cursor:
 
     def streams(self) -> list[Stream]:
         """Return every known stream, oldest first."""
-        rows = self._db.execute(
-            "SELECT id, head, tail, offset, device, inode, path, skipped FROM stream ORDER BY id"
+        return list(self._streams("ORDER BY id"))
+
+    def stream(self, number: int) -> Stream | None:
+        """Return the stream with a number."""
+        return next(self._streams("WHERE id = ?", number), None)
+
+    def last_number(self) -> int:
+        """Return the highest number of a stream, 0 without any."""
+        number: int = self._db.execute("SELECT coalesce(max(id), 0) FROM stream").fetchone()[0]
+        return number
+
+    def like(self, start: bytes, key: FileKey) -> list[Stream]:
+        """Return the streams that a file may belong to, by its first bytes, or by what it is.
+
+        These are the nearest: of very many that begin alike, not all.
+        """
+        found = {stream.id: stream for stream in self._streams_like(start, key)}
+        return [found[number] for number in sorted(found)]
+
+    def _streams_like(self, start: bytes, key: FileKey) -> Iterator[Stream]:
+        yield from self._streams(
+            "WHERE device = ? AND inode = ? ORDER BY id DESC LIMIT ?", *key, _FEW
         )
-        return [
-            Stream(number, head, tail, offset, device, inode, path, bool(skipped))
-            for number, head, tail, offset, device, inode, path, skipped in rows
-        ]
+        if not start:
+            return
+        # All in the index that stands near it, as far as the first line, or the key, is the same.
+        place = start[:_KEY_BYTES]
+        least = place[: start.find(b"\n") + 1] or place
+        behind = least[:-1] + bytes([least[-1] + 1]) if least[-1] < 0xFF else b"\xff" * 65
+        yield from self._streams(
+            f"WHERE {_KEY} <= ? AND {_KEY} >= ? ORDER BY {_KEY} DESC, offset DESC LIMIT ?",
+            place,
+            least,
+            _NEAR,
+        )
+        yield from self._streams(
+            f"WHERE {_KEY} > ? AND {_KEY} < ? ORDER BY {_KEY}, offset LIMIT ?",
+            place,
+            behind,
+            _NEAR,
+        )
+        # Short ones that it goes on from.
+        shorter = [start[:size] for size in range(1, min(len(start), _KEY_BYTES - 1) + 1)]
+        marks = ", ".join("?" * len(shorter))
+        yield from self._streams(f"WHERE {_KEY} IN ({marks}) LIMIT ?", *shorter, _NEAR)
+        # Long ones that it goes on from, or is a part of.
+        if len(start) >= _KEY_BYTES:
+            yield from self._streams(
+                f"WHERE id IN (SELECT id FROM (SELECT id, head FROM stream WHERE {_KEY} = ?1"
+                " ORDER BY offset DESC LIMIT ?2) WHERE head = substr(?3, 1, length(head))"
+                " OR substr(head, 1, length(?3)) = ?3 LIMIT ?4)",
+                place,
+                _MOST,
+                start[:HEAD_BYTES],
+                _FEW,
+            )
+
+    def _streams(self, which: str, *values: object) -> Iterator[Stream]:
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM stream {which}", values)  # noqa: S608
+        for number, head, tail, offset, device, inode, path, skipped in rows.fetchall():
+            yield Stream(number, head, tail, offset, device, inode, path, bool(skipped))
 
     def save(self, stream: Stream) -> None:
         """Write a stream, new or changed."""
@@ -59,18 +137,18 @@ class Cursor:
             ),
         )
 
-    def sightings(self) -> dict[str, Sighting]:
-        """Return how each file looked when it had been read to its end, by path."""
-        rows = self._db.execute("SELECT path, device, inode, size, mtime_ns FROM sighting")
-        return {path: (device, inode, size, mtime) for path, device, inode, size, mtime in rows}
+    def sightings(self) -> dict[FileKey, Look]:
+        """Return how each file looked when it had been read to its end."""
+        rows = self._db.execute("SELECT device, inode, size, mtime_ns FROM sighting")
+        return {(device, inode): (size, mtime) for device, inode, size, mtime in rows}
 
-    def save_sightings(self, seen: Mapping[str, Sighting], gone: Iterable[str]) -> None:
-        """Write what was seen, by path, and forget the paths that are gone."""
+    def save_sightings(self, seen: Mapping[FileKey, Look], gone: Iterable[FileKey]) -> None:
+        """Write what was seen, and forget the files that are gone."""
+        self._db.executemany("DELETE FROM sighting WHERE device = ? AND inode = ?", gone)
         self._db.executemany(
-            "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?, ?)",
-            [(path, *status) for path, status in seen.items()],
+            "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?)",
+            [(*key, *look) for key, look in seen.items()],
         )
-        self._db.executemany("DELETE FROM sighting WHERE path = ?", [(path,) for path in gone])
 
     def applied_history(self) -> str | None:
         """Return the source.history of the first start, or None before it."""

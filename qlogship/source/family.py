@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from qlogship.queue_log.records import time_of
 from qlogship.source.rotated_names import is_related_name, is_rotated_name
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator
 
 
@@ -39,21 +39,23 @@ def members(path: Path, archives: Iterable[str]) -> Iterator[Member]:
     """Yield the regular files beside `path`, and under the `archives` globs, of its family.
 
     Only names that begin with that of `path` count. What cannot be listed is
-    passed over: it is looked for again at the next scan.
+    passed over: it is looked for again at the next scan. There may be very many: what
+    is done for each is little.
     """
-    seen = {path}
-    for candidate in _candidates(path, archives):
-        if candidate in seen or not is_related_name(candidate.name, path.name):
+    seen = {f"{str(path.parent).rstrip('/')}/{path.name}"}
+    for directory, name in _candidates(path, archives):
+        candidate = f"{directory}/{name}"
+        if candidate in seen or not is_related_name(name, path.name):
             continue
-        if not candidate.name.isprintable():
+        if not name.isprintable():
             continue  # no rotation makes such a name, and no database takes it
         seen.add(candidate)
         try:
-            status = candidate.lstat()
+            status = os.lstat(candidate)
         except OSError:
             continue
         if stat.S_ISREG(status.st_mode):
-            yield Member(candidate, status, is_rotated_name(candidate.name, path.name))
+            yield Member(Path(candidate), status, is_rotated_name(name, path.name))
 
 
 def began(start: bytes, status: os.stat_result) -> int:
@@ -62,9 +64,13 @@ def began(start: bytes, status: os.stat_result) -> int:
     return next(times, int(status.st_mtime))
 
 
-def _candidates(path: Path, archives: Iterable[str]) -> Iterator[Path]:
+def _candidates(path: Path, archives: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield directories and names of files that may be meant."""
     with suppress(OSError):
-        yield from sorted(path.parent.iterdir())
+        directory = str(path.parent).rstrip("/")
+        names = [name for name in os.listdir(path.parent) if name.startswith(path.name)]
+        yield from ((directory, name) for name in sorted(names))
     for pattern in archives:
         # glob takes an absolute pattern, Path.glob does not.
-        yield from map(Path, sorted(glob(pattern)))  # noqa: PTH207
+        for found in sorted(glob(pattern)):  # noqa: PTH207
+            yield str(Path(found).parent).rstrip("/"), Path(found).name

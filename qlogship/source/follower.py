@@ -15,7 +15,9 @@ Three kinds of files are read, and in this order:
 
 Each file is tied to a stream by content (source/identity.py), whatever its name
 or inode. Events are hints: each `read` looks at the live path itself, and a
-`scan` looks at the whole family. After a block was read the beginning of the
+`scan` looks at the whole family. What only a hint has led to cannot be what the live
+file goes on from, which has been followed meanwhile: its lines do not wait for that, so
+nobody holds them up by making files. After a block was read the beginning of the
 file is compared again, so that a truncation between look and read cannot pass
 off new text as the continuation of old.
 
@@ -41,8 +43,8 @@ from qlogship.source.files import unreadable
 from qlogship.source.first_start import FirstStart
 from qlogship.source.foreign import Passage
 from qlogship.source.identity import Followed, OpenFiles, Streams
-from qlogship.source.interface import Piece
-from qlogship.source.rotated_files import STILL, RotatedFiles
+from qlogship.source.interface import NOTHING_YET, Piece
+from qlogship.source.rotated_files import SLICE, STILL, RotatedFiles
 from qlogship.source.streams import is_restarted
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ class QueueLog:
         self._open = OpenFiles(own=own)
         find = partial(members, path, tuple(archives))
         self._streams = Streams(
-            cursor.streams() if cursor else (),
+            cursor,
             opened=self._open,
             find=find,
             last_text_of=last_text_of or (lambda _stream, _want, _end: b""),
@@ -95,6 +97,8 @@ class QueueLog:
         self._first_start = FirstStart(
             wanted=wanted_history, applied=cursor.applied_history() if cursor else None
         )
+        self._goes_on_from_them = True  # what the live file says may go on from rotated files
+        self._took_live = False
         self.trouble: SourceUnreadable | None = None
 
     @property
@@ -109,8 +113,8 @@ class QueueLog:
 
     @property
     def restless(self) -> bool:
-        """Whether a file that was rotated away may still grow: look again soon."""
-        return bool(self._open.left)
+        """Whether a file that was rotated away may still grow, or a look was put off."""
+        return bool(self._open.left) or self._rotated.hinted
 
     @property
     def written_at(self) -> float | None:
@@ -125,7 +129,17 @@ class QueueLog:
 
     def scan(self) -> None:
         """Look at the whole family at the next `read`."""
-        self._rotated.scan_due = True
+        self._rotated.hinted = True
+
+    @property
+    def crowded(self) -> bool:
+        """Whether rotated files wait to be read, perhaps many small ones."""
+        return bool(self._rotated.unread)
+
+    @property
+    def overfull(self) -> str | None:
+        """What is wrong with the directory: there are absurdly many rotated files; else None."""
+        return None
 
     def lag(self) -> int:
         """Return the bytes that are there to be read (compressed ones as they lie)."""
@@ -141,7 +155,8 @@ class QueueLog:
         """Look at everything without reading on; return the lag."""
         try:
             self._look_at_path()
-            self._scan()
+            while not self._scan() and self._rotated.wants_scan():
+                pass
         except SourceUnreadable as error:
             self._fail(error)
         return self.lag()
@@ -178,33 +193,54 @@ class QueueLog:
         for left in self._open.left:
             self._look_at(left)
         live_size = self._open.live.file.refresh().st_size if self._open.live else 0
-        while self._rotated.scan_due or self._rotated.unread:
-            if self._rotated.scan_due:
-                self._scan()
+        rotated = self._rotated
+        self._goes_on_from_them = self._goes_on_from_them or rotated.scan_due
+        if not self._goes_on_from_them and not self._took_live:
+            piece = self._read_open(live_size, limit)
+            if piece is not None:
+                self._took_live = True
+                return piece
+        self._took_live = False
+        until = self._clocks.monotonic() + SLICE
+        while rotated.wants_scan() or rotated.unread:
+            if self._clocks.monotonic() > until:
+                return NOTHING_YET
+            if rotated.wants_scan():
+                if not self._scan():
+                    return NOTHING_YET
                 if not self._first_start.is_over:
                     return None
                 continue
-            oldest = self._rotated.unread[0]
+            oldest = rotated.unread[0]
             older = [left for left in self._open.left if left.began <= oldest.rank[0]]
-            piece = self._read_lefts(older, limit, replaced=live_size > 0) or self._rotated.read(
-                limit
-            )
+            piece = self._read_lefts(older, limit, replaced=live_size > 0) or rotated.read(limit)
             if piece is not None:
                 return piece
-            self._rotated.finish()
+            rotated.finish()
+        rotated.calm_down()
+        self._goes_on_from_them = False
+        return self._read_open(live_size, limit)
+
+    def _read_open(self, live_size: int, limit: int) -> Piece | None:
+        """Read the files that are open: those that were the live one, then that."""
         piece = self._read_lefts(self._open.left, limit, replaced=live_size > 0)
         return piece or self._read_live(live_size, limit)
 
-    def _scan(self) -> None:
-        """Look at the whole family, and begin at the first start if what there is can be seen."""
-        self._rotated.scan()
+    def _scan(self) -> bool:
+        """Look at the whole family, and begin at the first start if what there is can be seen.
+
+        Return whether all was looked at; if not, it goes on at the next call.
+        """
+        if not self._rotated.scan():
+            return False
         if self._first_start.is_over:
-            return
+            return True
         if self._first_start.may_begin(self.trouble):
             self._first_start.begin(self._rotated, self._streams, self._open.live)
         else:
             self._rotated.close()
             self._rotated.scan_due = True
+        return True
 
     def close(self) -> None:
         """Close every file."""

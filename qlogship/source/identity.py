@@ -16,6 +16,9 @@ A file that begins as a stream does is one of these:
 
 A stream gets its number when something is read from it; until then `NEW` stands
 for it.
+
+Which streams a file is compared with, the cursor says, by an index: there may be very
+many. Only what changed since it was written down is kept here.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qlogship.installation.doors import Own
-    from qlogship.source.cursor import Cursor
+    from qlogship.source.cursor import Cursor, FileKey
     from qlogship.source.family import Member
 
 NEW: Final = 0
@@ -88,23 +91,30 @@ class OpenFiles:
 class Streams:
     """The streams that are known; reading moves their cursors here.
 
-    `opened` are the files that are open, `find` finds the others of the family.
-    `last_text_of` returns the archived end of a stream (see `Archive`).
+    `cursor` has those that were written down, None when nothing was yet. `opened` are the
+    files that are open, `find` finds the others of the family. `last_text_of` returns the
+    archived end of a stream (see `Archive`).
     """
 
     def __init__(
         self,
-        known: Iterable[Stream],
+        cursor: Cursor | None,
         *,
         opened: OpenFiles,
         find: Callable[[], Iterable[Member]],
         last_text_of: Callable[[int, int, int], bytes],
     ) -> None:
-        self._known = {stream.id: stream for stream in known}
+        self._cursor = cursor
+        self._last_number = cursor.last_number() if cursor is not None else 0
         self._changed: dict[int, Stream] = {}
         self._open = opened
         self._find = find
         self._last_text_of = last_text_of
+        self._places: dict[FileKey, Path] | None = None
+
+    def look_anew(self) -> None:
+        """Forget where the files of the family stood."""
+        self._places = None
 
     def save_changes(self, cursor: Cursor) -> None:
         """Write the streams that changed since the last time."""
@@ -114,7 +124,10 @@ class Streams:
 
     def current(self, stream: Stream) -> Stream:
         """Return a stream as it stands now: it may have been read on in another file."""
-        return self._known.get(stream.id, stream)
+        known = self._changed.get(stream.id)
+        if known is None and self._cursor is not None and stream.id != NEW:
+            known = self._cursor.stream(stream.id)
+        return known or stream
 
     def offset(self, stream: Stream | None) -> int:
         """Return how far a stream has been read; 0 without one."""
@@ -144,7 +157,8 @@ class Streams:
             offset, _ = self._parting(file, stream)
             return offset or 0, False, is_live
 
-        streams = self._known.values()
+        near = self._cursor.like(start, file.key) if self._cursor is not None else ()
+        streams = {**{stream.id: stream for stream in near}, **self._changed}.values()
         return identify(start, file.key, streams, is_elsewhere=is_elsewhere, prefer=prefer)
 
     def _is_elsewhere(self, stream: Stream) -> bool:
@@ -157,10 +171,11 @@ class Streams:
             if left.stream is not None and left.stream.id == stream.id:
                 there = left.file.refresh().st_nlink > 0  # else it was replaced by a copy
                 return there and compare(stream.head, left.file.start()) is Kin.SAME
-        for member in self._find():
-            if member.key == key:
-                with suppress(SourceUnreadable), self._open.another(member.path) as file:
-                    return compare(stream.head, file.start()) is Kin.SAME
+        if self._places is None:
+            self._places = {member.key: member.path for member in self._find()}
+        if key in self._places:
+            with suppress(SourceUnreadable), self._open.another(self._places[key]) as file:
+                return file.key == key and compare(stream.head, file.start()) is Kin.SAME
         return False
 
     # --- where to go on ---
@@ -168,6 +183,7 @@ class Streams:
     def attach(self, opened: Followed) -> None:
         """Tie an open file to the stream it continues, if there is one."""
         opened.stream = None
+        self.look_anew()
         kin, stream = self.identify(opened.file, opened.file.start())
         if stream is None or stream.skipped:
             return
@@ -239,7 +255,7 @@ class Streams:
         if stream is None:
             stream = self.begin(file)
         elif stream.id == NEW:
-            stream = replace(stream, id=max(self._known) + 1)
+            stream = replace(stream, id=self._last_number + 1)
         advanced = _moved(stream.advanced(data), file)
         self._keep(advanced)
         return advanced
@@ -248,7 +264,7 @@ class Streams:
         self, file: OpenFile, *, head: bytes = b"", offset: int = 0, skipped: bool = False
     ) -> Stream:
         """Begin a stream with the text of a file; what stands before `offset` is not wanted."""
-        number = max(self._known, default=0) + 1
+        number = self._last_number + 1
         tail = _before(file, offset) if offset else b""
         device, inode = file.key
         stream = Stream(number, head, tail, offset, device, inode, str(file.path), skipped)
@@ -256,7 +272,7 @@ class Streams:
         return stream
 
     def _keep(self, stream: Stream) -> None:
-        self._known[stream.id] = stream
+        self._last_number = max(self._last_number, stream.id)
         self._changed[stream.id] = stream
 
 

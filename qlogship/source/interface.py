@@ -20,7 +20,7 @@ The queue_log on disk (source/follower.py) is the one kind of source there is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,10 @@ class Piece:
     data: bytes
 
 
+NOTHING_YET: Final = Piece(0, 0, b"")
+"""There was much to look at, and no text among it so far: read again at once."""
+
+
 class Source(Protocol):
     """Where records come from."""
 
@@ -60,6 +64,14 @@ class Source(Protocol):
     @property
     def restless(self) -> bool:
         """Whether something may change soon that nobody tells of: read again in a second."""
+
+    @property
+    def crowded(self) -> bool:
+        """Whether many small pieces may wait: then several at once are worth it."""
+
+    @property
+    def overfull(self) -> SourceUnreadable | None:
+        """That there is so much of it that nothing sensible has made it; None when all is well."""
 
     def read(self, limit: int) -> Piece | None:
         """Return the next text, about `limit` bytes; None when there is nothing now."""

@@ -3,28 +3,36 @@
 Theory of operation
 -------------------
 A `scan` looks at every file of the family. One that looks as it did when it was
-read to its end (`seen`, kept over a restart) is passed over. Any other is opened
-and its beginning compared with the streams that are known; when it may hold
-something new it waits in `unread`, oldest first by the first time in it: names
-do not tell the age. What it really holds is decided at its turn, for a copy of
+read to its end (`seen`, kept over a restart) is passed over, whatever its name is by
+now. Any other is opened and its beginning compared with the streams that are like it;
+when it may hold something new it waits in `unread`, oldest first by the first time in
+it: names do not tell the age. What it really holds is decided at its turn, for a copy of
 it may have been read since.
+
+There may be very many files: a name costs nothing, so whoever may write to the directory
+can make them. A scan goes on for `SLICE` at a time, takes up `MANY` unread files at most
+(the rest is left for the next one), and a scan that nothing but a hint asks for waits until
+the time it takes is a small part of all. What no look can change is not looked at again: a
+file that is damaged, or no queue_log, as long as it looks the same.
 
 A file that ends within a record, or a compressed one that is cut off, may be in
 the making. It is `unfinished` and looked at again at each scan; when it has
 looked the same for `STILL`, what there is of it is handed out and it is seen.
-One that cannot be read is `damaged`, and is tried again at each scan. So is one that
-is no queue_log, when it looks otherwise than it did.
+One that cannot be read is `damaged`, and is tried again at each scan. So is one whose text
+is damaged, or that is no queue_log, when it looks otherwise than it did.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
 from qlogship.source.compression import DamagedError
-from qlogship.source.cursor import sighting_of
+from qlogship.source.cursor import key_of, look_of
 from qlogship.source.family import began
 from qlogship.source.files import LONGEST_RECORD
 from qlogship.source.foreign import Passage, refusal_of
@@ -32,11 +40,11 @@ from qlogship.source.interface import Piece
 from qlogship.source.streams import Kin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    import os
+    from collections.abc import Callable, Iterable, Iterator
 
     from qlogship.clocks import Clocks
-    from qlogship.source.cursor import Cursor, Sighting
+    from qlogship.source.cursor import Cursor, FileKey, Look
     from qlogship.source.family import Member
     from qlogship.source.files import OpenFile
     from qlogship.source.identity import OpenFiles, Streams
@@ -45,20 +53,78 @@ if TYPE_CHECKING:
 STILL: Final = 30.0
 """Seconds without growth after which nobody is expected to write to a rotated file."""
 
+SLICE: Final = 0.25
+"""Seconds of looking at files, or passing them over, before others get their turn."""
+
+MANY: Final = 20_000
+"""Rotated files that are more than any rotation leaves: hourly ones of two years are fewer."""
+
+_SHORT: Final = 0.05
+_CALM: Final = 9.0
+"""So many times as long as a scan took, the next one waits that nothing but a hint asks for;
+not after a short one.
+"""
+
+_PAUSE: Final = 10.0
+"""But it waits so many seconds at most."""
+
+_HASTE: Final = 3
+"""How often in a row a scan is begun anew at once because names changed while it went on."""
+
 
 @dataclass(slots=True)
 class Unread:
     """A rotated file that may hold something new.
 
-    Files are sorted by `rank`: the first time in it, mtime in nanoseconds, path.
+    Files are sorted by `rank`: the first time in it, mtime in nanoseconds, path. `lag` is
+    how much of it was to be read when it was found.
     """
 
     member: Member
     stream: Stream | None
     rank: tuple[float, int, str]
+    lag: int = 0
     file: OpenFile | None = None
     nothing_new: bool = False
     passage: Passage = field(default_factory=Passage)
+
+
+@dataclass(slots=True)
+class _Scan:
+    """A scan that goes on: the files to come, and what of the others was found."""
+
+    members: Iterator[Member]
+    known: dict[FileKey, Unread]
+    opened: set[FileKey]
+    found: list[Unread] = field(default_factory=list)
+    fresh: int = 0
+    paths: set[str] = field(default_factory=set)
+    keys: set[FileKey] = field(default_factory=set)
+    took: float = 0.0
+
+
+class _Damage:
+    """What is wrong with files, by path, and how they looked then."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, SourceUnreadable] = {}
+        self._looks: dict[str, tuple[FileKey, Look]] = {}
+
+    def note(self, path: str, error: SourceUnreadable, status: os.stat_result | None) -> None:
+        """Note what is wrong; with a `status`, a file that looks the same is not tried again."""
+        self.errors[path] = error
+        self._looks.pop(path, None)
+        if status is not None:
+            self._looks[path] = key_of(status), look_of(status)
+
+    def is_settled(self, path: str, status: os.stat_result) -> bool:
+        """Return whether another look at a file would find the same damage."""
+        return path in self._looks and self._looks[path] == (key_of(status), look_of(status))
+
+    def forget(self, path: str) -> None:
+        """Note that nothing is wrong with a file, or that it is gone."""
+        self.errors.pop(path, None)
+        self._looks.pop(path, None)
 
 
 class RotatedFiles:
@@ -74,7 +140,7 @@ class RotatedFiles:
         *,
         opened: OpenFiles,
         find: Callable[[], Iterable[Member]],
-        seen: dict[str, Sighting],
+        seen: dict[FileKey, Look],
         clocks: Clocks,
     ) -> None:
         self._streams = streams
@@ -82,19 +148,28 @@ class RotatedFiles:
         self._find = find
         self._clocks = clocks
         self._seen = seen
-        self._newly_seen: dict[str, Sighting] = {}
-        self._gone: set[str] = set()
-        self._unfinished: dict[str, tuple[Sighting, float]] = {}
-        self.unread: list[Unread] = []
-        self._refused: dict[str, Sighting] = {}
+        self._newly_seen: dict[FileKey, Look] = {}
+        self._gone: set[FileKey] = set()
+        self._unfinished: dict[str, tuple[FileKey, Look, float]] = {}
+        self.unread: deque[Unread] = deque()
+        self._lag = 0
         self._passed_over: dict[str, SourceUnreadable] = {}
-        self._damaged: dict[str, SourceUnreadable] = {}
+        self._damage = _Damage()
+        self.number = 0
+        """How many rotated files there were at the last scan."""
         self.scan_due = True
+        """Whether a scan must come before anything that was written later is read."""
+        self.hinted = False
+        """Whether a scan may be worth it."""
+        self._scan: _Scan | None = None
+        self._is_full = False
+        self._not_before = -inf
+        self._haste = 0
 
     @property
     def damaged(self) -> dict[str, SourceUnreadable]:
         """What is wrong with files, by path: they cannot be read, or are no queue_log."""
-        return self._passed_over | self._damaged
+        return self._passed_over | self._damage.errors
 
     def save_changes(self, cursor: Cursor) -> None:
         """Write what was seen, and what is gone, since the last time."""
@@ -104,48 +179,126 @@ class RotatedFiles:
 
     def lag(self) -> int:
         """Return the bytes that are to be read, compressed ones as they lie."""
-        return sum(
-            max(0, unread.member.status.st_size - self._streams.offset(unread.stream))
-            for unread in self.unread
-        )
+        if not self.unread:
+            return 0
+        first = self.unread[0]
+        rest = first.member.status.st_size - self._streams.offset(first.stream)
+        return self._lag - first.lag + max(0, rest)
 
     def close(self) -> None:
         """Close every file, and forget what is unread until the next scan."""
-        for unread in self.unread:
+        scan = self._scan
+        for unread in [*self.unread, *(scan.known.values() if scan else ()), *(scan.found if scan else ())]:
             if unread.file is not None:
                 unread.file.close()
-        self.unread = []
+                unread.file = None
+        self._scan = None
+        self._wait_for([])
+
+    def _wait_for(self, found: list[Unread]) -> None:
+        """Let these files be read next, oldest first."""
+        self.unread = deque(sorted(found, key=lambda unread: unread.rank))
+        self._lag = sum(unread.lag for unread in found)
 
     # --- finding ---
 
-    def scan(self) -> None:
-        """Find the rotated files that hold something new; oldest first."""
-        self.scan_due = False
-        known = {unread.file.key: unread for unread in self.unread if unread.file is not None}
+    def wants_scan(self) -> bool:
+        """Return whether to scan now: it must be, or goes on, or it is time for a hint."""
+        if self.scan_due or self._scan is not None:
+            return True
+        if self._is_full:
+            return self.hinted and not self.unread
+        return self.hinted and self._clocks.monotonic() >= self._not_before
+
+    def scan(self) -> bool:
+        """Find the rotated files that hold something new; return whether all were looked at.
+
+        It goes on where it stood if not, at the next call.
+        """
+        began = self._clocks.monotonic()
+        if self._scan is None or self.scan_due:
+            self._begin_scan()
+        scan = self._scan
+        if scan is None:
+            return True
+        for member in scan.members:
+            self._look_at(scan, member)
+            self._is_full = scan.fresh >= MANY
+            if self._is_full:
+                self.hinted = True  # for the rest of them
+                break
+            if self._clocks.monotonic() - began >= SLICE:
+                scan.took += self._clocks.monotonic() - began
+                return False
+        else:
+            self._forget_gone(scan)
+        now = self._clocks.monotonic()
+        scan.took += now - began
+        self._not_before = now + (min(_CALM * scan.took, _PAUSE) if scan.took > _SHORT else 0.0)
+        # What is being read keeps its place, also when it was deleted.
+        scan.found += [unread for unread in scan.known.values() if unread.file is not None]
+        self.number = len(scan.keys)
+        self._scan = None
+        self._wait_for(scan.found)
+        return True
+
+    def _begin_scan(self) -> None:
+        """Begin a scan; one that goes on begins anew."""
+        known = {unread.member.key: unread for unread in self.unread}
+        if self._scan is not None:
+            known.update(self._scan.known)
+            known.update((unread.member.key, unread) for unread in self._scan.found)
+        self.scan_due = self.hinted = False
+        self._streams.look_anew()
         opened = {followed.file.key for followed in self._open.all}
-        found: list[Unread] = []
-        there = set()
-        for member in self._find():
-            path = str(member.path)
-            there.add(path)
-            sighting = sighting_of(member.status)
-            if member.key in opened or sighting in {self._seen.get(path), self._refused.get(path)}:
-                continue
-            unread = self._examine(member)
-            if unread is None:
-                continue
-            # What is being read keeps its place, also when it was renamed or deleted.
-            found.append(known.pop(member.key, unread))
-        found += known.values()
-        self.unread = sorted(found, key=lambda unread: unread.rank)
-        # A file that was removed or renamed meanwhile is no trouble.
-        for known_of in (self._damaged, self._passed_over, self._refused):
-            for path in known_of.keys() - there:
+        self._scan = _Scan(iter(self._find()), known, opened)
+        self._wait_for([])
+
+    def _look_at(self, scan: _Scan, member: Member) -> None:
+        """Take up a file if it may hold something new."""
+        path, key, look = str(member.path), member.key, look_of(member.status)
+        scan.paths.add(path)
+        scan.keys.add(key)
+        if (
+            key in scan.opened
+            or self._seen.get(key) == look
+            or self._damage.is_settled(path, member.status)
+        ):
+            return
+        known = scan.known.pop(key, None)
+        if known is not None and (known.file is not None or look_of(known.member.status) == look):
+            # What is being read keeps its place, also when it was renamed.
+            known.member = member if known.file is None else known.member
+            scan.found.append(known)
+            return
+        unread = self._examine(member)
+        if unread is not None:
+            scan.found.append(unread)
+            scan.fresh += 1
+
+    def _forget_gone(self, scan: _Scan) -> None:
+        """Forget what was known of files that are not there any more."""
+        for path in self._damage.errors.keys() - scan.paths:
+            self._damage.forget(path)  # removed or renamed: that is no trouble
+        for known_of in (self._passed_over, self._unfinished):
+            for path in known_of.keys() - scan.paths:
                 del known_of[path]
-        for path in self._seen.keys() - there:
-            del self._seen[path]
-            self._gone.add(path)
-            self._newly_seen.pop(path, None)
+        for key in self._seen.keys() - scan.keys:
+            del self._seen[key]
+            self._gone.add(key)
+            self._newly_seen.pop(key, None)
+
+    def _look_again(self) -> None:
+        """Ask for another scan, because names were changed while files were looked at."""
+        self._haste += 1
+        if self._haste <= _HASTE:
+            self.scan_due = True
+        else:
+            self.hinted = True
+
+    def calm_down(self) -> None:
+        """Note that all was read that is to come before the live file."""
+        self._haste = 0
 
     def _examine(self, member: Member) -> Unread | None:
         """Return a rotated file if it may hold something new, and how old it is."""
@@ -159,34 +312,34 @@ class RotatedFiles:
                 if stream is None and member.rotated:
                     refusal = refusal_of(file, complete=True)
         except SourceUnreadable as error:
-            self._note_damage(member.path, error)
+            self._note_damage(member, error)
             return None
-        self._damaged.pop(path, None)
+        self._damage.forget(path)
         if refusal is not None:
-            self._damaged[path] = refusal
-            self._refused[path] = sighting_of(status)
+            self._damage.note(path, refusal, status)
             return None
         if not start or kin is Kin.PART:
             return None  # empty, or a copy in the making
         if self._streams.is_live(stream):
             return None  # a copy of the live file, which is read itself
         if stream is not None and stream.skipped:
-            self._see(path, sighting_of(status))
+            self._see(status)
             return None
         if stream is None and not member.rotated:
             return None
-        return Unread(member, stream, (began(start, status), status.st_mtime_ns, path))
+        lag = max(0, member.status.st_size - self._streams.offset(stream))
+        return Unread(member, stream, (began(start, status), status.st_mtime_ns, path), lag)
 
-    def _see(self, path: str, sighting: Sighting) -> None:
-        self._seen[path] = sighting
-        self._newly_seen[path] = sighting
+    def _see(self, status: os.stat_result) -> None:
+        self._seen[key_of(status)] = self._newly_seen[key_of(status)] = look_of(status)
 
-    def _note_damage(self, path: Path, error: SourceUnreadable) -> None:
+    def _note_damage(self, member: Member, error: SourceUnreadable) -> None:
         """Note a file of the family that cannot be read, unless it has just gone."""
         if isinstance(error.__cause__, FileNotFoundError):
-            self.scan_due = True
+            self._look_again()
         else:
-            self._damaged[str(path)] = error
+            lasting = isinstance(error.__cause__, DamagedError)
+            self._damage.note(str(member.path), error, member.status if lasting else None)
 
     def skip_unread(self) -> None:
         """Note what the unread files hold as not wanted."""
@@ -197,8 +350,8 @@ class RotatedFiles:
                 plain = file.compression is None
                 offset = file.end_of_lines() if plain else 0
                 self._streams.begin(file, head=start, offset=offset, skipped=not plain)
-                self._see(str(unread.member.path), sighting_of(file.status))
-        self.unread = []
+                self._see(file.status)
+        self._wait_for([])
 
     # --- reading ---
 
@@ -216,13 +369,13 @@ class RotatedFiles:
                 and file.compression is None
                 and file.start(len(stream.head)) != stream.head
             ):
-                self.scan_due = True  # somebody wrote over it
+                self._look_again()  # somebody wrote over it
                 return None
             data = file.read_lines(offset, limit)
             if not data and self._is_given_up(unread, file):
                 data = file.read_at(offset, LONGEST_RECORD)
         except SourceUnreadable as error:
-            self._note_damage(unread.member.path, error)
+            self._note_damage(unread.member, error)
             return None
         if not data:
             return None
@@ -242,7 +395,7 @@ class RotatedFiles:
         with ExitStack() as stack:
             file = stack.enter_context(self._open.another(unread.member.path))
             if file.key != unread.member.key:
-                self.scan_due = True  # the names were shifted since
+                self._look_again()  # the names were shifted since
                 return None
             kin, stream = self._streams.identify(file, file.start())
             if kin is Kin.PART or self._streams.is_live(stream):
@@ -262,34 +415,36 @@ class RotatedFiles:
 
     def finish(self) -> None:
         """Note the oldest file as read to its end, unless something of it is still to come."""
-        unread = self.unread.pop(0)
+        unread = self.unread.popleft()
+        self._lag -= unread.lag
         path = str(unread.member.path)
         file = unread.file
         if file is None:
             # Could not be opened: the next scan tries again, unless it will never be whole.
-            damage = self._damaged.get(path)
+            damage = self._damage.errors.get(path)
             if damage is not None and isinstance(damage.__cause__, DamagedError):
-                self._see(path, sighting_of(unread.member.status))
+                self._see(unread.member.status)
             return
-        sighting = sighting_of(file.status)
         if file.compression is not None:
             rest = not file.whole
         else:
             offset = self._streams.offset(unread.stream)
             rest = not unread.nothing_new and file.status.st_size > offset
-        if rest and path not in self._damaged and not self._is_still_for_long(unread):
-            if self._unfinished.get(path, (None,))[0] != sighting:
-                self._unfinished[path] = (sighting, self._clocks.monotonic())
+        if rest and path not in self._damage.errors and not self._is_still_for_long(unread):
+            look = key_of(file.status), look_of(file.status)
+            if self._unfinished.get(path, ())[:2] != look:
+                self._unfinished[path] = (*look, self._clocks.monotonic())
         else:
             self._unfinished.pop(path, None)
-            self._see(path, sighting)
+            self._see(file.status)
         file.close()
 
     def _is_still_for_long(self, unread: Unread) -> bool:
         """Return whether an unfinished file has looked the same for long enough."""
         known = self._unfinished.get(str(unread.member.path))
+        status = unread.member.status
         return (
             known is not None
-            and known[0] == sighting_of(unread.member.status)
-            and self._clocks.monotonic() - known[1] >= STILL
+            and known[:2] == (key_of(status), look_of(status))
+            and self._clocks.monotonic() - known[2] >= STILL
         )

@@ -125,6 +125,24 @@ CREATE TABLE damage (
     passed_over TEXT    NOT NULL DEFAULT '[]'  -- runs, JSON
 );
 
+-- A file is found among the streams by how it begins, or by what file it is, and the records of
+-- a stream by their number: there may be very many of them.
+CREATE INDEX stream_start ON stream (substr(head, 1, 64), offset);
+CREATE INDEX stream_file ON stream (device, inode);
+CREATE INDEX origin_stream ON origin (stream, first_seq);
+
+-- Rotated files that have been read to their end, whatever their names are by now.
+CREATE TABLE sighting_2 (
+    device   INTEGER NOT NULL,
+    inode    INTEGER NOT NULL,
+    size     INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    PRIMARY KEY (device, inode)
+) WITHOUT ROWID;
+INSERT OR REPLACE INTO sighting_2 SELECT device, inode, size, mtime_ns FROM sighting;
+DROP TABLE sighting;
+ALTER TABLE sighting_2 RENAME TO sighting;
+
 -- Each row of the other tables once more, but for those of chunk (state/copies.py).
 CREATE TABLE copy (
     name     TEXT    NOT NULL,              -- of the table

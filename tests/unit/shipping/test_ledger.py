@@ -340,13 +340,13 @@ def test_streams(db: sqlite3.Connection) -> None:
 
 
 def test_sightings(db: sqlite3.Connection) -> None:
-    """How a file looked is kept by its path, replaced, and forgotten when it has gone."""
+    """How a file looked is kept by what file it is, replaced, and forgotten when it has gone."""
     cursor = Cursor(db)
-    one, two = (1, 2, 3, 1_795_411_800_123_456_789), (2**40, 2**50, 0, 4)
-    cursor.save_sightings({"/a": one, "/b": one}, gone=[])
-    cursor.save_sightings({"/a": two}, gone=["/b", "/never"])
+    one, two = (3, 1_795_411_800_123_456_789), (0, 4)
+    cursor.save_sightings({(1, 2): one, (2**40, 2**50): one}, gone=[])
+    cursor.save_sightings({(1, 2): two}, gone=[(2**40, 2**50), (7, 7)])
 
-    assert cursor.sightings() == {"/a": two}
+    assert cursor.sightings() == {(1, 2): two}
 
 
 def test_history(db: sqlite3.Connection) -> None:
