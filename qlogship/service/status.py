@@ -27,7 +27,7 @@ def report(settings: Settings) -> dict[str, Any]:
     with Reader(settings.state.directory, there) as reader:
         pid = holder(settings.state.directory)
         now = reader.figures()
-        destinations = reader.destinations(there)
+        destinations = reader.destinations(there) if now.undecided else None
         complains = complaint(settings.state.directory)
         troubles = [*([complains] if complains else []), *reader.troubles()]
         lag, source_trouble = _look_at_source(settings, reader)
@@ -53,7 +53,7 @@ def report(settings: Settings) -> dict[str, Any]:
             **asdict(there),
             "shared": settings.dashboard.shared,
             "undecided": now.undecided,
-            "question": destinations.question if destinations and now.undecided else None,
+            "question": destinations.question if destinations else None,
             "decisions": [one.command for one in (DECISIONS if now.undecided else ())],
         },
         "troubles": [asdict(trouble) for trouble in troubles],

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import NotAQueueLog
+from qlogship.wording import count
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qlogship.archive.archive import Archive
     from qlogship.clocks import Clocks
+    from qlogship.errors import SourceUnreadable
     from qlogship.source.cursor import Cursor
     from qlogship.source.interface import Piece, Source
     from qlogship.troubles.notices import Notices
@@ -20,6 +24,12 @@ _TIME: Final = 0.25
 
 SOON: Final = 1.0
 """Seconds until the next look while a path is empty, or a renamed file may still grow."""
+
+_FEW: Final = 5
+"""Files with something wrong that are named one by one."""
+
+_MANY: Final = "files"
+_OVERFULL: Final = "files_overfull"
 
 
 class Archiver:
@@ -40,6 +50,7 @@ class Archiver:
         self._clocks = clocks
         self._looked = False
         self._surveyed_at: float | None = None
+        self._is_many = _MANY in notices.kinds
         self._failed_at: float | None = None
 
     def step(self, *, read: bool) -> bool:
@@ -98,7 +109,31 @@ class Archiver:
             proved = isinstance(trouble, NotAQueueLog)
             if proved or not self._looked or now - self._failed_at >= SOON:
                 self._notices.begin("source", trouble.message, trouble.hint, grave=True)
-        damaged = {f"file {path}": error for path, error in self._source.damaged.items()}
-        for kind, error in damaged.items():
-            self._notices.begin(kind, error.message, error.hint)
-        self._notices.end_all("file ", but=set(damaged))
+        self._note_damage(self._source.damaged)
+        overfull = self._source.overfull
+        if overfull is not None:
+            self._notices.begin(_OVERFULL, overfull.message, overfull.hint)
+        else:
+            self._notices.end(_OVERFULL)
+
+    def _note_damage(self, damaged: Mapping[str, SourceUnreadable]) -> None:
+        """Note what is wrong with single files: of each, or of very many all in one.
+
+        Once they are very many it stays one trouble until none is left: whoever makes and
+        removes such files shall not fill the journal.
+        """
+        self._is_many = len(damaged) > _FEW or (self._is_many and bool(damaged))
+        if self._is_many:
+            first = damaged[min(damaged)]
+            self._notices.begin(
+                _MANY,
+                f"{count(len(damaged), 'file')} of the queue_log cannot be read, among them this:"
+                f" {first.message}",
+                first.hint,
+            )
+            damaged = {}
+        else:
+            self._notices.end(_MANY)
+        for path, error in damaged.items():
+            self._notices.begin(f"file {path}", error.message, error.hint)
+        self._notices.end_all("file ", but={f"file {path}" for path in damaged})

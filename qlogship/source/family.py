@@ -19,15 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of the family, not the live one; `status` is that of stat(2).
+    """A file of the family, not the live one: its whole name; `status` is that of stat(2).
 
     `rotated` is false for a name that no rotation makes (queue_log.old): such a
     file may continue a stream that is known, but never begins one.
     """
 
-    path: Path
+    name: str
     status: os.stat_result
     rotated: bool
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.name)
 
     @property
     def key(self) -> tuple[int, int]:
@@ -45,7 +50,8 @@ def members(path: Path, archives: Iterable[str]) -> Iterator[Member]:
     seen = {f"{str(path.parent).rstrip('/')}/{path.name}"}
     for directory, name in _candidates(path, archives):
         candidate = f"{directory}/{name}"
-        if candidate in seen or not is_related_name(name, path.name):
+        rotated = is_rotated_name(name, path.name)
+        if candidate in seen or not (rotated or is_related_name(name, path.name)):
             continue
         if not name.isprintable():
             continue  # no rotation makes such a name, and no database takes it
@@ -55,7 +61,7 @@ def members(path: Path, archives: Iterable[str]) -> Iterator[Member]:
         except OSError:
             continue
         if stat.S_ISREG(status.st_mode):
-            yield Member(Path(candidate), status, is_rotated_name(name, path.name))
+            yield Member(candidate, status, rotated)
 
 
 def began(start: bytes, status: os.stat_result) -> int:

@@ -44,7 +44,7 @@ from qlogship.source.first_start import FirstStart
 from qlogship.source.foreign import Passage
 from qlogship.source.identity import Followed, OpenFiles, Streams
 from qlogship.source.interface import NOTHING_YET, Piece
-from qlogship.source.rotated_files import SLICE, STILL, RotatedFiles
+from qlogship.source.rotated_files import MANY, SLICE, STILL, RotatedFiles
 from qlogship.source.streams import is_restarted
 
 if TYPE_CHECKING:
@@ -137,9 +137,17 @@ class QueueLog:
         return bool(self._rotated.unread)
 
     @property
-    def overfull(self) -> str | None:
-        """What is wrong with the directory: there are absurdly many rotated files; else None."""
-        return None
+    def overfull(self) -> SourceUnreadable | None:
+        """That there are more rotated files than any rotation leaves; None when there are not."""
+        number = self._rotated.number
+        if number < MANY:
+            return None
+        return SourceUnreadable(
+            f"there are {number:,} rotated files of {self._path} or more: each look takes long, and"
+            " new ones are read late",
+            hint=f"See what makes them: `ls -t {self._path.parent} | head`, and how often it is"
+            " rotated. Remove or move away old ones; what is archived stays so.",
+        )
 
     def lag(self) -> int:
         """Return the bytes that are there to be read (compressed ones as they lie)."""
@@ -152,11 +160,11 @@ class QueueLog:
         return lag
 
     def survey(self) -> int:
-        """Look at everything without reading on; return the lag."""
+        """Look around without reading on; return the lag, as far as a short look can tell it."""
         try:
             self._look_at_path()
-            while not self._scan() and self._rotated.wants_scan():
-                pass
+            self._rotated.survey()
+            self._begin_at_first_start()
         except SourceUnreadable as error:
             self._fail(error)
         return self.lag()
@@ -233,14 +241,18 @@ class QueueLog:
         """
         if not self._rotated.scan():
             return False
+        self._begin_at_first_start()
+        return True
+
+    def _begin_at_first_start(self) -> None:
+        """Begin, unless that was done before, or it cannot be seen yet what there is."""
         if self._first_start.is_over:
-            return True
+            return
         if self._first_start.may_begin(self.trouble):
             self._first_start.begin(self._rotated, self._streams, self._open.live)
         else:
             self._rotated.close()
             self._rotated.scan_due = True
-        return True
 
     def close(self) -> None:
         """Close every file."""

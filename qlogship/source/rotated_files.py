@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -68,6 +69,10 @@ not after a short one.
 _PAUSE: Final = 10.0
 """But it waits so many seconds at most."""
 
+_SURVEYED: Final = 10_000
+_EXAMINED: Final = 1_000
+"""Rotated files that a command looks at, and of these, those that it opens."""
+
 _HASTE: Final = 3
 """How often in a row a scan is begun anew at once because names changed while it went on."""
 
@@ -91,13 +96,17 @@ class Unread:
 
 @dataclass(slots=True)
 class _Scan:
-    """A scan that goes on: the files to come, and what of the others was found."""
+    """A scan that goes on: the files to come, and what of the others was found.
+
+    `paths` are those that are there, of the files of which something is known by name (`named`).
+    """
 
     members: Iterator[Member]
     known: dict[FileKey, Unread]
     opened: set[FileKey]
     found: list[Unread] = field(default_factory=list)
     fresh: int = 0
+    named: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
     keys: set[FileKey] = field(default_factory=set)
     took: float = 0.0
@@ -187,8 +196,10 @@ class RotatedFiles:
 
     def close(self) -> None:
         """Close every file, and forget what is unread until the next scan."""
-        scan = self._scan
-        for unread in [*self.unread, *(scan.known.values() if scan else ()), *(scan.found if scan else ())]:
+        waiting = list(self.unread)
+        if self._scan is not None:
+            waiting += [*self._scan.known.values(), *self._scan.found]
+        for unread in waiting:
             if unread.file is not None:
                 unread.file.close()
                 unread.file = None
@@ -210,17 +221,22 @@ class RotatedFiles:
             return self.hinted and not self.unread
         return self.hinted and self._clocks.monotonic() >= self._not_before
 
+    def survey(self) -> None:
+        """Look at the files once, for a command: of very many, at some of them only."""
+        scan = self._begin_scan()
+        for member in islice(scan.members, _SURVEYED):
+            self._look_at(scan, member)
+            if scan.fresh >= _EXAMINED:
+                break
+        self._end_scan(scan)
+
     def scan(self) -> bool:
         """Find the rotated files that hold something new; return whether all were looked at.
 
         It goes on where it stood if not, at the next call.
         """
         began = self._clocks.monotonic()
-        if self._scan is None or self.scan_due:
-            self._begin_scan()
-        scan = self._scan
-        if scan is None:
-            return True
+        scan = self._begin_scan() if self._scan is None or self.scan_due else self._scan
         for member in scan.members:
             self._look_at(scan, member)
             self._is_full = scan.fresh >= MANY
@@ -235,14 +251,17 @@ class RotatedFiles:
         now = self._clocks.monotonic()
         scan.took += now - began
         self._not_before = now + (min(_CALM * scan.took, _PAUSE) if scan.took > _SHORT else 0.0)
+        self._end_scan(scan)
+        return True
+
+    def _end_scan(self, scan: _Scan) -> None:
         # What is being read keeps its place, also when it was deleted.
         scan.found += [unread for unread in scan.known.values() if unread.file is not None]
         self.number = len(scan.keys)
         self._scan = None
         self._wait_for(scan.found)
-        return True
 
-    def _begin_scan(self) -> None:
+    def _begin_scan(self) -> _Scan:
         """Begin a scan; one that goes on begins anew."""
         known = {unread.member.key: unread for unread in self.unread}
         if self._scan is not None:
@@ -251,20 +270,22 @@ class RotatedFiles:
         self.scan_due = self.hinted = False
         self._streams.look_anew()
         opened = {followed.file.key for followed in self._open.all}
-        self._scan = _Scan(iter(self._find()), known, opened)
+        named = {*self._damage.errors, *self._passed_over, *self._unfinished}
+        self._scan = _Scan(iter(self._find()), known, opened, named=named)
         self._wait_for([])
+        return self._scan
 
     def _look_at(self, scan: _Scan, member: Member) -> None:
         """Take up a file if it may hold something new."""
-        path, key, look = str(member.path), member.key, look_of(member.status)
-        scan.paths.add(path)
+        path, key, look = member.name, member.key, look_of(member.status)
         scan.keys.add(key)
-        if (
-            key in scan.opened
-            or self._seen.get(key) == look
-            or self._damage.is_settled(path, member.status)
-        ):
+        if path in scan.named:
+            scan.paths.add(path)
+            if self._damage.is_settled(path, member.status):
+                return
+        if self._seen.get(key) == look or key in scan.opened:
             return
+        scan.paths.add(path)
         known = scan.known.pop(key, None)
         if known is not None and (known.file is not None or look_of(known.member.status) == look):
             # What is being read keeps its place, also when it was renamed.
@@ -302,7 +323,7 @@ class RotatedFiles:
 
     def _examine(self, member: Member) -> Unread | None:
         """Return a rotated file if it may hold something new, and how old it is."""
-        path = str(member.path)
+        path = member.name
         try:
             with self._open.another(member.path) as file:
                 start = file.start()
@@ -339,7 +360,7 @@ class RotatedFiles:
             self._look_again()
         else:
             lasting = isinstance(error.__cause__, DamagedError)
-            self._damage.note(str(member.path), error, member.status if lasting else None)
+            self._damage.note(member.name, error, member.status if lasting else None)
 
     def skip_unread(self) -> None:
         """Note what the unread files hold as not wanted."""
@@ -383,7 +404,7 @@ class RotatedFiles:
         unread.stream = self._streams.read_on(file, stream, data)
         passed_over = unread.passage.passed_over(unread.member.path)
         if passed_over is not None:
-            self._passed_over[str(unread.member.path)] = passed_over
+            self._passed_over[unread.member.name] = passed_over
         return Piece(unread.stream.id, offset, b"" if foreign else data)
 
     def _open_at_its_turn(self, unread: Unread) -> OpenFile | None:
@@ -417,7 +438,7 @@ class RotatedFiles:
         """Note the oldest file as read to its end, unless something of it is still to come."""
         unread = self.unread.popleft()
         self._lag -= unread.lag
-        path = str(unread.member.path)
+        path = unread.member.name
         file = unread.file
         if file is None:
             # Could not be opened: the next scan tries again, unless it will never be whole.
@@ -441,7 +462,7 @@ class RotatedFiles:
 
     def _is_still_for_long(self, unread: Unread) -> bool:
         """Return whether an unfinished file has looked the same for long enough."""
-        known = self._unfinished.get(str(unread.member.path))
+        known = self._unfinished.get(unread.member.name)
         status = unread.member.status
         return (
             known is not None

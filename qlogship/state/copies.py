@@ -41,6 +41,13 @@ These take seconds for each hundred thousand uploads, so at the opening it is on
 whether the `ledger_is_whole`; each row is compared before a clear, and by `verify`.
 """
 
+_BY_FILES: Final = frozenset({"stream", "origin"})
+"""Tables that grow with the number of rotated files. The service compares all of them when it
+opens the state directory; a command that only reads, only as many rows as `_SOON_COMPARED`.
+"""
+
+_SOON_COMPARED: Final = 10_000
+
 _SCHEMA: Final = "sqlite_schema"
 
 _NEWEST: Final = 500
@@ -214,7 +221,7 @@ def hide_damage(connection: sqlite3.Connection, *, large: bool) -> Repairs:
     """Let this connection, which only reads, see in place of a damaged table one put right."""
     repairs = Repairs()
     for table in _tables(connection):
-        if table.name in LARGE and not large:
+        if not large and (table.name in LARGE or _is_long(connection, table)):
             continue
         found = _difference(connection, table)
         right = _right(table, found) if found is not None else {}
@@ -269,6 +276,14 @@ def ledger_is_whole(connection: sqlite3.Connection) -> bool:
             raise
         return False
     return True
+
+
+def _is_long(connection: sqlite3.Connection, table: _Table) -> bool:
+    """Return whether there are so many files that comparing what is known of them takes long."""
+    if table.name not in _BY_FILES:
+        return False
+    rows: int = connection.execute(f"SELECT count(*) FROM main.{table.name}").fetchone()[0]
+    return rows > _SOON_COMPARED
 
 
 def _newest_agree(connection: sqlite3.Connection, table: _Table, limit: int) -> bool:

@@ -107,6 +107,7 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=2_000)
+    parser.add_argument("--new", type=int, default=2_000, help="files that come at once")
     parser.add_argument("--directory", type=Path)
     wanted = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
@@ -130,19 +131,17 @@ def main() -> None:
         with live.open("ab") as out:
             out.write(b"%d|1.1|sales|NONE|ENTERQUEUE||1|1\n" % (EPOCH + 10_000_001))
         print("a live line             ", follower.read_all())
-        write_files(log, wanted.files + 2, wanted.files)
+        write_files(log, wanted.files + 2, wanted.new)
         with live.open("ab") as out:
             out.write(b"%d|2.1|sales|NONE|ENTERQUEUE||2|1\n" % (EPOCH + 10_000_002))
         end = live.stat().st_size
-        stream = follower.source
         follower.source.scan()
         print(
-            "a live line, among as many new files",
+            f"a live line, {wanted.new:,} new files",
             follower.read_all(lambda: _offset(follower, live) == end),
         )
         print("the rest of these       ", follower.read_all())
         follower.close()
-        del stream
         began = time.perf_counter()
         status.report(follower.settings)
         print(f"status, in its process   {time.perf_counter() - began:8.2f} s")

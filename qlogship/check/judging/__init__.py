@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _TOLD_BY: Final = {
     "dashboard_": frozenset({"dashboard", "tls", "login"}),
     "source": frozenset({"source", "asterisk"}),
-    "file ": frozenset({"source"}),
+    "file": frozenset({"source"}),
     "state": frozenset({"state", "disk"}),
     "disk": frozenset({"disk"}),
 }
