@@ -104,7 +104,7 @@ class Cursor:
         # Long ones that it goes on from, or is a part of.
         if len(start) >= _KEY_BYTES:
             yield from self._streams(
-                f"WHERE id IN (SELECT id FROM (SELECT id, head FROM stream WHERE {_KEY} = ?1"
+                f"WHERE id IN (SELECT id FROM (SELECT id, head FROM stream WHERE {_KEY} = ?1"  # noqa: S608
                 " ORDER BY offset DESC LIMIT ?2) WHERE head = substr(?3, 1, length(head))"
                 " OR substr(head, 1, length(?3)) = ?3 LIMIT ?4)",
                 place,

@@ -105,6 +105,7 @@ class _Scan:
     known: dict[FileKey, Unread]
     opened: set[FileKey]
     found: list[Unread] = field(default_factory=list)
+    looked: int = 0
     fresh: int = 0
     named: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
@@ -257,7 +258,7 @@ class RotatedFiles:
     def _end_scan(self, scan: _Scan) -> None:
         # What is being read keeps its place, also when it was deleted.
         scan.found += [unread for unread in scan.known.values() if unread.file is not None]
-        self.number = len(scan.keys)
+        self.number = scan.looked
         self._scan = None
         self._wait_for(scan.found)
 
@@ -278,6 +279,7 @@ class RotatedFiles:
     def _look_at(self, scan: _Scan, member: Member) -> None:
         """Take up a file if it may hold something new."""
         path, key, look = member.name, member.key, look_of(member.status)
+        scan.looked += 1
         scan.keys.add(key)
         if path in scan.named:
             scan.paths.add(path)

@@ -8,7 +8,6 @@ at files that are known, the same after all were renamed, a line of the live fil
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import tempfile
 import time
@@ -42,7 +41,10 @@ class Taken:
     steps: int = 0
 
     def __str__(self) -> str:
-        return f"{self.whole:8.2f} s ({self.processor:.2f} CPU s), {self.steps} steps, the longest {self.longest:.2f} s"
+        return (
+            f"{self.whole:8.2f} s ({self.processor:.2f} CPU s), {self.steps} steps,"
+            f" the longest {self.longest:.2f} s"
+        )
 
 
 class Follower:
@@ -157,11 +159,9 @@ def main() -> None:
 
 def _offset(follower: Follower, live: Path) -> int:
     """Return how far the live file is archived."""
-    inode = os.stat(live).st_ino
-    row = follower.store._db.execute(
-        "SELECT max(offset) FROM stream WHERE inode = ?", (inode,)
-    ).fetchone()
-    return int(row[0] or 0)
+    inode = live.stat().st_ino
+    streams = follower.store.cursor.like(b"", (live.stat().st_dev, inode))
+    return max((stream.offset for stream in streams), default=0)
 
 
 if __name__ == "__main__":
