@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qlogship.clocks import Clocks
     from qlogship.errors import SourceUnreadable
     from qlogship.source.cursor import Cursor
-    from qlogship.source.interface import Piece, Source
+    from qlogship.source.interface import Source
     from qlogship.troubles.notices import Notices
 
 READ_BYTES: Final = 1024 * 1024
@@ -59,11 +59,11 @@ class Archiver:
         Of small ones that are waiting it takes several: a transaction for each would take long.
         """
         until = self._clocks.monotonic() + _TIME
-        size, more = 0, read
-        piece: Piece | None = None
+        size, more, found = 0, read, False
         while more:
             piece = self._source.read(READ_BYTES)
             self._source.save_changes(self._cursor)
+            found = found or piece is not None
             if piece is not None and piece.data:
                 self._archive.append(piece.data, stream=piece.stream, offset=piece.offset)
                 size += len(piece.data)
@@ -77,7 +77,7 @@ class Archiver:
             self._source.save_changes(self._cursor)
         self._note_trouble()
         self._looked = True
-        return piece is not None
+        return found
 
     def survey(self, *, every: float) -> None:
         """See what there is and archive nothing; no more often than `every` so many seconds.

@@ -114,7 +114,7 @@ class QueueLog:
     @property
     def restless(self) -> bool:
         """Whether a file that was rotated away may still grow, or a look was put off."""
-        return bool(self._open.left) or self._rotated.hinted
+        return bool(self._open.left) or self._rotated.was_put_off
 
     @property
     def written_at(self) -> float | None:
@@ -129,7 +129,7 @@ class QueueLog:
 
     def scan(self) -> None:
         """Look at the whole family at the next `read`."""
-        self._rotated.hinted = True
+        self._rotated.pace.hinted = True
 
     @property
     def crowded(self) -> bool:
@@ -194,7 +194,7 @@ class QueueLog:
         """
         self.trouble = error
         self.close()
-        self._rotated.scan_due = True
+        self._rotated.pace.scan_due = True
 
     def _read(self, limit: int) -> Piece | None:
         self._look_at_path()
@@ -202,7 +202,7 @@ class QueueLog:
             self._look_at(left)
         live_size = self._open.live.file.refresh().st_size if self._open.live else 0
         rotated = self._rotated
-        self._goes_on_from_them = self._goes_on_from_them or rotated.scan_due
+        self._goes_on_from_them = self._goes_on_from_them or rotated.pace.scan_due
         if not self._goes_on_from_them and not self._took_live:
             piece = self._read_open(live_size, limit)
             if piece is not None:
@@ -225,7 +225,7 @@ class QueueLog:
             if piece is not None:
                 return piece
             rotated.finish()
-        rotated.calm_down()
+        rotated.pace.calm_down()
         self._goes_on_from_them = False
         return self._read_open(live_size, limit)
 
@@ -252,7 +252,7 @@ class QueueLog:
             self._first_start.begin(self._rotated, self._streams, self._open.live)
         else:
             self._rotated.close()
-            self._rotated.scan_due = True
+            self._rotated.pace.scan_due = True
 
     def close(self) -> None:
         """Close every file."""
@@ -302,7 +302,7 @@ class QueueLog:
         if stream is None:
             return
         if is_restarted(stream, size=size, start=opened.file.start(len(stream.head))):
-            self._rotated.scan_due = True  # a copytruncate leaves the rest in a copy
+            self._rotated.pace.scan_due = True  # a copytruncate leaves the rest in a copy
             opened.passage = Passage()
             self._streams.attach(opened)
 
@@ -323,7 +323,7 @@ class QueueLog:
             self._open.left.append(self._open.live)
             self._open.live.grew_at = self._clocks.monotonic()
             self._open.live = None
-            self._rotated.scan_due = True
+            self._rotated.pace.scan_due = True
             while len(self._open.left) > _MOST_LEFT:
                 self._open.left.pop(0).file.close()  # found again by its name
 
@@ -376,7 +376,7 @@ class QueueLog:
             if not data:
                 self._open.left.remove(left)
                 left.file.close()
-                self._rotated.scan_due = True
+                self._rotated.pace.scan_due = True
                 return None
         return self._hand_out(left, offset, data)
 

@@ -28,7 +28,6 @@ from collections import deque
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from math import inf
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
@@ -38,10 +37,11 @@ from qlogship.source.family import began
 from qlogship.source.files import LONGEST_RECORD
 from qlogship.source.foreign import Passage, refusal_of
 from qlogship.source.interface import Piece
+from qlogship.source.pace import Pace
+from qlogship.source.sightings import Damaged, Sightings
 from qlogship.source.streams import Kin
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator
 
     from qlogship.clocks import Clocks
@@ -60,21 +60,9 @@ SLICE: Final = 0.25
 MANY: Final = 20_000
 """Rotated files that are more than any rotation leaves: hourly ones of two years are fewer."""
 
-_SHORT: Final = 0.05
-_CALM: Final = 9.0
-"""So many times as long as a scan took, the next one waits that nothing but a hint asks for;
-not after a short one.
-"""
-
-_PAUSE: Final = 10.0
-"""But it waits so many seconds at most."""
-
 _SURVEYED: Final = 10_000
 _EXAMINED: Final = 1_000
 """Rotated files that a command looks at, and of these, those that it opens."""
-
-_HASTE: Final = 3
-"""How often in a row a scan is begun anew at once because names changed while it went on."""
 
 
 @dataclass(slots=True)
@@ -113,30 +101,6 @@ class _Scan:
     took: float = 0.0
 
 
-class _Damage:
-    """What is wrong with files, by path, and how they looked then."""
-
-    def __init__(self) -> None:
-        self.errors: dict[str, SourceUnreadable] = {}
-        self._looks: dict[str, tuple[FileKey, Look]] = {}
-
-    def note(self, path: str, error: SourceUnreadable, status: os.stat_result | None) -> None:
-        """Note what is wrong; with a `status`, a file that looks the same is not tried again."""
-        self.errors[path] = error
-        self._looks.pop(path, None)
-        if status is not None:
-            self._looks[path] = key_of(status), look_of(status)
-
-    def is_settled(self, path: str, status: os.stat_result) -> bool:
-        """Return whether another look at a file would find the same damage."""
-        return path in self._looks and self._looks[path] == (key_of(status), look_of(status))
-
-    def forget(self, path: str) -> None:
-        """Note that nothing is wrong with a file, or that it is gone."""
-        self.errors.pop(path, None)
-        self._looks.pop(path, None)
-
-
 class RotatedFiles:
     """Find the rotated files that hold something new, and read it.
 
@@ -157,24 +121,16 @@ class RotatedFiles:
         self._open = opened
         self._find = find
         self._clocks = clocks
-        self._seen = seen
-        self._newly_seen: dict[FileKey, Look] = {}
-        self._gone: set[FileKey] = set()
+        self._sightings = Sightings(seen)
         self._unfinished: dict[str, tuple[FileKey, Look, float]] = {}
         self.unread: deque[Unread] = deque()
         self._lag = 0
         self._passed_over: dict[str, SourceUnreadable] = {}
-        self._damage = _Damage()
+        self._damage = Damaged()
         self.number = 0
         """How many rotated files there were at the last scan."""
-        self.scan_due = True
-        """Whether a scan must come before anything that was written later is read."""
-        self.hinted = False
-        """Whether a scan may be worth it."""
+        self.pace = Pace()
         self._scan: _Scan | None = None
-        self._is_full = False
-        self._not_before = -inf
-        self._haste = 0
 
     @property
     def damaged(self) -> dict[str, SourceUnreadable]:
@@ -183,9 +139,7 @@ class RotatedFiles:
 
     def save_changes(self, cursor: Cursor) -> None:
         """Write what was seen, and what is gone, since the last time."""
-        if self._newly_seen or self._gone:
-            cursor.save_sightings(self._newly_seen, self._gone)
-            self._newly_seen, self._gone = {}, set()
+        self._sightings.save_changes(cursor)
 
     def lag(self) -> int:
         """Return the bytes that are to be read, compressed ones as they lie."""
@@ -216,11 +170,14 @@ class RotatedFiles:
 
     def wants_scan(self) -> bool:
         """Return whether to scan now: it must be, or goes on, or it is time for a hint."""
-        if self.scan_due or self._scan is not None:
-            return True
-        if self._is_full:
-            return self.hinted and not self.unread
-        return self.hinted and self._clocks.monotonic() >= self._not_before
+        return self._scan is not None or self.pace.wants_scan(
+            self._clocks.monotonic(), all_read=not self.unread
+        )
+
+    @property
+    def was_put_off(self) -> bool:
+        """Whether a scan that a hint asks for waits for its time."""
+        return self.pace.hinted and not self.wants_scan()
 
     def survey(self) -> None:
         """Look at the files once, for a command: of very many, at some of them only."""
@@ -237,12 +194,10 @@ class RotatedFiles:
         It goes on where it stood if not, at the next call.
         """
         began = self._clocks.monotonic()
-        scan = self._begin_scan() if self._scan is None or self.scan_due else self._scan
+        scan = self._begin_scan() if self._scan is None or self.pace.scan_due else self._scan
         for member in scan.members:
             self._look_at(scan, member)
-            self._is_full = scan.fresh >= MANY
-            if self._is_full:
-                self.hinted = True  # for the rest of them
+            if scan.fresh >= MANY:
                 break
             if self._clocks.monotonic() - began >= SLICE:
                 scan.took += self._clocks.monotonic() - began
@@ -251,7 +206,7 @@ class RotatedFiles:
             self._forget_gone(scan)
         now = self._clocks.monotonic()
         scan.took += now - began
-        self._not_before = now + (min(_CALM * scan.took, _PAUSE) if scan.took > _SHORT else 0.0)
+        self.pace.ended(now, took=scan.took, is_full=scan.fresh >= MANY)
         self._end_scan(scan)
         return True
 
@@ -268,7 +223,7 @@ class RotatedFiles:
         if self._scan is not None:
             known.update(self._scan.known)
             known.update((unread.member.key, unread) for unread in self._scan.found)
-        self.scan_due = self.hinted = False
+        self.pace.began()
         self._streams.look_anew()
         opened = {followed.file.key for followed in self._open.all}
         named = {*self._damage.errors, *self._passed_over, *self._unfinished}
@@ -285,7 +240,7 @@ class RotatedFiles:
             scan.paths.add(path)
             if self._damage.is_settled(path, member.status):
                 return
-        if self._seen.get(key) == look or key in scan.opened:
+        if self._sightings.has(member.status) or key in scan.opened:
             return
         scan.paths.add(path)
         known = scan.known.pop(key, None)
@@ -303,25 +258,11 @@ class RotatedFiles:
         """Forget what was known of files that are not there any more."""
         for path in self._damage.errors.keys() - scan.paths:
             self._damage.forget(path)  # removed or renamed: that is no trouble
-        for known_of in (self._passed_over, self._unfinished):
-            for path in known_of.keys() - scan.paths:
-                del known_of[path]
-        for key in self._seen.keys() - scan.keys:
-            del self._seen[key]
-            self._gone.add(key)
-            self._newly_seen.pop(key, None)
-
-    def _look_again(self) -> None:
-        """Ask for another scan, because names were changed while files were looked at."""
-        self._haste += 1
-        if self._haste <= _HASTE:
-            self.scan_due = True
-        else:
-            self.hinted = True
-
-    def calm_down(self) -> None:
-        """Note that all was read that is to come before the live file."""
-        self._haste = 0
+        for path in self._passed_over.keys() - scan.paths:
+            del self._passed_over[path]
+        for path in self._unfinished.keys() - scan.paths:
+            del self._unfinished[path]
+        self._sightings.forget_all_but(scan.keys)
 
     def _examine(self, member: Member) -> Unread | None:
         """Return a rotated file if it may hold something new, and how old it is."""
@@ -346,20 +287,17 @@ class RotatedFiles:
         if self._streams.is_live(stream):
             return None  # a copy of the live file, which is read itself
         if stream is not None and stream.skipped:
-            self._see(status)
+            self._sightings.see(status)
             return None
         if stream is None and not member.rotated:
             return None
         lag = max(0, member.status.st_size - self._streams.offset(stream))
         return Unread(member, stream, (began(start, status), status.st_mtime_ns, path), lag)
 
-    def _see(self, status: os.stat_result) -> None:
-        self._seen[key_of(status)] = self._newly_seen[key_of(status)] = look_of(status)
-
     def _note_damage(self, member: Member, error: SourceUnreadable) -> None:
         """Note a file of the family that cannot be read, unless it has just gone."""
         if isinstance(error.__cause__, FileNotFoundError):
-            self._look_again()
+            self.pace.look_again()
         else:
             lasting = isinstance(error.__cause__, DamagedError)
             self._damage.note(member.name, error, member.status if lasting else None)
@@ -373,7 +311,7 @@ class RotatedFiles:
                 plain = file.compression is None
                 offset = file.end_of_lines() if plain else 0
                 self._streams.begin(file, head=start, offset=offset, skipped=not plain)
-                self._see(file.status)
+                self._sightings.see(file.status)
         self._wait_for([])
 
     # --- reading ---
@@ -392,7 +330,7 @@ class RotatedFiles:
                 and file.compression is None
                 and file.start(len(stream.head)) != stream.head
             ):
-                self._look_again()  # somebody wrote over it
+                self.pace.look_again()  # somebody wrote over it
                 return None
             data = file.read_lines(offset, limit)
             if not data and self._is_given_up(unread, file):
@@ -418,7 +356,7 @@ class RotatedFiles:
         with ExitStack() as stack:
             file = stack.enter_context(self._open.another(unread.member.path))
             if file.key != unread.member.key:
-                self._look_again()  # the names were shifted since
+                self.pace.look_again()  # the names were shifted since
                 return None
             kin, stream = self._streams.identify(file, file.start())
             if kin is Kin.PART or self._streams.is_live(stream):
@@ -446,7 +384,7 @@ class RotatedFiles:
             # Could not be opened: the next scan tries again, unless it will never be whole.
             damage = self._damage.errors.get(path)
             if damage is not None and isinstance(damage.__cause__, DamagedError):
-                self._see(unread.member.status)
+                self._sightings.see(unread.member.status)
             return
         if file.compression is not None:
             rest = not file.whole
@@ -459,7 +397,7 @@ class RotatedFiles:
                 self._unfinished[path] = (*look, self._clocks.monotonic())
         else:
             self._unfinished.pop(path, None)
-            self._see(file.status)
+            self._sightings.see(file.status)
         file.close()
 
     def _is_still_for_long(self, unread: Unread) -> bool:

@@ -1,0 +1,68 @@
+"""What need not be looked at again: files that were read to their end, and damaged ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qlogship.source.cursor import key_of, look_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection
+
+    from qlogship.errors import SourceUnreadable
+    from qlogship.source.cursor import Cursor, FileKey, Look
+
+
+class Sightings:
+    """How files looked that were read to their end, whatever their names; kept over a restart."""
+
+    def __init__(self, seen: dict[FileKey, Look]) -> None:
+        self._seen = seen
+        self._new: dict[FileKey, Look] = {}
+        self._gone: set[FileKey] = set()
+
+    def has(self, status: os.stat_result) -> bool:
+        """Return whether a file looks as it did when it was read to its end."""
+        return self._seen.get(key_of(status)) == look_of(status)
+
+    def see(self, status: os.stat_result) -> None:
+        """Note how a file looks that was read to its end."""
+        self._seen[key_of(status)] = self._new[key_of(status)] = look_of(status)
+
+    def forget_all_but(self, there: Collection[FileKey]) -> None:
+        """Forget the files that are not there any more."""
+        for key in self._seen.keys() - there:
+            del self._seen[key]
+            self._gone.add(key)
+            self._new.pop(key, None)
+
+    def save_changes(self, cursor: Cursor) -> None:
+        """Write what was seen, and what is gone, since the last time."""
+        if self._new or self._gone:
+            cursor.save_sightings(self._new, self._gone)
+            self._new, self._gone = {}, set()
+
+
+class Damaged:
+    """What is wrong with files, by path, and how they looked then."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, SourceUnreadable] = {}
+        self._looks: dict[str, tuple[FileKey, Look]] = {}
+
+    def note(self, path: str, error: SourceUnreadable, status: os.stat_result | None) -> None:
+        """Note what is wrong; with a `status`, a file that looks the same is not tried again."""
+        self.errors[path] = error
+        self._looks.pop(path, None)
+        if status is not None:
+            self._looks[path] = key_of(status), look_of(status)
+
+    def is_settled(self, path: str, status: os.stat_result) -> bool:
+        """Return whether another look at a file would find the same damage."""
+        return path in self._looks and self._looks[path] == (key_of(status), look_of(status))
+
+    def forget(self, path: str) -> None:
+        """Note that nothing is wrong with a file, or that it is gone."""
+        self.errors.pop(path, None)
+        self._looks.pop(path, None)
