@@ -32,11 +32,10 @@ class FirstStart:
         )
 
     def begin(self, rotated: RotatedFiles, streams: Streams, live: Followed | None) -> None:
-        """Skip what was found and is not wanted."""
-        self.is_over = self._unsaved = True
-        if self._takes_all:
+        """Skip what was found and is not wanted; it is not over while there is more of that."""
+        self.is_over = self._unsaved = self._takes_all or rotated.skip_unread()
+        if self._takes_all or not self.is_over:
             return
-        rotated.skip_unread()
         if self._wanted == "none" and live is not None:
             _skip_live(live, streams)
 

@@ -217,8 +217,11 @@ class QueueLog:
                 if not self._scan():
                     return NOTHING_YET
                 if not self._first_start.is_over:
-                    return None
+                    return NOTHING_YET if rotated.unread or rotated.pace.is_full else None
                 continue
+            if not self._first_start.is_over:
+                self._begin_at_first_start()
+                return NOTHING_YET
             oldest = rotated.unread[0]
             older = [left for left in self._open.left if left.began <= oldest.rank[0]]
             piece = self._read_lefts(older, limit, replaced=live_size > 0) or rotated.read(limit)

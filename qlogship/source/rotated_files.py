@@ -302,9 +302,15 @@ class RotatedFiles:
             lasting = isinstance(error.__cause__, DamagedError)
             self._damage.note(member.name, error, member.status if lasting else None)
 
-    def skip_unread(self) -> None:
-        """Note what the unread files hold as not wanted."""
-        for unread in self.unread:
+    def skip_unread(self) -> bool:
+        """Note what the unread files hold as not wanted, for a while; return whether all is done.
+
+        When there are too many for one scan, another one must come first.
+        """
+        until = self._clocks.monotonic() + SLICE
+        while self.unread and self._clocks.monotonic() < until:
+            unread = self.unread.popleft()
+            self._lag -= unread.lag
             # It may be gone meanwhile.
             with suppress(SourceUnreadable), self._open.another(unread.member.path) as file:
                 start = file.start()
@@ -312,7 +318,8 @@ class RotatedFiles:
                 offset = file.end_of_lines() if plain else 0
                 self._streams.begin(file, head=start, offset=offset, skipped=not plain)
                 self._sightings.see(file.status)
-        self._wait_for([])
+        self.pace.scan_due = self.pace.scan_due or (self.pace.is_full and not self.unread)
+        return not self.unread and not self.pace.is_full
 
     # --- reading ---
 
