@@ -209,6 +209,19 @@ class QueueLog:
                 self._took_live = True
                 return piece
         self._took_live = False
+        piece = self._read_rotated(live_size, limit)
+        if piece is not None or not self._first_start.is_over:
+            return piece
+        rotated.pace.calm_down()
+        self._goes_on_from_them = False
+        return self._read_open(live_size, limit)
+
+    def _read_rotated(self, live_size: int, limit: int) -> Piece | None:
+        """Look at the rotated files if that is due, and read the oldest that is not read yet.
+
+        None when all are read, or when the first start cannot begin yet.
+        """
+        rotated = self._rotated
         until = self._clocks.monotonic() + SLICE
         while rotated.wants_scan() or rotated.unread:
             if self._clocks.monotonic() > until:
@@ -228,9 +241,7 @@ class QueueLog:
             if piece is not None:
                 return piece
             rotated.finish()
-        rotated.pace.calm_down()
-        self._goes_on_from_them = False
-        return self._read_open(live_size, limit)
+        return None
 
     def _read_open(self, live_size: int, limit: int) -> Piece | None:
         """Read the files that are open: those that were the live one, then that."""
@@ -255,6 +266,7 @@ class QueueLog:
             self._first_start.begin(self._rotated, self._streams, self._open.live)
         else:
             self._rotated.close()
+            self._rotated.pace.is_full = False
             self._rotated.pace.scan_due = True
 
     def close(self) -> None:
