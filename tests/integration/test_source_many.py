@@ -77,7 +77,7 @@ def test_a_file_that_was_read_is_not_opened_again_under_another_name(
         status = file.stat()
         # It would be found out if anybody looked: the file has another text, and looks the same.
         with file.open("r+b") as out:
-            out.write(b"1")
+            out.write(b"2")
         os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
         file.rename(path.with_name(f"{path.name}.{number + 1}"))
     before = follower.rows_written
