@@ -180,13 +180,22 @@ class RotatedFiles:
         return self.pace.hinted and not self.wants_scan()
 
     def survey(self) -> None:
-        """Look at the files once, for a command: of very many, at some of them only."""
-        scan = self._begin_scan()
+        """Look at the files once, without reading: of very many, at some of them only.
+
+        So a scan comes before whatever is read after it.
+        """
+        number, scan = self.number, self._begin_scan()
         for member in islice(scan.members, _SURVEYED):
             self._look_at(scan, member)
             if scan.fresh >= _EXAMINED:
                 break
+        whole = scan.looked < _SURVEYED and scan.fresh < _EXAMINED
+        if whole:
+            self._forget_gone(scan)
         self._end_scan(scan)
+        self.number = scan.looked if whole else max(number, scan.looked)
+        self.pace.ended(self._clocks.monotonic(), took=0.0, is_full=not whole)
+        self.pace.scan_due = True
 
     def scan(self) -> bool:
         """Find the rotated files that hold something new; return whether all were looked at.

@@ -248,7 +248,8 @@ def test_many_damaged_files_are_one_trouble(tmp_path: Path) -> None:
 
 def test_absurdly_many_rotated_files_are_named(path: Path, follower: Following) -> None:
     """When there are more than any rotation leaves, it is said how many, and what to do."""
-    assert follower.log.overfull is None
+    before = follower.log.overfull
+    assert before is None
     first = path.with_name(f"{path.name}.1")
     for number in range(MANY):
         os.link(first, path.with_name(f"{path.name}.{10_000 + number}"))
@@ -258,4 +259,30 @@ def test_absurdly_many_rotated_files_are_named(path: Path, follower: Following) 
     for number in range(MANY):
         path.with_name(f"{path.name}.{10_000 + number}").unlink()
     follower.look_around()
-    assert follower.log.overfull is None
+    after = follower.log.overfull
+    assert after is None
+
+
+@pytest.mark.parametrize("history", ["all", "none"])
+def test_files_that_a_short_look_leaves_out_are_found_by_the_next_read(
+    path: Path, records: Records, history: str
+) -> None:
+    """After a look without reading, such as while the disk is full, each file gets its due.
+
+    What rotated files have comes before what the live file has; what `source.history` leaves out
+    stays out.
+    """
+    old = add_files(path, records, 1_100)
+    path.write_bytes(records.one())
+    follower = Following(path, history=history)
+    follower.log.survey()
+    line = records.one()
+    with path.open("ab") as file:
+        file.write(line)
+    texts = [file.read_bytes() for file in old]
+    found = follower.read() + follower.look_around()
+    if history == "none":
+        assert found in {b"", line}
+    else:
+        assert found == b"".join([*texts, path.read_bytes()])
+    follower.close()
