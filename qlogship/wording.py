@@ -89,3 +89,12 @@ def time_left(seconds: float) -> str:
     if seconds < 5_400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3_600:.1f} h"
+
+
+def still_there(uploads: int) -> str:
+    """Say that the dashboard may have uploads as they were before a number was erased."""
+    has = "upload that was" if uploads == 1 else "uploads that were"
+    return (
+        f"the dashboard may still have what was erased here, in {uploads:,} {has} sent before;"
+        " `qlogship resync` uploads them as they are now"
+    )

@@ -312,11 +312,7 @@ class Chunks:
 
     def restore(self, first_seq: int, text: bytes) -> bool:
         """Write the text of a damaged chunk again if it is that; return whether it is."""
-        row = self._db.execute(
-            f"SELECT {_FACTS}, digest FROM chunk_facts WHERE first_seq = ?",  # noqa: S608
-            (first_seq,),
-        ).fetchone()
-        facts, digest = ChunkFacts(*row[:-1]), row[-1]
+        facts, digest = self._row(first_seq)
         packed = self._pack.compress(text) if facts.packed else text
         if digest is not None and digest_of(first_seq, text) != digest:
             return False
@@ -330,6 +326,24 @@ class Chunks:
         )
         self.damaged.pop(first_seq, None)
         return True
+
+    def replace(self, block: Block) -> None:
+        """Write another text for a chunk, with as many bytes in each line; the old one is gone."""
+        facts, _ = self._row(block.first_seq)
+        data = self._pack.compress(block.data) if facts.packed else block.data
+        self._db.execute("UPDATE chunk SET data = ? WHERE first_seq = ?", (data, block.first_seq))
+        self._db.execute(
+            "UPDATE chunk_facts SET digest = ? WHERE first_seq = ?",
+            (digest_of(block.first_seq, block.data), block.first_seq),
+        )
+        self._newest, self._recent = None, []
+
+    def _row(self, first_seq: int) -> tuple[ChunkFacts, bytes | None]:
+        row = self._db.execute(
+            f"SELECT {_FACTS}, digest FROM chunk_facts WHERE first_seq = ?",  # noqa: S608
+            (first_seq,),
+        ).fetchone()
+        return ChunkFacts(*row[:-1]), row[-1]
 
     def _data(self, first_seq: int) -> bytes:
         """Return what the table `chunk` has; nothing when it is not there or cannot be read."""

@@ -82,6 +82,9 @@ COMMANDS: dict[str, Command] = {
     "export": Command(
         "qlogship.import_export.export_command", "Write the archive as queue_log text."
     ),
+    "erase": Command(
+        "qlogship.erase.command", "Mask a telephone number in all that is kept, for good."
+    ),
     "reconcile": Command(
         "qlogship.reconcile.command", "Compare archive, ledger and the dashboard's counts, per day."
     ),

@@ -15,7 +15,15 @@ from qlogship.shipping.belonging import HINT, TROUBLE
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.times import stamp
-from qlogship.wording import ANOTHER_WRITER, ANOTHER_WRITER_HINT, SHARED, count, lasting, size
+from qlogship.wording import (
+    ANOTHER_WRITER,
+    ANOTHER_WRITER_HINT,
+    SHARED,
+    count,
+    lasting,
+    size,
+    still_there,
+)
 
 _WATCH_EVERY = 2.0
 _CLEAR_SCREEN = "\x1b[H\x1b[2J"
@@ -77,6 +85,8 @@ def lines(found: dict[str, Any], *, now: float) -> list[str]:
         rows.append(("shared", SHARED))
     elif uploads["overcounted"]:
         rows += [("SUSPECTED", ANOTHER_WRITER), ("", ANOTHER_WRITER_HINT)]
+    if uploads["erased"]:
+        rows.append(("ERASED", still_there(uploads["erased"])))
     if found["resync"]["state"] != "idle":
         rows.append(("RESYNC", f"{found['resync']['state']}; type `qlogship resync` to watch it"))
     rows.append(("VERDICT", found["verdict"]["text"]))

@@ -55,6 +55,7 @@ _KEYS: Final = {
     "possible_duplicate": "possible_duplicate",
     "open_sends": "open_sends",
     "vouched": "vouched",
+    "erased": "erased",
     "http_status": "answer.http_status",
     "prepared_at": "prepared_at",
     "answered_at": "answer.answered_at",
@@ -261,6 +262,9 @@ def _rows(found: UploadRow) -> list[tuple[str, str]]:
         ("decided", stamp(found["prepared_at"])),
         ("records", f"{found['lines']:,} ({found['bytes']:,} bytes, sha256 {found['sha256']})"),
     ]
+    if found["erased"]:
+        what = f"a number in {count(found['erased'], 'record')} of it, after it was sent"
+        rows.append(("erased", f"{what}; the digest is of what the archive has now"))
     if found["parent"] is not None:
         rows.append(("part of", f"upload {found['parent']}"))
     if found["parts"]:
@@ -343,7 +347,7 @@ def _where(row: UploadRow) -> str:
 
 
 def _remark(row: UploadRow) -> str:
-    remarks = []
+    remarks = ["sent before a number was erased"] if row["erased"] else []
     if row["elsewhere"]:
         remarks.append(_where(row))
     elif row["superseded"]:

@@ -32,7 +32,7 @@ from qlogship.queue_log.recognition import OddRun, first_part
 from qlogship.queue_log.records import time_of
 from qlogship.source.files import LONGEST_RECORD
 from qlogship.source.foreign import refusal_of
-from qlogship.source.identity import tail_agrees
+from qlogship.source.identity import begins_as, tail_agrees
 from qlogship.source.streams import Kin, Stream, identify
 from qlogship.wording import count
 
@@ -423,7 +423,7 @@ def _refuse_foreign(file: OpenFile, block: _FileBlock, offset: int, run: OddRun)
 
 def _agrees(file: OpenFile, stream: Stream) -> bool:
     """Return whether a file begins with all that is archived of a stream."""
-    return file.start(len(stream.head)) == stream.head and tail_agrees(file, stream)
+    return begins_as(file, stream) and tail_agrees(file, stream)
 
 
 def _size(lines: Sequence[bytes]) -> int:

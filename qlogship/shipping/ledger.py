@@ -66,6 +66,8 @@ class Upload:
     parent: int | None
     answer: UploadAnswer
     vouched: bool = False
+    erased: int = 0
+    """How many of its records were masked after it was sent, so that it was other bytes."""
 
     @property
     def possible_duplicate(self) -> bool:
@@ -431,5 +433,6 @@ def _upload(row: sqlite3.Row) -> Upload:
         not_before=row["not_before"],
         parent=row["parent"],
         vouched=bool(row["vouched"]),
+        erased=row["erased"],
         answer=UploadAnswer(text=row["answer"], **{key: row[key] for key in _ANSWER}),
     )

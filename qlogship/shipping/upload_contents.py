@@ -54,7 +54,7 @@ class Contents:
         """Return where the records of these runs came from, in the order of the runs."""
         origins = self._archive.origins.all()
         paths: dict[int, str] = dict(self._db.execute("SELECT id, path FROM stream"))
-        ruler = _Ruler(self._db, self._archive)
+        ruler = Ruler(self._archive)
         places: list[Place] = []
         for first, last in runs:
             index = bisect_right(origins, first, key=lambda origin: origin.first_seq) - 1
@@ -107,17 +107,15 @@ class Contents:
         return carriers
 
 
-class _Ruler:
+class Ruler:
     """Measure where each record begins in the archive's text, in bytes."""
 
-    def __init__(self, connection: sqlite3.Connection, archive: Archive) -> None:
+    def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        rows = connection.execute(
-            "SELECT first_seq, lines, bytes FROM chunk_facts ORDER BY first_seq"
-        ).fetchall()
-        self._firsts: list[int] = [first for first, _, _ in rows]
-        self._starts: list[int] = [0, *accumulate(size for _, _, size in rows)]
-        self._end: int = rows[-1][0] + rows[-1][1] if rows else 1
+        rows = archive.chunks.facts()
+        self._firsts: list[int] = [row.first_seq for row in rows]
+        self._starts: list[int] = [0, *accumulate(row.bytes for row in rows)]
+        self._end: int = rows[-1].behind if rows else 1
         self._open: tuple[int, list[int]] = 0, []
 
     def at(self, seq: int) -> int:

@@ -10,6 +10,7 @@ again while they look the same, under whatever name. These go with their files.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from qlogship.source.streams import HEAD_BYTES, Stream
@@ -34,7 +35,7 @@ _NEAR: Final = 256
 _FEW: Final = 32
 _MOST: Final = 4096
 
-_COLUMNS: Final = "id, head, tail, offset, device, inode, path, skipped"
+_COLUMNS: Final = "id, head, tail, offset, device, inode, path, skipped, erased"
 _KEY: Final = f"substr(head, 1, {_KEY_BYTES})"
 
 
@@ -115,16 +116,19 @@ class Cursor:
 
     def _streams(self, which: str, *values: object) -> Iterator[Stream]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM stream {which}", values)  # noqa: S608
-        for number, head, tail, offset, device, inode, path, skipped in rows.fetchall():
-            yield Stream(number, head, tail, offset, device, inode, path, bool(skipped))
+        for number, head, tail, offset, device, inode, path, skipped, erased in rows.fetchall():
+            yield Stream(
+                *(number, head, tail, offset, device, inode, path, bool(skipped)),
+                tuple((first, last) for first, last in json.loads(erased)),
+            )
 
     def save(self, stream: Stream) -> None:
         """Write a stream, new or changed."""
         self._db.execute(
-            "INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            "INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
             " head = excluded.head, tail = excluded.tail, offset = excluded.offset,"
             " device = excluded.device, inode = excluded.inode, path = excluded.path,"
-            " skipped = excluded.skipped",
+            " skipped = excluded.skipped, erased = excluded.erased",
             (
                 stream.id,
                 stream.head,
@@ -134,6 +138,7 @@ class Cursor:
                 stream.inode,
                 stream.path,
                 stream.skipped,
+                json.dumps(stream.erased),
             ),
         )
 

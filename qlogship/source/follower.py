@@ -42,7 +42,7 @@ from qlogship.source.family import members
 from qlogship.source.files import unreadable
 from qlogship.source.first_start import FirstStart
 from qlogship.source.foreign import Passage
-from qlogship.source.identity import Followed, OpenFiles, Streams
+from qlogship.source.identity import Followed, OpenFiles, Streams, begins_as
 from qlogship.source.interface import NOTHING_YET, Piece
 from qlogship.source.rotated_files import MANY, SLICE, STILL, RotatedFiles
 from qlogship.source.streams import is_restarted
@@ -357,7 +357,7 @@ class QueueLog:
         data = live.file.read_lines(offset, min(limit, size - offset))
         if not data:
             return None
-        if stream is not None and live.file.start(len(stream.head)) != stream.head:
+        if stream is not None and not begins_as(live.file, stream):
             return None  # truncated meanwhile: what was read may be anything
         if live.file.refresh().st_size < offset + len(data):
             return None

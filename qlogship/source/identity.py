@@ -170,12 +170,15 @@ class Streams:
         for left in self._open.left:
             if left.stream is not None and left.stream.id == stream.id:
                 there = left.file.refresh().st_nlink > 0  # else it was replaced by a copy
-                return there and compare(stream.head, left.file.start()) is Kin.SAME
+                return there and compare(stream.head, stream.veiled(left.file.start())) is Kin.SAME
         if self._places is None:
             self._places = {member.key: member.path for member in self._find()}
         if key in self._places:
             with suppress(SourceUnreadable), self._open.another(self._places[key]) as file:
-                return file.key == key and compare(stream.head, file.start()) is Kin.SAME
+                return (
+                    file.key == key
+                    and compare(stream.head, stream.veiled(file.start())) is Kin.SAME
+                )
         return False
 
     # --- where to go on ---
@@ -240,9 +243,10 @@ class Streams:
         if want <= _MOST_COMPARED:
             text = self._last_text_of(stream.id, want, stream.offset)
         base = stream.offset - len(text)
+        text = stream.veiled(text, base)
         if file.compression is None and size <= base:
             return file.end_of_lines(), False  # it ends before anything that could be compared
-        found = file.read_at(base, len(text) + 1)
+        found = stream.veiled(file.read_at(base, len(text) + 1), base)
         common = _common(text, found)
         end = text.rfind(b"\n", 0, common) + 1
         offset = base + end if end > 0 or (base == 0 and text) else None
@@ -279,7 +283,13 @@ class Streams:
 def tail_agrees(file: OpenFile, stream: Stream) -> bool:
     """Return whether what stands before the cursor in a file is the stream's tail."""
     tail = stream.tail
-    return file.read_at(stream.offset - len(tail), len(tail)) == tail
+    start = stream.offset - len(tail)
+    return stream.veiled(file.read_at(start, len(tail)), start) == tail
+
+
+def begins_as(file: OpenFile, stream: Stream) -> bool:
+    """Return whether a file begins with the stream's head."""
+    return stream.veiled(file.start(len(stream.head))) == stream.head
 
 
 def _split(stream: Stream, file: OpenFile, copy: OpenFile) -> Stream:
@@ -300,8 +310,16 @@ def _split(stream: Stream, file: OpenFile, copy: OpenFile) -> Stream:
 
 def _cut(stream: Stream, file: OpenFile, offset: int) -> Stream:
     """Return the stream as it is met in this file, with its cursor at an offset of it."""
-    head = file.start(min(offset, HEAD_BYTES))
-    return replace(_moved(stream, file), head=head, tail=_before(file, offset), offset=offset)
+    erased = tuple(
+        (first, min(last, offset - 1)) for first, last in stream.erased if first < offset
+    )
+    cut = replace(_moved(stream, file), offset=offset, erased=erased)
+    tail = _before(file, offset)
+    return replace(
+        cut,
+        head=cut.veiled(file.start(min(offset, HEAD_BYTES))),
+        tail=cut.veiled(tail, offset - len(tail)),
+    )
 
 
 def _before(file: OpenFile, offset: int) -> bytes:

@@ -36,6 +36,7 @@ from qlogship.source.cursor import key_of, look_of
 from qlogship.source.family import began
 from qlogship.source.files import LONGEST_RECORD
 from qlogship.source.foreign import Passage, refusal_of
+from qlogship.source.identity import begins_as
 from qlogship.source.interface import Piece
 from qlogship.source.pace import Pace
 from qlogship.source.sightings import Damaged, Sightings
@@ -341,11 +342,7 @@ class RotatedFiles:
                 return None
             stream = self._streams.current(unread.stream) if unread.stream is not None else None
             offset = stream.offset if stream is not None else 0
-            if (
-                stream is not None
-                and file.compression is None
-                and file.start(len(stream.head)) != stream.head
-            ):
+            if stream is not None and file.compression is None and not begins_as(file, stream):
                 self.pace.look_again()  # somebody wrote over it
                 return None
             data = file.read_lines(offset, limit)

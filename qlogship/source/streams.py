@@ -17,6 +17,7 @@ lost its end in a power cut and was written on.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
+MASK = b"*"
+"""Stands for each byte of what was erased (erase/)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Stream:
     """A known run of text and the cursor in it.
 
     `offset` counts its bytes that are archived. `skipped` streams were there
-    before the first start and are not wanted (`source.history`).
+    before the first start and are not wanted (`source.history`). `erased` are the bytes of
+    it that were masked here, as first and last offset, ascending: its files have them still.
     """
 
     id: int
@@ -47,6 +51,21 @@ class Stream:
     inode: int
     path: str
     skipped: bool = False
+    erased: tuple[tuple[int, int], ...] = ()
+
+    def veiled(self, text: bytes, at: int = 0) -> bytes:
+        """Return what a file of the stream has from `at` on, masked as it is kept here."""
+        if not self.erased:
+            return text
+        veiled = bytearray(text)
+        index = max(0, bisect_left(self.erased, (at, at)) - 1)
+        while index < len(self.erased) and self.erased[index][0] < at + len(text):
+            first, last = self.erased[index]
+            start, end = max(first - at, 0), min(last + 1 - at, len(text))
+            if start < end:
+                veiled[start:end] = MASK * (end - start)
+            index += 1
+        return bytes(veiled)
 
     def advanced(self, data: bytes) -> Stream:
         """Return the stream after `data` was read at its cursor."""
@@ -108,7 +127,7 @@ def identify(
     """
     found = []
     for stream in streams:
-        kin = compare(stream.head, start)
+        kin = compare(stream.head, stream.veiled(start))
         if kin is Kin.OTHER:
             continue
         same_file = key == (stream.device, stream.inode)
@@ -143,4 +162,4 @@ def is_restarted(stream: Stream, *, size: int, start: bytes) -> bool:
 
     `start` is as many of its bytes as the stream's head has.
     """
-    return size < stream.offset or start != stream.head
+    return size < stream.offset or stream.veiled(start) != stream.head

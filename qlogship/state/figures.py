@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from qlogship.archive.archive import Archive
 from qlogship.archive.retention import left
 from qlogship.shipping.belonging import TROUBLE
+from qlogship.shipping.erased import erased_there
 from qlogship.shipping.generations import NO_GENERATION, Generations
 from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.unshipped import Waiting, waiting
@@ -40,7 +41,8 @@ class ArchiveFigures:
 class UploadFigures:
     """How many uploads of the present generation there are in each state.
 
-    `overcounted` are accepted ones of which the dashboard reported more calls than they hold.
+    `overcounted` are accepted ones of which the dashboard reported more calls than they hold;
+    of `erased` ones it may have records as they were before a number was masked in them.
     """
 
     accepted: int = 0
@@ -49,6 +51,7 @@ class UploadFigures:
     pending: int = 0
     possible_duplicates: int = 0
     overcounted: int = 0
+    erased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ def figures(
             " ORDER BY id DESC LIMIT 1",
             (destination.url, destination.account) if destination else (None, None),
         ).fetchone()
+        erased = erased_there(connection, generation)
     finally:
         connection.execute("COMMIT")
     return Figures(
@@ -162,6 +166,7 @@ def figures(
             pending=states["prepared"],
             possible_duplicates=duplicates,
             overcounted=overcounted,
+            erased=erased,
         ),
         held=HeldFigures(held_calls, held_lines),
         waiting=waits,

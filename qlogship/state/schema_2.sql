@@ -54,7 +54,9 @@ CREATE TABLE upload_2 (
                                                         -- of which no answer tells; of the parent, too
     again              INTEGER,             -- its calls that one of this generation that was
                                             -- accepted before carried, too; NULL: not counted
-    vouched            INTEGER NOT NULL DEFAULT 0       -- a person said that it is there once
+    vouched            INTEGER NOT NULL DEFAULT 0,      -- a person said that it is there once
+    erased             INTEGER NOT NULL DEFAULT 0       -- its records that were masked after it
+                                            -- was sent; sha256 is of what they are now
 );
 INSERT INTO upload_2 (id, generation, state, lines, calls, reported_calls, bytes, attempts,
         http_status, first_time, last_time, prepared_at, answered_at, not_before, sha256, runs,
@@ -68,6 +70,7 @@ INSERT INTO upload_2 (id, generation, state, lines, calls, reported_calls, bytes
 DROP TABLE upload;
 ALTER TABLE upload_2 RENAME TO upload;
 CREATE INDEX upload_parts ON upload (parent) WHERE parent IS NOT NULL;
+CREATE INDEX upload_erased ON upload (generation) WHERE erased > 0;
 CREATE INDEX upload_uncounted ON upload (generation, answered_at, id)
     WHERE state = 'accepted' AND again IS NULL;
 CREATE INDEX upload_figures ON upload
@@ -75,6 +78,20 @@ CREATE INDEX upload_figures ON upload
 -- A version before sent on what no answer told of; that ends (shipping/delivery.py).
 UPDATE upload SET state = 'unknown', not_before = NULL
     WHERE state = 'prepared' AND open_sends >= 3;
+
+-- Bytes of a stream that were masked in the archive, which its files still have: first and last
+-- offset, JSON. What is known of a stream (head, tail) is masked there, too.
+ALTER TABLE stream ADD COLUMN erased TEXT NOT NULL DEFAULT '[]';
+
+-- What was erased on request, and how much; never what. While a row has no scrubbed_at, the
+-- file may still hold it where nothing is stored any more (state/scrub.py).
+CREATE TABLE erasure (
+    id          INTEGER PRIMARY KEY,
+    erased_at   REAL    NOT NULL,
+    records     INTEGER NOT NULL,
+    uploads     INTEGER NOT NULL,           -- that carried them and were sent before
+    scrubbed_at REAL
+);
 
 -- Attempts ever begun; state/sent_mark.py has the number once more, outside of the database.
 ALTER TABLE shipping ADD COLUMN sends INTEGER NOT NULL DEFAULT 0;

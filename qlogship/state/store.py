@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from time import time
+from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.archive import Archive
 from qlogship.archive.retention import Retention
 from qlogship.archive.spans import Timeline
 from qlogship.errors import StateError
+from qlogship.shipping.erased import ErasedUploads
 from qlogship.shipping.generations import Generations
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.position import ShippingPosition
@@ -18,6 +20,7 @@ from qlogship.shipping.resync.rows import Resyncs
 from qlogship.source.cursor import Cursor
 from qlogship.state import copies
 from qlogship.state.database import FILE_NAME, connect, reported, transaction, user_name
+from qlogship.state.erasures import Erasures, scrub
 from qlogship.state.figures import figures
 from qlogship.state.lock import StateLock
 from qlogship.state.requests import Requests
@@ -26,12 +29,16 @@ from qlogship.troubles.rows import Troubles
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from qlogship.shipping.destination import Destination
     from qlogship.state.figures import Figures
     from qlogship.troubles.rows import Trouble
+
+
+_SPARE: Final = 16 * 1024 * 1024
+"""Bytes that stay free besides when the file is built anew."""
 
 
 class Store:
@@ -56,6 +63,7 @@ class Store:
             self._mark = SentMark(directory)
             undo.callback(self._mark.close)
             self._open()
+            self.unscrubbed = self._finish_erasing()
             undo.pop_all()
 
     def _open(self) -> None:
@@ -64,6 +72,8 @@ class Store:
             with reported(self._directory):
                 self.archive = Archive(self._db)
                 self.cursor = Cursor(self._db)
+                self.erasures = Erasures(self._db)
+                self.erased_uploads = ErasedUploads(self._db, self.archive)
                 self.generations = Generations(self._db)
                 self.ledger = Ledger(self._db)
                 self.position = ShippingPosition(self._db)
@@ -85,6 +95,43 @@ class Store:
             self.archive.chunks.close()
             self._db.close()
         self._open()
+
+    def _finish_erasing(self) -> StateError | None:
+        """Overwrite what an erase has left that was interrupted; return why that fails."""
+        with reported(self._directory):
+            due = self.erasures.due
+        try:
+            if due:
+                self.scrub()
+        except StateError as error:
+            return error
+        return None
+
+    def scrub(self, *, say: Callable[[str], None] = lambda _stage: None) -> None:
+        """Overwrite what was erased wherever the file still holds it; `say` hears each stage.
+
+        The parts of the store are new ones then. Raises `StateError`.
+        """
+        path = self._directory / FILE_NAME
+        with reported(path):
+            self.archive.chunks.close()
+            self._db.close()
+            try:
+                scrub(path, say=say)
+            finally:
+                self._open()
+        with self.transaction():
+            self.erasures.scrubbed(at=time())
+
+    def room(self) -> tuple[int, int]:
+        """Return the bytes that a `scrub` takes for a while, and those that are free."""
+        with reported(self._directory):
+            pages, size = (
+                self._db.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "page_size")
+            )
+            found = os.statvfs(self._directory)
+            return 2 * pages * size + _SPARE, found.f_bavail * found.f_frsize
 
     def complain(self, trouble: Trouble | None) -> None:
         """Say, outside of the database, what keeps it from being used; None when nothing does."""

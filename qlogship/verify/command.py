@@ -49,6 +49,11 @@ def verify(config: ConfigOption = None, as_json: JsonOption = False) -> ExitCode
             output.print_text(f"         {hint}")
         read = f"{count(found.records, 'record')} in {count(found.chunks, 'chunk')}"
         uploads = count(found.uploads_read, "upload")
+        if found.erased:
+            output.print_note(
+                f"{count(found.erased, 'upload')} of them were sent before a number was erased;"
+                " what was sent cannot be compared any more."
+            )
         if found.left:
             uploads += f"; {count(found.left, 'record')} left the archive before (state.keep)"
         if found.whole:
@@ -116,6 +121,7 @@ def _document(found: Verification, problems: list[tuple[str, str]]) -> dict[str,
             for one in found.damaged
         ],
         "damaged_uploads": found.uploads,
+        "erased_uploads": found.erased,
         "repairable": asdict(repairs) if repairs is not None else {},
         "structure": found.structure,
         "problems": [{"message": message, "hint": hint} for message, hint in problems],

@@ -40,13 +40,15 @@ class Verification:
     """What was read, and what of it is not as it was written.
 
     `structure` is what SQLite says of its file, `uploads` are those whose bytes the archive
-    does not give any more, apart from those with damaged records.
+    does not give any more, apart from those with damaged records. `erased` ones were sent
+    before a number was masked in them: what is compared is what the archive had after it.
     """
 
     records: int = 0
     chunks: int = 0
     uploads_read: int = 0
     left: int = 0
+    erased: int = 0
     structure: list[str] = field(default_factory=list)
     repairs: Repairs | None = None
     damaged: list[Origin] = field(default_factory=list)
@@ -91,6 +93,7 @@ def verify(
                     same = False
                 found.uploads += [] if same else [upload.id]
             found.uploads_read = number
+            found.erased += upload.erased > 0
             show(number, len(uploads))
     return found
 

@@ -1,0 +1,1 @@
+"""Forgetting a number: masking it wherever the state directory has it."""
