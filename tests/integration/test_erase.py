@@ -8,11 +8,9 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
-import textwrap
 from contextlib import closing
 from dataclasses import replace
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -37,6 +35,7 @@ from tests.support.stepped import Clock, SteppedService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from multiprocessing.context import ForkProcess
     from pathlib import Path
 
     from qlogship.dashboard.outcome import Outcome
@@ -350,26 +349,23 @@ def test_without_room_nothing_is_changed(service: SteppedService) -> None:
         service.start()
 
 
-KILLED: Final = textwrap.dedent(
-    """
-    import os, signal, sys
-    from pathlib import Path
-    from qlogship.erase.erasing import erase
-    from qlogship.erase.numbers import Numbers
-    from qlogship.state.store import Store
+def erasing(state: Path, stage: int) -> ForkProcess:
+    """Erase in another process, which kills itself at a stage."""
 
-    left = int(sys.argv[3])
+    def run() -> None:
+        left = stage
 
-    def die(*_):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        def die(*_: object) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    erase(Store(Path(sys.argv[1])), Numbers([sys.argv[2]]), generation=1, at=0.0, show=die, say=die)
-    print("done")
-    """
-)
+        erase(Store(state), Numbers([NUMBER.decode()]), generation=1, at=0.0, show=die, say=die)
+
+    process = get_context("fork").Process(target=run)
+    process.start()
+    return process
 
 
 @pytest.fixture
@@ -396,12 +392,8 @@ def test_killed_at_every_stage_it_goes_on_or_was_never_begun(filled: Path, tmp_p
     for stage in range(40):
         state = tmp_path / f"state{stage}"
         shutil.copytree(filled, state)
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, str(state), NUMBER.decode(), str(stage)],
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
+        process = erasing(state, stage)
+        process.join(60.0)
         now = text_of(state)
         assert now in {whole, without_it(whole)}
         Store(state).close()
@@ -414,9 +406,9 @@ def test_killed_at_every_stage_it_goes_on_or_was_never_begun(filled: Path, tmp_p
         assert places_of(state, NUMBER) == []
         assert free_pages(state) == 0
         shutil.rmtree(state)
-        if done.returncode == 0:
+        if process.exitcode == 0:
             break
-        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        assert process.exitcode == -signal.SIGKILL
     else:
         pytest.fail("it was killed each time")
     assert ends.count("before") >= 4
@@ -428,18 +420,13 @@ def test_killed_at_any_moment(filled: Path, tmp_path: Path) -> None:
     """Killed after any number of milliseconds it goes on or was never begun."""
     whole = text_of(filled)
     chance = random.Random(12)
-    for round_ in range(6):
+    for round_ in range(10):
         state = tmp_path / f"state{round_}"
         shutil.copytree(filled, state)
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(state), NUMBER.decode(), "1000"],
-            stdout=subprocess.PIPE,
-        )
-        try:
-            process.wait(0.15 + chance.random() * 0.35)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        process.communicate(timeout=30)
+        process = erasing(state, 10_000)
+        process.join(chance.random() * 0.25)
+        process.kill()
+        process.join(60.0)
         assert text_of(state) in {whole, without_it(whole)}
         Store(state).close()
         if text_of(state) == whole:
