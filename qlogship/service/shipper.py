@@ -33,7 +33,8 @@ from qlogship.shipping.record_time import RunningTime
 from qlogship.shipping.refusals import Refusals
 from qlogship.shipping.resync.resyncing import Resyncing
 from qlogship.shipping.upload_log import UploadLog
-from qlogship.state.erasures import HINT as ERASE_HINT
+from qlogship.state.erasures import HINT as UNFINISHED_HINT
+from qlogship.state.erasures import UNFINISHED
 from qlogship.state.room import TROUBLE as DISK
 from qlogship.state.room import Room
 from qlogship.state.sent_mark import forgotten
@@ -86,8 +87,8 @@ class Shipper:
             text = forgotten(marked - store.ledger.sends())
             self._notices.begin("state_older", text, LOST_COMMITS_HINT, grave=True)
         if store.unscrubbed is not None:
-            text = f"what was erased may still be in the state database: {store.unscrubbed.message}"
-            self._notices.begin("erase_unfinished", text, ERASE_HINT, grave=True)
+            text = f"{UNFINISHED}: {store.unscrubbed.message}"
+            self._notices.begin("erase_unfinished", text, UNFINISHED_HINT, grave=True)
         else:
             self._notices.end("erase_unfinished")
         there = destination_of(settings.dashboard)

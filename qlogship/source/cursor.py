@@ -13,12 +13,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from qlogship.source.streams import HEAD_BYTES, Stream
+from qlogship.source.streams import HEAD_BYTES, Stream, veil
 
 if TYPE_CHECKING:
     import os
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
+
+    from qlogship.source.streams import Parts
 
 FileKey = tuple[int, int]
 """Device and inode."""
@@ -35,7 +37,8 @@ _NEAR: Final = 256
 _FEW: Final = 32
 _MOST: Final = 4096
 
-_COLUMNS: Final = "id, head, tail, offset, device, inode, path, skipped, erased"
+_PARTS: Final = "(SELECT erased FROM stream_erased WHERE stream_erased.stream = stream.id)"
+_COLUMNS: Final = f"id, head, tail, offset, device, inode, path, skipped, {_PARTS}"
 _KEY: Final = f"substr(head, 1, {_KEY_BYTES})"
 
 
@@ -54,6 +57,8 @@ class Cursor:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self._erased: dict[int, Parts] = {}
+        self._masked: set[Parts] | None = None
 
     def streams(self) -> list[Stream]:
         """Return every known stream, oldest first."""
@@ -71,17 +76,25 @@ class Cursor:
     def like(self, start: bytes, key: FileKey) -> list[Stream]:
         """Return the streams that a file may belong to, by its first bytes, or by what it is.
 
-        These are the nearest: of very many that begin alike, not all.
+        These are the nearest: of very many that begin alike, not all. The beginning of a stream
+        may be masked here; then it is near to the file as it would be masked.
         """
-        found = {stream.id: stream for stream in self._streams_like(start, key)}
+        found = {stream.id: stream for stream in self._streams_of_file(key)}
+        for one in {start, *(veil(start, parts) for parts in self._masks())} - {b""}:
+            found.update((stream.id, stream) for stream in self._streams_like(one))
         return [found[number] for number in sorted(found)]
 
-    def _streams_like(self, start: bytes, key: FileKey) -> Iterator[Stream]:
-        yield from self._streams(
-            "WHERE device = ? AND inode = ? ORDER BY id DESC LIMIT ?", *key, _FEW
-        )
-        if not start:
-            return
+    def _masks(self) -> set[Parts]:
+        """Return which bytes are masked of the keys in the index, in one stream or another."""
+        if self._masked is None:
+            rows = self._db.execute("SELECT DISTINCT start FROM stream_erased")
+            self._masked = {_parts(parts) for (parts,) in rows}
+        return self._masked
+
+    def _streams_of_file(self, key: FileKey) -> Iterator[Stream]:
+        return self._streams("WHERE device = ? AND inode = ? ORDER BY id DESC LIMIT ?", *key, _FEW)
+
+    def _streams_like(self, start: bytes) -> Iterator[Stream]:
         # All in the index that stands near it, as far as the first line, or the key, is the same.
         place = start[:_KEY_BYTES]
         least = place[: start.find(b"\n") + 1] or place
@@ -102,7 +115,7 @@ class Cursor:
         shorter = [start[:size] for size in range(1, min(len(start), _KEY_BYTES - 1) + 1)]
         marks = ", ".join("?" * len(shorter))
         yield from self._streams(f"WHERE {_KEY} IN ({marks}) LIMIT ?", *shorter, _NEAR)
-        # Long ones that it goes on from, or is a part of.
+        # Long ones that it goes on from, or is a part of; masked ones are compared by who asks.
         if len(start) >= _KEY_BYTES:
             yield from self._streams(
                 f"WHERE id IN (SELECT id FROM (SELECT id, head FROM stream WHERE {_KEY} = ?1"  # noqa: S608
@@ -113,22 +126,28 @@ class Cursor:
                 start[:HEAD_BYTES],
                 _FEW,
             )
+            yield from self._streams(
+                f"WHERE {_KEY} = ? AND id IN (SELECT stream FROM stream_erased)"
+                " ORDER BY offset DESC LIMIT ?",
+                place,
+                _MOST,
+            )
 
     def _streams(self, which: str, *values: object) -> Iterator[Stream]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM stream {which}", values)  # noqa: S608
-        for number, head, tail, offset, device, inode, path, skipped, erased in rows.fetchall():
-            yield Stream(
-                *(number, head, tail, offset, device, inode, path, bool(skipped)),
-                tuple((first, last) for first, last in json.loads(erased)),
-            )
+        for number, head, tail, offset, device, inode, path, skipped, parts in rows.fetchall():
+            erased = _parts(parts) if parts is not None else ()
+            if erased:
+                self._erased[number] = erased
+            yield Stream(number, head, tail, offset, device, inode, path, bool(skipped), erased)
 
     def save(self, stream: Stream) -> None:
         """Write a stream, new or changed."""
         self._db.execute(
-            "INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            "INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
             " head = excluded.head, tail = excluded.tail, offset = excluded.offset,"
             " device = excluded.device, inode = excluded.inode, path = excluded.path,"
-            " skipped = excluded.skipped, erased = excluded.erased",
+            " skipped = excluded.skipped",
             (
                 stream.id,
                 stream.head,
@@ -138,9 +157,23 @@ class Cursor:
                 stream.inode,
                 stream.path,
                 stream.skipped,
-                json.dumps(stream.erased),
             ),
         )
+        # It may be long, and a stream is written whenever something is read.
+        if self._erased.get(stream.id, ()) is not stream.erased:
+            self._erased[stream.id] = stream.erased
+            self._masked = None
+            self._db.execute("DELETE FROM stream_erased WHERE stream = ?", (stream.id,))
+            if stream.erased:
+                start = [
+                    (first, min(last, _KEY_BYTES - 1))
+                    for first, last in stream.erased
+                    if first < _KEY_BYTES
+                ]
+                self._db.execute(
+                    "INSERT INTO stream_erased VALUES (?, ?, ?)",
+                    (stream.id, json.dumps(start), json.dumps(stream.erased)),
+                )
 
     def sightings(self) -> dict[FileKey, Look]:
         """Return how each file looked when it had been read to its end."""
@@ -174,3 +207,7 @@ class Cursor:
             " AND id NOT IN (SELECT stream FROM piece WHERE imported))"
         ).fetchone()
         return bool(row[0])
+
+
+def _parts(text: str) -> Parts:
+    return tuple((first, last) for first, last in json.loads(text))

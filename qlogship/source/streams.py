@@ -33,6 +33,9 @@ TAIL_BYTES = 64
 MASK = b"*"
 """Stands for each byte of what was erased (erase/)."""
 
+Parts = tuple[tuple[int, int], ...]
+"""Parts of a stream: the first and the last offset of each, ascending."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -40,7 +43,7 @@ class Stream:
 
     `offset` counts its bytes that are archived. `skipped` streams were there
     before the first start and are not wanted (`source.history`). `erased` are the bytes of
-    it that were masked here, as first and last offset, ascending: its files have them still.
+    it that were masked here: its files have them still.
     """
 
     id: int
@@ -51,21 +54,11 @@ class Stream:
     inode: int
     path: str
     skipped: bool = False
-    erased: tuple[tuple[int, int], ...] = ()
+    erased: Parts = ()
 
     def veiled(self, text: bytes, at: int = 0) -> bytes:
         """Return what a file of the stream has from `at` on, masked as it is kept here."""
-        if not self.erased:
-            return text
-        veiled = bytearray(text)
-        index = max(0, bisect_left(self.erased, (at, at)) - 1)
-        while index < len(self.erased) and self.erased[index][0] < at + len(text):
-            first, last = self.erased[index]
-            start, end = max(first - at, 0), min(last + 1 - at, len(text))
-            if start < end:
-                veiled[start:end] = MASK * (end - start)
-            index += 1
-        return bytes(veiled)
+        return veil(text, self.erased, at)
 
     def advanced(self, data: bytes) -> Stream:
         """Return the stream after `data` was read at its cursor."""
@@ -78,6 +71,21 @@ class Stream:
             tail=(self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:],
             offset=self.offset + len(data),
         )
+
+
+def veil(text: bytes, parts: Parts, at: int = 0) -> bytes:
+    """Return a text that stands at an offset of a stream, with these parts of it masked."""
+    if not parts:
+        return text
+    veiled = bytearray(text)
+    index = max(0, bisect_left(parts, (at, at)) - 1)
+    while index < len(parts) and parts[index][0] < at + len(text):
+        first, last = parts[index]
+        start, end = max(first - at, 0), min(last + 1 - at, len(text))
+        if start < end:
+            veiled[start:end] = MASK * (end - start)
+        index += 1
+    return bytes(veiled)
 
 
 class Kin(Enum):

@@ -35,8 +35,10 @@ WORDS: Final = (
 )
 """Where the database keeps what was answered or said, which may quote a record."""
 
+UNFINISHED: Final = "what was erased may still be in the file of the state database"
 HINT: Final = (
-    "Make room on the file system of the state directory, then restart the service: it goes on."
+    "Restart the service, or type `qlogship erase` again, which goes on; it needs twice the room"
+    " that the file takes."
 )
 
 PATIENCE: Final = 30.0

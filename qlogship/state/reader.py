@@ -19,6 +19,8 @@ from qlogship.source.cursor import Cursor
 from qlogship.state.copies import Repairs, hide_damage, ledger_is_whole
 from qlogship.state.database import FILE_NAME, connect_to_read, reported
 from qlogship.state.destinations import Destinations, look
+from qlogship.state.erasures import HINT as UNFINISHED_HINT
+from qlogship.state.erasures import UNFINISHED, Erasures
 from qlogship.state.figures import Figures, figures
 from qlogship.state.lock import holder
 from qlogship.state.wal import LOST_COMMITS, LOST_COMMITS_HINT, lost_commits
@@ -201,6 +203,8 @@ class Reader:
     def _damage(self) -> list[Trouble]:
         """Return what this reading itself has met, and the service perhaps did not yet."""
         now, found = time(), []
+        if self._db is not None and Erasures(self._db).due:
+            found.append(Trouble("erase_unfinished", now, UNFINISHED, UNFINISHED_HINT))
         if self.repairs.lost_commits:
             found.append(Trouble("state_older", now, LOST_COMMITS, LOST_COMMITS_HINT))
         if self.repairs.total:

@@ -79,9 +79,13 @@ CREATE INDEX upload_figures ON upload
 UPDATE upload SET state = 'unknown', not_before = NULL
     WHERE state = 'prepared' AND open_sends >= 3;
 
--- Bytes of a stream that were masked in the archive, which its files still have: first and last
--- offset, JSON. What is known of a stream (head, tail) is masked there, too.
-ALTER TABLE stream ADD COLUMN erased TEXT NOT NULL DEFAULT '[]';
+-- Bytes of a stream that were masked in the archive, which its files still have. What is known
+-- of a stream (head, tail) is masked there, too.
+CREATE TABLE stream_erased (
+    stream INTEGER PRIMARY KEY,
+    start  TEXT    NOT NULL,                -- the parts of what the index stream_start has of it
+    erased TEXT    NOT NULL                 -- first and last offset of each part, ascending, JSON
+);
 
 -- What was erased on request, and how much; never what. While a row has no scrubbed_at, the
 -- file may still hold it where nothing is stored any more (state/scrub.py).

@@ -371,8 +371,8 @@ def erasing(state: Path, stage: int) -> ForkProcess:
 @pytest.fixture
 def filled(service: SteppedService) -> Path:
     """Return a state directory with packed and other chunks, which nobody holds."""
-    write(service, text(1, 6_000))
-    write(service, text(6_001, 100))
+    write(service, text(1, 1_400))
+    write(service, text(1_401, 100))
     folder = service.directory / "filled"
     service.store.archive.chunks.finish()
     shutil.copytree(service.state, folder)
@@ -396,6 +396,9 @@ def test_killed_at_every_stage_it_goes_on_or_was_never_begun(filled: Path, tmp_p
         process.join(60.0)
         now = text_of(state)
         assert now in {whole, without_it(whole)}
+        with Reader(state) as reader:
+            unfinished = [trouble.kind for trouble in reader.troubles()]
+        assert unfinished == (["erase_unfinished"] if now != whole and process.exitcode else [])
         Store(state).close()
         if now == whole:
             ends.append("before")
