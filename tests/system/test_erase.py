@@ -44,7 +44,7 @@ TEXT: Final = b"".join(
 @pytest.fixture
 def shipped(installation: Installation) -> Installation:
     """Return an installation that shipped some uploads, without a service."""
-    installation.configure(batch={"max_bytes": 4_000})
+    installation.configure(batch={"max_bytes": 1_000})
     installation.write(TEXT)
     assert installation.once("--flush").returncode == ExitCode.DONE
     return installation
