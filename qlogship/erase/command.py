@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from qlogship.archive.runs import records_in
 from qlogship.config import load
 from qlogship.erase.erasing import Found, survey
 from qlogship.erase.erasing import erase as mask_it
 from qlogship.erase.numbers import Numbers
 from qlogship.errors import ExitCode, UsageError
-from qlogship.installation.identity import become_owner
+from qlogship.installation.owner import become_owner
 from qlogship.installation.program import this_program
 from qlogship.service.handover import borrowed
 from qlogship.shipping.destination import destination_of
@@ -191,8 +192,14 @@ def _left_alone(found: Found) -> list[str]:
             f"{count(len(found.within), 'other number')} hold its digits, and stay:"
             f" {_some(found.within)}. Add --number for each that is the same person's."
         )
+    if found.left:
+        texts.append(
+            f"{count(records_in(found.left), 'record')} have left the archive (state.keep), and"
+            " are nowhere here; the dashboard may have the number in them, and a resync deletes"
+            " them there."
+        )
     if found.damaged:
-        lost = sum(last - first + 1 for first, last in found.damaged)
+        lost = records_in(found.damaged)
         texts.append(
             f"{count(lost, 'record')} are damaged and cannot be looked into; `qlogship verify`"
             " names the files that put them right. Then run this again."
@@ -252,5 +259,6 @@ def _document(found: Found, *, dry_run: bool, erased: bool) -> dict[str, Any]:
             one.decode("ascii", "backslashreplace"): number
             for one, number in sorted(found.within.items())
         },
-        "damaged_records": sum(last - first + 1 for first, last in found.damaged),
+        "damaged_records": records_in(found.damaged),
+        "records_that_left": records_in(found.left),
     }

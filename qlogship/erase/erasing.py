@@ -14,11 +14,12 @@ offsets, times, callids and counts.
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qlogship.archive.chunks import Block
-from qlogship.archive.runs import merged
+from qlogship.archive.runs import merged, overlap, without
 from qlogship.erase.numbers import masked
 from qlogship.errors import StateError
 from qlogship.queue_log.events import NO_CALL
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from qlogship.archive.archive import Archive
+    from qlogship.archive.origins import Origin
     from qlogship.archive.runs import Run
     from qlogship.erase.numbers import Numbers, Span
     from qlogship.shipping.erased import ErasedUploads
@@ -43,7 +45,8 @@ class Found:
     """What of the archive holds a number. Times are epoch seconds.
 
     `kept` counts callids that hold its digits, and `within` longer numbers and counts, each
-    with its records: these are not touched. `damaged` records could not be looked into.
+    with its records: these are not touched. `damaged` records could not be looked into, and
+    `left` have left the archive.
     """
 
     seqs: list[int] = field(default_factory=list)
@@ -54,6 +57,7 @@ class Found:
     kept: set[bytes] = field(default_factory=set)
     within: dict[bytes, int] = field(default_factory=dict)
     damaged: list[Run] = field(default_factory=list)
+    left: list[Run] = field(default_factory=list)
     words: int = 0
     carriers: Carriers = field(default_factory=Carriers)
 
@@ -147,10 +151,12 @@ def _ask_for_room(store: Store) -> None:
 def _blocks(archive: Archive, found: Found, show: Callable[[int, int], None]) -> Iterator[Block]:
     """Yield each chunk that can be read, whole."""
     seq, end = 1, archive.next_seq - 1
+    retired = archive.chunks.retired()
     while (checked := archive.chunks.check(seq)) is not None:
         behind, block = checked
         if block is None:
-            found.damaged.append((seq, behind - 1))
+            found.damaged += without([(seq, behind - 1)], retired)
+            found.left += overlap([(seq, behind - 1)], retired)
         else:
             yield block
         seq = behind
@@ -191,17 +197,29 @@ def _by_stream(
     starts: dict[int, int | None] = {}
     found: dict[int, list[Run]] = {}
     for seq, start, end in places:
-        origin = origins[bisect_right(origins, seq, key=lambda one: one.first_seq) - 1]
+        index = bisect_right(origins, seq, key=lambda one: one.first_seq)
+        origin = origins[index - 1]
         if origin.first_seq not in starts:
-            try:
-                starts[origin.first_seq] = ruler.at(origin.first_seq)
-            except StateError:  # it begins in a damaged chunk
-                starts[origin.first_seq] = None
+            behind = origins[index].first_seq if index < len(origins) else archive.next_seq
+            starts[origin.first_seq] = _start_of(origin, behind, ruler)
         zero = starts[origin.first_seq]
         if zero is not None:
             way = origin.offset - zero
             found.setdefault(origin.stream, []).append((start + way, end + way - 1))
     return found
+
+
+def _start_of(origin: Origin, behind: int, ruler: Ruler) -> int | None:
+    """Return where the text of an origin begins in that of the archive, None if nobody can tell.
+
+    When it begins within a chunk that has left the archive, or is damaged, it is measured from
+    its end, before the record `behind`.
+    """
+    with suppress(StateError):
+        return ruler.at(origin.first_seq)
+    with suppress(StateError):
+        return ruler.at(behind) - origin.torn - origin.bytes
+    return None
 
 
 def _mask_streams(store: Store, numbers: Numbers, erased: dict[int, list[Run]]) -> None:

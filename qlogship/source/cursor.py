@@ -127,7 +127,7 @@ class Cursor:
                 _FEW,
             )
             yield from self._streams(
-                f"WHERE {_KEY} = ? AND id IN (SELECT stream FROM stream_erased)"
+                f"WHERE {_KEY} = ? AND id IN (SELECT stream FROM stream_erased)"  # noqa: S608
                 " ORDER BY offset DESC LIMIT ?",
                 place,
                 _MOST,

@@ -297,7 +297,7 @@ def test_every_text_of_the_schema_is_thought_of() -> None:
     own = {
         "path", "url", "account", "state", "verdict", "kind", "history", "sha256", "reason",
         "ahead", "suspects", "accused", "accepted_loss", "given_up", "passed_over", "erased",
-        "name", "facts",
+        "start", "name", "facts",
     }  # fmt: skip
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         bring_up_to_date(database, ":memory:")

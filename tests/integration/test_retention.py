@@ -15,6 +15,8 @@ from qlogship.archive.retention import left
 from qlogship.archive.runs import merged, overlap, records_in, without
 from qlogship.dashboard.outcome import Outcome
 from qlogship.dashboard.verdicts import Verdict
+from qlogship.erase.erasing import erase
+from qlogship.erase.numbers import Numbers
 from qlogship.errors import SourceUnreadable
 from qlogship.import_export.importing import Importer
 from qlogship.import_export.mending import mend
@@ -26,6 +28,7 @@ from qlogship.shipping.destination import destination_of
 from qlogship.shipping.resync.rules import RETIRED
 from qlogship.source.files import OpenFile
 from qlogship.state.reader import Reader
+from qlogship.state.store import Store
 from qlogship.verdict.circumstances import Circumstances
 from qlogship.verdict.quick import read_assessment
 from qlogship.verify.verifying import verify
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qlogship.reconcile.report import Report
-    from qlogship.state.store import Store
 
 DAY: Final = 86_400
 BEGIN: Final = int(datetime(2026, 1, 20, 12).timestamp())  # noqa: DTZ001
@@ -418,3 +420,53 @@ def test_any_life(
             assert verify(reader, say=lambda _t: None, show=lambda _d, _a: None).whole
         report = centre.report()
         assert sum(day.sums["records"] for day in report.days) == len(centre.rest().splitlines())
+
+
+def test_a_number_is_erased_from_what_is_there(tmp_path: Path) -> None:
+    """What has left is neither damaged nor looked into; the file is still known by the rest.
+
+    It was begun within a piece of the archive that has left.
+    """
+    centre = Centre(tmp_path)
+    number = b"4930777"
+    with centre.service as service:
+        for first in (1, 1_000):  # a rotated file, and the live one; all in one packed piece
+            if service.path.stat().st_size:
+                service.path.rename(service.path.with_name("queue_log.1"))
+            for part in range(4):
+                now = int(centre.clock.wall_now)
+                calls = range(first + 200 * part, first + 200 * (part + 1))
+                centre.write(b"".join(call(2 * each + 1, now - 60) for each in calls))
+                service.live(60.0)
+        centre.clock.advance(120 * DAY)
+        now = int(centre.clock.wall_now)
+        kept = b"".join(call(2 * each + 1, now - 60) for each in range(3_000, 3_020))
+        kept += call(777, now - 60) + call(9_001, now - 60)
+        centre.write(kept)
+        service.live(60.0)
+        centre.keep()
+        gone = centre.text.index(kept)
+        assert centre.rest() == kept
+        service.shipper.settle_answer()
+        service.close()
+        store = Store(service.state)
+        found = erase(
+            store,
+            Numbers([number.decode()]),
+            generation=1,
+            at=0.0,
+            show=lambda _done, _all: None,
+            say=lambda _stage: None,
+        )
+        store.close()
+        lines = centre.text[:gone].count(b"\n")
+        assert (found.damaged, merged(found.left)) == ([], [(1, lines)])
+        # A power cut takes the end of the file: it is compared with the masked text.
+        data = service.path.read_bytes()
+        cut = data[: data.index(call(9_001, now - 60))]
+        service.path.write_bytes(cut)
+        service.start()
+        centre.write(call(9_003, now))
+        service.live(60.0)
+        masked = kept.replace(number, b"*" * len(number))
+        assert centre.rest() == masked + call(9_003, now)
