@@ -15,7 +15,7 @@ damaged, and raises a `DamagedChunk`.
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from sqlite3 import DatabaseError, OperationalError
@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import zstandard
 
+from qlogship.archive.moment import one_moment
 from qlogship.archive.runs import merged
 from qlogship.errors import StateError
 from qlogship.queue_log.records import times_from_the_end, times_in
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
 
     from qlogship.archive.runs import Run
 
@@ -202,7 +202,7 @@ class Chunks:
         for block in self._recent:
             if block.first_seq <= seq < block.first_seq + block.lines:
                 return block
-        with self._one_moment():
+        with one_moment(self._db):  # else a writer elsewhere folds a chunk between facts and text
             row = self._db.execute(
                 f"SELECT {_FACTS}, digest FROM chunk_facts WHERE first_seq <= ?"  # noqa: S608
                 " ORDER BY first_seq DESC LIMIT 1",
@@ -269,18 +269,6 @@ class Chunks:
 
     def _packed(self, first_seq: int, text: bytes) -> tuple[bytes, bytes]:
         return self._pack.compress(text), digest_of(first_seq, text)
-
-    @contextmanager
-    def _one_moment(self) -> Iterator[None]:
-        """Keep a writer elsewhere from folding a chunk between its facts and its text."""
-        if self._db.in_transaction:
-            yield
-            return
-        self._db.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._db.commit()
 
     def _text(self, facts: ChunkFacts, digest: bytes | None) -> bytes:
         """Return the text of a chunk if it is as it was written. Raises `DamagedChunk`."""

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
+from qlogship.archive.moment import one_moment
 from qlogship.errors import StateError
 
 if TYPE_CHECKING:
@@ -269,7 +270,9 @@ def ledger_is_whole(connection: sqlite3.Connection) -> bool:
             if table.name not in LARGE:
                 continue
             limit = -1 if table.name == "chunk_facts" else _NEWEST
-            if not _newest_agree(connection, table, limit):
+            with one_moment(connection):
+                agrees = _newest_agree(connection, table, limit)
+            if not agrees:
                 return False
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -325,7 +328,12 @@ def _tables(connection: sqlite3.Connection) -> list[_Table]:
 
 
 def _difference(connection: sqlite3.Connection, table: _Table) -> _Difference | None:
-    """Compare a table with its copies; None when both say the same."""
+    """Compare a table with its copies as at one moment; None when both say the same."""
+    with one_moment(connection):
+        return _compared(connection, table)
+
+
+def _compared(connection: sqlite3.Connection, table: _Table) -> _Difference | None:
     found = _Difference()
     rows = _rows(connection, table)
     copies = connection.execute(

@@ -109,7 +109,7 @@ def test_the_facts_of_the_document(sound: Sound) -> None:
         name: set(keys.split()) for name, keys in FACTS.items()
     }
     assert set(shown["asterisk"]["processes"][0]) == {"pid", "user", "container", "files"}
-    room = {"path", "bytes", "free_bytes", "inodes", "free_inodes"}
+    room = {"path", "bytes", "free_bytes", "reserve_bytes", "inodes", "free_inodes"}
     assert set(shown["disk"]["state"]) == set(shown["disk"]["source"]) == room
     assert (shown["settings"], shown["dashboard"]["certificate"]) == (sound.settings, None)
     sound.settings.unlink()

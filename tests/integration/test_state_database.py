@@ -20,7 +20,8 @@ import pytest
 
 from qlogship.errors import StateError
 from qlogship.source.streams import Stream
-from qlogship.state.database import FILE_NAME, MIGRATIONS, connect
+from qlogship.state.copies import hide_damage
+from qlogship.state.database import FILE_NAME, MIGRATIONS, connect, connect_to_read
 from qlogship.state.lock import holder
 from qlogship.state.reader import Reader
 from qlogship.state.store import Store
@@ -642,6 +643,25 @@ def test_nothing_to_read(directory: Path) -> None:
         assert reader.figures().generation == 1
 
     assert list(directory.iterdir()) == []
+
+
+def test_a_row_that_comes_between_two_looks_is_no_damage(directory: Path) -> None:
+    """A table is compared with its copies as at one moment, also when both were empty."""
+    store = Store(directory)
+    database = connect_to_read(directory)
+    assert database is not None
+    written: list[str] = []
+
+    def write(statement: str) -> None:
+        if "FROM main.stream NOT INDEXED" in statement and not written:
+            written.append(statement)
+            with store.transaction():
+                store.cursor.save(Stream(1, b"", b"", 1, 1, 2, "/log/q"))
+
+    with closing(store), closing(database):
+        database.set_trace_callback(write)
+        assert not hide_damage(database, large=True)
+    assert written
 
 
 def test_reading_while_writing(directory: Path) -> None:
