@@ -95,6 +95,8 @@ def test_where_it_stands(installation: Installation, dashboard: Sandbox) -> None
         "bytes": len(text) - 11,
         "odd_lines": 1,
         "torn_lines": 0,
+        "begins_at": None,
+        "left_lines": 0,
     }
     assert status["held"] == {"calls": 1, "lines": 2}
     assert status["uploads"]["accepted"] == status["uploads"]["possible_duplicates"] == 1
