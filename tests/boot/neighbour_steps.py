@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from qlogship.errors import ExitCode
 from tests.boot.site import LOG, PASSWORD, PATIENCE, Tenant
 from tests.boot.trial import NORTH, PLAIN, install_file
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from tests.boot.trial import Trial
+
+_LOCKED: Final = 11
+"""The exit code when another qlogship holds the state directory."""
 
 # What the service may read, or has open, and Asterisk's user may not.
 _TARGETS: Final = (
@@ -46,7 +48,7 @@ def planted_links(trial: Trial) -> None:
         site.calls_come(1)
         site.all_arrive(PLAIN)
         once = box.try_run("qlogship", "run", "--once", "-c", PLAIN.config)
-        assert once.returncode == ExitCode.LOCKED, once.stdout
+        assert once.returncode == _LOCKED, once.stdout
     assert PASSWORD not in box.run("qlogship", "export", "-c", PLAIN.config)
     until(lambda: not in_trouble(), PATIENCE, what="the end of the trouble")
 
