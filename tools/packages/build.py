@@ -58,7 +58,11 @@ PACKAGING: Final = ROOT / "packaging"
 HOME: Final = Path("usr/lib/qlogship")
 LIBRARIES: Final = HOME / "lib" / f"python{PYTHON[0]}.{PYTHON[1]}" / "site-packages"
 UNITS: Final = Path("usr/lib/systemd/system")
-GENERATOR: Final = Path("usr/lib/systemd/system-generators/qlogship-generator")
+GENERATORS: Final = {
+    # Where Debian 12 has this folder: dpkg complains of one that no other package owns.
+    "deb": Path("lib/systemd/system-generators/qlogship-generator"),
+    "rpm": Path("usr/lib/systemd/system-generators/qlogship-generator"),
+}
 SHARED_DOC: Final = Path("usr/share/doc")
 DOC: Final = SHARED_DOC / "qlogship"
 
@@ -120,7 +124,7 @@ LEFT_OUT: Final = (
     "zstandard/_cffi.*.so",
     "zstandard/backend_cffi.py",
 )
-EXECUTABLE: Final = (HOME / "bin" / "qlogship", GENERATOR)
+EXECUTABLE: Final = (HOME / "bin" / "qlogship", *GENERATORS.values())
 # Source under packaging/ -> folder in the deb, in the rpm. A file is taken by its own name.
 MANUALS: Final = {"man/qlogship.8": "man8", "man/qlogship.toml.5": "man5"}
 COMPLETIONS: Final = {
@@ -172,7 +176,7 @@ def _build(stated: str, version: str, packaged: str) -> list[Path]:
     _fetch_tools()
     carried = {package: _libraries(package) for package in (SERVICE, SANDBOX)}
     _program(SERVICE.both, stated, version)
-    _services(SERVICE.both)
+    _services(SERVICE)
     _documents(SERVICE.both)
     _manuals()
     made = []
@@ -289,9 +293,12 @@ def _leave_out(site: Path) -> None:
             folder.rmdir()
 
 
-def _services(tree: Path) -> None:
+def _services(package: Package) -> None:
     """Put what is in systemd/ where systemd looks: units, generator, sysusers.d, tmpfiles.d."""
-    _put(ROOT / "systemd" / GENERATOR.name, tree / GENERATOR)
+    for tree in (package.deb, package.rpm):
+        generator = GENERATORS[tree.name]
+        _put(ROOT / "systemd" / generator.name, tree / generator)
+    tree = package.both
     for path in sorted((ROOT / "systemd").glob("qlogship*.*")):
         if path.suffix != ".conf":
             _put(path, tree / UNITS / path.name)
