@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import math
 import zlib
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import zstandard
@@ -38,14 +40,17 @@ class _Compression:
 
     @property
     def input_bytes(self) -> int:
-        """How much of the file is decompressed at once."""
-        return 65536 if self.bounded else 4096
+        """How much of the file is decompressed at once; the text may be 32,000 times as long."""
+        return 65536 if self.bounded else 512
 
+
+# A file says itself how much is needed for it, up to gigabytes. `xz -9` says 65 MiB.
+_MEMORY_MAX: Final = 80 * 1024 * 1024
 
 _COMPRESSIONS: Final = {
     "gz": _Compression(b"\x1f\x8b", partial(zlib.decompressobj, wbits=31)),
     "bz2": _Compression(b"BZh", bz2.BZ2Decompressor),
-    "xz": _Compression(b"\xfd7zXZ\x00", lzma.LZMADecompressor),
+    "xz": _Compression(b"\xfd7zXZ\x00", partial(lzma.LZMADecompressor, memlimit=_MEMORY_MAX)),
     "zst": _Compression(
         b"\x28\xb5\x2f\xfd",
         lambda: zstandard.ZstdDecompressor().decompressobj(),
@@ -65,6 +70,10 @@ _DAMAGE = (zlib.error, OSError, lzma.LZMAError, zstandard.ZstdError, EOFError, V
 
 class DamagedError(Exception):
     """A compressed file holds bytes that are no compressed text."""
+
+
+class TooLongError(DamagedError):
+    """It takes too long to go through a compressed file once more."""
 
 
 def compression(start: bytes, *, suffix: str) -> str | None:
@@ -87,25 +96,28 @@ class Decompressing:
     `read_raw(size)` returns the file's next bytes, empty at its end.
     Several compressed streams in one file follow each other. `whole` says,
     at the end, whether the last one was complete. `read` raises
-    `DamagedError`.
+    `DamagedError`; it does not go on for much longer than `patience` seconds.
     """
 
-    def __init__(self, read_raw: Callable[[int], bytes], kind: str) -> None:
+    def __init__(
+        self, read_raw: Callable[[int], bytes], kind: str, *, patience: float = math.inf
+    ) -> None:
         self._read_raw = read_raw
         self._compression = _COMPRESSIONS[kind]
         self._engine: Any = None
         self._input = b""
         self._damage: DamagedError | None = None
+        self._patience = patience
         self.position = 0
         self.whole = False
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes of text, or a little more; empty at the end."""
         parts: list[bytes] = []
-        got = 0
+        got, until = 0, monotonic() + self._patience
         while got < size and self._damage is None:
             try:
-                piece = self._piece(size - got)
+                piece = self._piece(size - got, until)
             except DamagedError as error:
                 self._damage = error
                 break
@@ -118,9 +130,11 @@ class Decompressing:
         self.position += got
         return b"".join(parts)
 
-    def _piece(self, limit: int) -> bytes:
+    def _piece(self, limit: int, until: float) -> bytes:
         """Return some text; empty only at the end of the file."""
         while True:
+            if monotonic() > until:  # there may be millions of streams with nothing in them
+                raise TooLongError
             if self._engine is None or self._engine.eof:
                 self._input = (self._engine.unused_data if self._engine else b"") or self._input
                 self._input = self._input or self._read_raw(self._compression.input_bytes)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
 from qlogship.installation.doors import NotOpened, open_to_read
-from qlogship.source.compression import MAGIC_BYTES, DamagedError, Decompressing, compression
+from qlogship.source.compression import (
+    MAGIC_BYTES,
+    DamagedError,
+    Decompressing,
+    TooLongError,
+    compression,
+)
 from qlogship.source.streams import HEAD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Self
 
@@ -26,11 +34,20 @@ class OpenFile:
 
     Raises `SourceUnreadable` when it is missing, may not be read, or is not opened for
     what it is: `installation/doors.py` says what is. `own` tells which files are qlogship's
-    own. A `plain` file is never taken for a compressed one, whatever it begins with.
+    own. A `plain` file is never taken for a compressed one, whatever it begins with. More than
+    `patience` seconds are not spent on finding a place in a compressed one.
     """
 
-    def __init__(self, path: Path, *, plain: bool = False, own: Own = frozenset) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        plain: bool = False,
+        own: Own = frozenset,
+        patience: float = math.inf,
+    ) -> None:
         self.path = path
+        self._patience = patience
         with readable(path):
             self._handle = open_to_read(path, own)
             try:
@@ -68,7 +85,7 @@ class OpenFile:
         if self.compression is None:
             return self.read_at(0, size)
         with readable(self.path):
-            return Decompressing(self._reader(), self.compression).read(size)[:size]
+            return self._decompressing(self.compression).read(size)[:size]
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes of the text at `offset`; fewer only at its end.
@@ -80,14 +97,17 @@ class OpenFile:
                 return os.pread(self._handle, size, offset)
             if self._text is None or offset < self._kept_at:
                 self._text, self._kept_at, self._kept = (
-                    Decompressing(self._reader(), self.compression),
+                    self._decompressing(self.compression),
                     0,
                     b"",
                 )
+            until = monotonic() + self._patience
             while self._text.position <= offset:
                 self._kept_at, self._kept = self._text.position, self._text.read(1 << 18)
                 if not self._kept:
                     return b""
+                if self._text.position <= offset and monotonic() > until:
+                    raise TooLongError
             # Callers cut at the last newline and come back for the rest.
             self._kept = self._kept[offset - self._kept_at :]
             self._kept_at = offset
@@ -128,8 +148,8 @@ class OpenFile:
         """Whether the end that `read_at` met is the real end of the text."""
         return self.compression is None or (self._text is not None and self._text.whole)
 
-    def _reader(self) -> Callable[[int], bytes]:
-        """Return a function that reads the raw bytes on from the beginning."""
+    def _decompressing(self, kind: str) -> Decompressing:
+        """Return what reads the text from its beginning on."""
         position = 0
 
         def read(size: int) -> bytes:
@@ -138,7 +158,7 @@ class OpenFile:
             position += len(data)
             return data
 
-        return read
+        return Decompressing(read, kind, patience=self._patience)
 
     def close(self) -> None:
         """Close the file."""
@@ -154,6 +174,11 @@ def readable(path: Path) -> Iterator[None]:
         raise SourceUnreadable(f"the queue_log {error.problem}", hint=error.hint) from error
     except OSError as error:
         raise unreadable(path, error) from error
+    except TooLongError as error:
+        raise SourceUnreadable(
+            f"the compressed file {path} is not read to its end: that would take too long",
+            hint="If it is a queue_log, decompress it, and take it with `qlogship import FILE`.",
+        ) from error
     except DamagedError as error:
         raise SourceUnreadable(
             f"the compressed file {path} is damaged: {error}",

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 NEW: Final = 0
 """Stands for the number of a stream that gets one when something is read from it."""
 
+# Seconds. A file of some kilobytes may hold gigabytes of text; the watchdog waits for a minute.
+_PATIENCE: Final = 20.0
+
 _COMPARED: Final = 64 * 1024
 _MOST_COMPARED: Final = 32 * 1024 * 1024
 
@@ -77,6 +80,7 @@ class OpenFiles:
     live: Followed | None = None
     left: list[Followed] = field(default_factory=list)
     own: Own = frozenset
+    patience: float = _PATIENCE
 
     @property
     def all(self) -> list[Followed]:
@@ -85,7 +89,7 @@ class OpenFiles:
 
     def another(self, path: Path, *, plain: bool = False) -> OpenFile:
         """Open a file of the family; whoever asks closes it. Raises `SourceUnreadable`."""
-        return OpenFile(path, plain=plain, own=self.own)
+        return OpenFile(path, plain=plain, own=self.own, patience=self.patience)
 
 
 class Streams:

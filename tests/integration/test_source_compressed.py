@@ -5,11 +5,15 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
 
+from qlogship.errors import SourceUnreadable
+from qlogship.source.files import OpenFile
+from qlogship.source.identity import OpenFiles
 from tests.support.following import (
     EPOCH,
     LATER,
@@ -480,3 +484,20 @@ def test_same_second_compressed(asterisk: Asterisk, follower: Following) -> None
 
     follower.wait()
     assert sorted(follower.text.splitlines()) == sorted(written.splitlines())
+
+
+# Text of gigabytes in a file of kilobytes
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_far_place_is_not_looked_for_without_end(tmp_path: Path, suffix: str) -> None:
+    """To find a place takes as long as somebody is patient; to read on from one, as it takes."""
+    text = b"1795411800|1795411800.1|sales|NONE|ENTERQUEUE||49|1\n" * 20_000
+    path = tmp_path / f"queue_log.1{suffix}"
+    path.write_bytes(PACK[suffix](text))
+    found = OpenFiles(patience=0.0)
+
+    with closing(found.another(path)) as file, pytest.raises(SourceUnreadable, match="too long"):
+        file.read_at(len(text) - 100, 100)
+    with closing(OpenFile(path)) as file:
+        assert file.read_at(len(text) - 100, 100) == text[-100:]

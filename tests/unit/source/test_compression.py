@@ -14,7 +14,12 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qlogship.source.compression import DamagedError, Decompressing, compression
+from qlogship.source.compression import (
+    DamagedError,
+    Decompressing,
+    TooLongError,
+    compression,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,3 +148,48 @@ def test_kinds() -> None:
         assert compression(b"", suffix=".1") is None
         assert compression(b"179541", suffix=f".{kind}") is None
     assert compression(b"179541", suffix="") is None
+
+
+# Files that somebody made to do harm
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_empty_streams_have_an_end(kind: str) -> None:
+    """Streams with nothing in them are not gone through for longer than somebody is patient."""
+    source = Decompressing(endless(PACK[kind](b"")), kind, patience=0.1)
+
+    with pytest.raises(TooLongError):
+        source.read(100)
+
+
+def test_short_streams_have_an_end() -> None:
+    """What came in time is handed out, and is all there is."""
+    source = Decompressing(endless(gzip.compress(b"text")), "gz", patience=0.1)
+
+    assert source.read(1 << 40).startswith(b"texttext")
+    with pytest.raises(TooLongError):
+        source.read(1)
+
+
+def test_memory_for_xz() -> None:
+    """A file that says itself how much memory it needs is not given more than `xz -9` needs."""
+    largest, too_large = (
+        lzma.compress(TEXT, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": size}])
+        for size in (64 << 20, 128 << 20)
+    )
+
+    assert read_all(reading(largest, "xz"), 1 << 20) == TEXT
+    with pytest.raises(DamagedError):
+        reading(too_large, "xz").read(1)
+
+
+def test_memory_for_zst() -> None:
+    """Text of a million times the size of its file comes in small pieces."""
+    source = reading(zstandard.compress(bytes(64 << 20)), "zst")
+
+    assert 0 < len(source.read(1)) <= 16 << 20
+
+
+def endless(packed: bytes) -> Callable[[int], bytes]:
+    """Return a file of these bytes, again and again."""
+    return lambda size: packed * (size // len(packed))
