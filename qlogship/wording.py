@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -20,6 +21,14 @@ ANOTHER_WRITER: Final = (
 ANOTHER_WRITER_HINT: Final = (
     "Stop it, then type `qlogship resync`; or set `shared = true` in [dashboard]."
 )
+
+
+def typed(name: object) -> str:
+    """Return the name of a file as it is typed in a shell.
+
+    Whoever may place names in a directory may call a file `$(reboot)`, and a hint is typed by root.
+    """
+    return shlex.quote(str(name))
 
 
 def count(number: int, noun: str) -> str:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from qlogship.config import environment
 from qlogship.config.model import variable
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,13 +137,14 @@ def _read_text(path: Path, *, trusted: bool) -> str:
     except (FileNotFoundError, NotADirectoryError):
         raise Unfit(
             f"{path} is missing",
-            f"Create it: `install -m 0640 -g qlogship /dev/null {path}`, then write the secret.",
+            f"Create it: `install -m 0640 -g qlogship /dev/null {typed(path)}`, then write"
+            " the secret.",
         ) from None
     except PermissionError:
         raise Unfit(
             f"you may not read {path}",
-            f"Type it as root, or let the user qlogship read it: `chgrp qlogship {path} && "
-            f"chmod 0640 {path}`.",
+            f"Type it as root, or let the user qlogship read it: `chgrp qlogship {typed(path)} && "
+            f"chmod 0640 {typed(path)}`.",
         ) from None
     except OSError as error:
         raise Unfit(f"{path} cannot be read: {error.strerror}", "Name another file.") from None
@@ -163,5 +165,5 @@ def _check_mode(path: Path, mode: int, *, trusted: bool) -> None:
     if not trusted and mode & _OPEN_TO_OTHERS:
         raise Unfit(
             f"others can read or change {path} (mode {stat.S_IMODE(mode):04o})",
-            f"Run `chmod 0640 {path}`.",
+            f"Run `chmod 0640 {typed(path)}`.",
         )

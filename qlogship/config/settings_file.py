@@ -19,6 +19,7 @@ from qlogship.config.model import SECRETS, SECTIONS, is_secret
 from qlogship.errors import Fault
 from qlogship.installation.places import DEFAULT_PATH
 from qlogship.login_cookie import LOGIN_COOKIE
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,19 +109,19 @@ def _unreadable(path: Path, error: OSError | ValueError) -> SettingsFile:
     """Return what there is to say of a file that could not be opened or read."""
     match error:
         case FileNotFoundError() | NotADirectoryError():
-            write = f"`qlogship config example > {path}`"
+            write = f"`qlogship config example > {typed(path)}`"
             remedy = f"Name another with -c, or write one with {write}."
             if path == DEFAULT_PATH:
                 remedy = f"Run `qlogship setup`, or write one with {write} and edit it."
             return replace(_unusable(path, "the file is missing", remedy), missing=True)
         case PermissionError():
             remedy = "Run the command as root or as the user qlogship, or allow it:"
-            return _unusable(path, "you may not read the file", f"{remedy} `ls -l {path}`.")
+            return _unusable(path, "you may not read the file", f"{remedy} `ls -l {typed(path)}`.")
         case IsADirectoryError():
             return _unusable(path, "this is a directory", "Name the settings file in it.")
         case OSError():
             problem = f"the file cannot be read: {error.strerror}"
-            return _unusable(path, problem, f"Try `cat {path}`.")
+            return _unusable(path, problem, f"Try `cat {typed(path)}`.")
     return _unusable(path, "this is no file name", "Name another with -c.")
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.installation.files import user_name
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -154,7 +155,7 @@ def refuse(path: Path, way: Way, own: Collection[tuple[int, int]], *, asks: int)
     if (status.st_dev, status.st_ino) in own:
         raise NotOpened(
             f"{path} leads to a file of qlogship's own",
-            f"Find out who put it there: `ls -li {path}`.",
+            f"Find out who put it there: `ls -li {typed(path)}`.",
         )
     if not all(may_follow(link, status.st_uid, asks=asks) for link in way.links):
         # The first that others may have placed; what comes behind it, names included, is theirs.
@@ -163,7 +164,7 @@ def refuse(path: Path, way: Way, own: Collection[tuple[int, int]], *, asks: int)
         raise NotOpened(
             f"{path} leads over the link {made} to a file of {whose}, and it may be somebody else"
             " who placed it",
-            f"Find out who made it: `ls -l {made}`; if it is right, name the file itself.",
+            f"Find out who made it: `ls -l {typed(made)}`; if it is right, name the file itself.",
         )
     last = way.directories[-1]
     if last.is_closed(asks) or status.st_uid == last.uid:
@@ -173,7 +174,8 @@ def refuse(path: Path, way: Way, own: Collection[tuple[int, int]], *, asks: int)
         raise NotOpened(
             f"{path} may be another file's second name: it is one of {whose}, in a directory where"
             " others may place names",
-            f"Find out who put it there: `ls -li {path}`; if it is right, put a copy in its place.",
+            f"Find out who put it there: `ls -li {typed(path)}`; if it is right, put a copy in"
+            " its place.",
         )
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from qlogship.errors import StateError
 from qlogship.installation.doors import Directory, way_to
 from qlogship.installation.files import user_name
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,7 +145,9 @@ def astray(directories: Sequence[Directory], links: Sequence[Link]) -> tuple[str
         if not kept and last.uid == 0:
             hint = "Give it to the user of the service, or name another state.directory."
             if directory.uid == 0:
-                hint = f"Type `chmod go-w {directory.path}`, or name another state.directory."
+                hint = (
+                    f"Type `chmod go-w {typed(directory.path)}`, or name another state.directory."
+                )
             who = _others(directory)
             return f"{last.path} is root's, and {who} may place names in {directory.path}", hint
     return None

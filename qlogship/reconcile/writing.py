@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qlogship.atomic_file import NewFile
 from qlogship.errors import QlogshipError, UsageError
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ def check_target(path: Path) -> None:
     if not target.parent.is_dir():
         raise UsageError(
             f"--html {path} cannot be written: there is no directory {target.parent}",
-            hint=f"Make it with `mkdir -p {target.parent}`.",
+            hint=f"Make it with `mkdir -p {typed(target.parent)}`.",
         )
 
 

@@ -24,6 +24,7 @@ from qlogship.setup.service import start_service
 from qlogship.setup.verifying import is_within_reach
 from qlogship.shipping.destination import destination_of
 from qlogship.terminal import output
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,7 +162,9 @@ class SetupRun:
         if service["running"]:
             return self._follow_up(followups.CLEARING, where, "--detach")
         before = (
-            "Start the service" if where.unit else f"Type `qlogship run --once -c {where.config}`"
+            "Start the service"
+            if where.unit
+            else f"Type `qlogship run --once -c {typed(where.config)}`"
         )
         return self._found(followups.left_to_type(followups.CLEARING, where.config, before=before))
 

@@ -15,7 +15,7 @@ from qlogship.service.status import report
 from qlogship.setup.dialogue import Proof
 from qlogship.setup.followups import print_proof
 from qlogship.terminal import output
-from qlogship.wording import count
+from qlogship.wording import count, typed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ def start_service(
     unit = Unit(where.unit) if where.unit is not None and Unit.is_here() else None
     if unit is None or not unit.is_known:
         words = _why_not_here(where)
-        hint = f"Start it with `qlogship run --config {where.config}`."
+        hint = f"Start it with `qlogship run --config {typed(where.config)}`."
         if wanted:
             raise NotStarted(f"the settings are in place, but {words}", hint=hint)
         found = Proof("service", None, words, hint)

@@ -21,6 +21,7 @@ from qlogship.config.model import variable
 from qlogship.config.secret import Unfit, read_file
 from qlogship.errors import Fault, QlogshipError, SettingsError
 from qlogship.installation.places import keeper
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,7 +89,9 @@ def refusal(path: Path, error: OSError) -> Unwritable:
     """Return the error for a file that the system does not let be written, with what to do."""
     hint = "Run it as root, or name another place with --config FILE."
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        hint = f"Make room: `df -h {path.parent}`, and `df -i {path.parent}` for inodes."
+        hint = (
+            f"Make room: `df -h {typed(path.parent)}`, and `df -i {typed(path.parent)}` for inodes."
+        )
     return Unwritable(f"{error.filename or path} cannot be written: {error.strerror}", hint=hint)
 
 

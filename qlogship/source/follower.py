@@ -46,6 +46,7 @@ from qlogship.source.identity import Followed, OpenFiles, Streams, begins_as
 from qlogship.source.interface import NOTHING_YET, Piece
 from qlogship.source.rotated_files import MANY, SLICE, STILL, RotatedFiles
 from qlogship.source.streams import is_restarted
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -145,8 +146,8 @@ class QueueLog:
         return SourceUnreadable(
             f"there are {number:,} rotated files of {self._path} or more: each look takes long, and"
             " new ones are read late",
-            hint=f"See what makes them: `ls -t {self._path.parent} | head`, and how often it is"
-            " rotated. Remove or move away old ones; what is archived stays so.",
+            hint=f"See what makes them: `ls -t {typed(self._path.parent)} | head`, and how often it"
+            " is rotated. Remove or move away old ones; what is archived stays so.",
         )
 
     def lag(self) -> int:

@@ -18,7 +18,7 @@ from qlogship.queue_log.recognition import (
     run_before,
 )
 from qlogship.source.files import LONGEST_RECORD
-from qlogship.wording import count
+from qlogship.wording import count, typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,8 +105,8 @@ class Passage:
             f"{file.path} is not written as a queue_log any more: its last"
             f" {count(max(self._lines, self._run.lines), 'line')}{since} are no records; they are"
             " not archived and not uploaded",
-            hint=f"Find out what writes to it (`lsof {file.path}`), or set source.path to the file"
-            " that Asterisk writes; qlogship goes on by itself when records follow.",
+            hint=f"Find out what writes to it (`lsof {typed(file.path)}`), or set source.path to"
+            " the file that Asterisk writes; qlogship goes on by itself when records follow.",
         )
 
     def passed_over(self, path: Path) -> NotAQueueLog | None:
@@ -117,7 +117,7 @@ class Passage:
         return NotAQueueLog(
             f"{count(self._lines, 'line')} from byte {begin:,} on in {path} are no records of a"
             " queue_log: they were passed over, not archived and not uploaded",
-            hint=f"Look at them: `tail -c +{begin + 1} {path} | head`. If they belong to the"
+            hint=f"Look at them: `tail -c +{begin + 1} {typed(path)} | head`. If they belong to the"
             " queue_log, take them with `qlogship import --any-text FILE`.",
         )
 

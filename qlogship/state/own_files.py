@@ -20,6 +20,7 @@ from qlogship.config.model import SECRETS
 from qlogship.config.secret import CREDENTIALS_VARIABLE, credential
 from qlogship.errors import StateError
 from qlogship.installation.doors import kind_of
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from qlogship.config import Settings
@@ -82,5 +83,5 @@ def _check_regular(path: Path, mode: int) -> None:
 def _foreign(path: Path, kind: str) -> StateError:
     return StateError(
         f"{path} is {kind}: qlogship did not make it, and does not open it",
-        hint=f"Find out who did, with `ls -l {path}`, and move it away.",
+        hint=f"Find out who did, with `ls -l {typed(path)}`, and move it away.",
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from qlogship.config.amounts import room_wanted
 from qlogship.errors import StateError
 from qlogship.state.database import reported
-from qlogship.wording import size
+from qlogship.wording import size, typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ def _shortage(directory: Path, wanted: int) -> StateError:
     return StateError(
         f"too little is free on the file system of {directory}: nothing more is archived below"
         f" {size(wanted)} (state.reserve)",
-        hint=f"Free some space there, so that `df -h {directory}` shows more than"
+        hint=f"Free some space there, so that `df -h {typed(directory)}` shows more than"
         f" {size(enough(wanted))}; qlogship goes on by itself, and has lost nothing as long as"
         " the rotated files are there.",
     )

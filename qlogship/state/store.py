@@ -26,6 +26,7 @@ from qlogship.state.lock import StateLock
 from qlogship.state.requests import Requests
 from qlogship.state.sent_mark import SentMark
 from qlogship.troubles.rows import Troubles
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,7 +56,7 @@ class Store:
             if not os.access(directory, os.W_OK | os.X_OK):
                 raise StateError(
                     f"the state directory {directory} may not be written by {user_name()}",
-                    hint=f"Run this as its owner, or `chown -h {user_name()} {directory}`.",
+                    hint=f"Run this as its owner, or `chown -h {user_name()} {typed(directory)}`.",
                 )
             self._lock = StateLock(directory)
         with ExitStack() as undo:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qlogship.errors import FileNotUsable
 from qlogship.terminal import output
 from qlogship.users.csv_file.configuration import DEFAULT, PLACEHOLDERS, unknown_placeholders
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +55,7 @@ def read_secret(path: Path, most: int) -> bytes:
             if stat.S_ISREG(mode) and mode & stat.S_IROTH:
                 output.print_note(
                     f"Every user of this machine can read what is secret in {path};"
-                    f" type `chmod 600 {path}`."
+                    f" type `chmod 600 {typed(path)}`."
                 )
             return file.read(most)
     except OSError as error:

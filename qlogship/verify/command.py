@@ -15,7 +15,7 @@ from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.progress import Meter
 from qlogship.verify.verifying import verify as read_all
-from qlogship.wording import count, listed, named
+from qlogship.wording import count, listed, named, typed
 
 if TYPE_CHECKING:
     from qlogship.verify.verifying import Origin, Verification
@@ -93,7 +93,7 @@ def _words(one: Origin) -> str:
 
 
 def _hint(one: Origin) -> str:
-    files = " ".join(one.paths) or "FILE"
+    files = " ".join(map(typed, one.paths)) or "FILE"
     return (
         f"Run `qlogship import {files}`, with the name that the file has now, which puts them"
         " right; `qlogship resync --accept-loss"

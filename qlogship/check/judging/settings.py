@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
 from qlogship.installation.identity import SERVICE_USER
+from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def judge(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
                 one.path,
                 f"others than root can change it ({stat.filemode(one.mode)}), and with it where"
                 " the calls go",
-                f"Run `chown -h root {one.path} && chmod go-w {one.path}`.",
+                f"Run `chown -h root {typed(one.path)} && chmod go-w {typed(one.path)}`.",
             )
     for one in facts.authority:
         if _is_writable(one, account):
@@ -48,8 +49,8 @@ def judge(facts: SettingsFacts, account: Account | None) -> Iterator[Finding]:
                 one.path,
                 f"others than root can change it ({stat.filemode(one.mode)}), and with it whom the"
                 " service takes for the dashboard (dashboard.ca_file)",
-                f"Run `chown -h root {one.path} && chmod go-w {one.path}`, or move the certificates"
-                " to /etc/qlogship/ca.pem.",
+                f"Run `chown -h root {typed(one.path)} && chmod go-w {typed(one.path)}`,"
+                " or move the certificates to /etc/qlogship/ca.pem.",
             )
     if not facts.faults and not facts.warnings:
         yield ok("settings.sound", path, "all settings can be used")
@@ -114,14 +115,14 @@ def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
             "secret.open",
             path,
             f"others can read or change the {one.key} ({stat.filemode(file.mode)})",
-            f"Run `chown -h root:root {path} && chmod 0600 {path}`.",
+            f"Run `chown -h root:root {typed(path)} && chmod 0600 {typed(path)}`.",
         )
     elif account is not None and file.uid not in {0, account.uid}:
         yield warning(
             "secret.open",
             path,
             f"it belongs to the user with the number {file.uid}, who can read the {one.key}",
-            f"Run `chown -h root:{account.name} {path}`.",
+            f"Run `chown -h root:{account.name} {typed(path)}`.",
         )
     elif not one.by_unit and file.mode & stat.S_IRGRP and not exposed and not own_group:
         # That all may read it, the settings refuse.
@@ -129,12 +130,12 @@ def _secret(one: SecretFile, account: Account | None) -> Iterator[Finding]:
             "secret.open",
             path,
             f"a group that is not the service's own can read the {one.key}",
-            f"Run `chgrp -h {account.name if account else SERVICE_USER} {path}`.",
+            f"Run `chgrp -h {account.name if account else SERVICE_USER} {typed(path)}`.",
         )
     if one.barrier is not None and account is not None:
         yield problem(
             "secret.unreadable",
             path,
             f"the service cannot read the {one.key}: {one.barrier.problem}",
-            f"Run `chgrp -h {account.name} {path} && chmod 0640 {path}`.",
+            f"Run `chgrp -h {account.name} {typed(path)} && chmod 0640 {typed(path)}`.",
         )

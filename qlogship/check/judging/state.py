@@ -6,7 +6,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from qlogship.check.findings import Finding, ok, problem, unknown, warning
-from qlogship.wording import count, listed, size
+from qlogship.wording import count, listed, size, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
             "state.not-writable",
             directory,
             f"it does not belong to {account.name}, so the service cannot write it",
-            f"Run `chown -R {account.name}: {directory}`.",
+            f"Run `chown -R {account.name}: {typed(directory)}`.",
         )
         return
     if found.mode & stat.S_IRWXU != stat.S_IRWXU:
@@ -83,7 +83,7 @@ def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
             "state.not-writable",
             directory,
             f"its own user may not write it ({stat.filemode(found.mode)})",
-            f"Run `chmod 0700 {directory}`.",
+            f"Run `chmod 0700 {typed(directory)}`.",
         )
     if found.mode & stat.S_IRWXO:
         yield warning(
@@ -91,7 +91,7 @@ def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
             directory,
             f"anybody on this machine can enter it ({stat.filemode(found.mode)}), and callers'"
             " numbers are in it",
-            f"Run `chmod 0700 {directory}`.",
+            f"Run `chmod 0700 {typed(directory)}`.",
         )
     if facts.foreign:
         owner = account.name if account is not None else f"#{found.uid}"
@@ -100,7 +100,7 @@ def _directory(facts: StateFacts, account: Account | None) -> Iterator[Finding]:
             listed(facts.foreign),
             f"not {owner}'s own, so the service cannot write "
             + ("it" if len(facts.foreign) == 1 else "them"),
-            f"Run `chown -h {owner}: {' '.join(map(str, facts.foreign[:3]))}`.",
+            f"Run `chown -h {owner}: {' '.join(map(typed, facts.foreign[:3]))}`.",
         )
 
 

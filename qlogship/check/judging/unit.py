@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qlogship.check.findings import Finding, Level, ok, problem, unknown, warning
-from qlogship.wording import listed
+from qlogship.wording import listed, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def _installed(facts: UnitFacts, name: str, settings: Path, program: Path) -> It
             "unit.other-settings",
             name,
             f"it is started with {command.settings}, not with {settings}",
-            f"Run `qlogship check --config {command.settings}`.",
+            f"Run `qlogship check --config {typed(command.settings)}`.",
         )
     if file.drop_ins:
         yield ok("unit.drop-ins", listed(file.drop_ins), f"changes {name}")
