@@ -8,8 +8,9 @@ import sys
 def this_program() -> tuple[str, ...]:
     """Return the words that start qlogship as this process was started.
 
-    Where this one heeds neither PYTHONPATH nor the current directory, no more does that one.
+    Where this one does not heed PYTHONPATH, no more does that one; the current directory, which
+    `-m` alone would search first, is heeded never: root may stand in one of somebody else's.
     """
-    isolated = ("-I",) if sys.flags.isolated else ()
+    isolated = "-I" if sys.flags.isolated else "-P"
     no_byte_code = ("-B",) if sys.flags.dont_write_bytecode else ()
-    return sys.executable, *isolated, *no_byte_code, "-m", "qlogship"
+    return sys.executable, isolated, *no_byte_code, "-m", "qlogship"
