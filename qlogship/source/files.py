@@ -133,15 +133,19 @@ class OpenFile:
         return data[:end] if end or len(data) < LONGEST_RECORD else data
 
     def end_of_lines(self) -> int:
-        """Return the offset behind the last whole line of a plain file, as of its `status`."""
+        """Return the offset behind the last whole line of a plain file, as of its `status`.
+
+        It is the end itself where no line ends in megabytes: as in `read_lines`, this is no text.
+        """
         end = self.status.st_size
-        while end > 0:
+        lowest = max(0, end - LONGEST_RECORD)
+        while end > lowest:
             start = max(0, end - HEAD_BYTES)
             newline = self.read_at(start, end - start).rfind(b"\n")
             if newline >= 0:
                 return start + newline + 1
             end = start
-        return 0
+        return self.status.st_size if lowest else 0
 
     @property
     def whole(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,11 +27,24 @@ if TYPE_CHECKING:
     ],
 )
 def test_where_whole_lines_end(tmp_path: Path, whole: bytes, rest: bytes) -> None:
-    """It is behind the last newline, however far that is from the end of the file."""
+    """It is behind the last newline, also when that is far from the end of the file."""
     path = tmp_path / "queue_log"
     path.write_bytes(whole + rest)
     with OpenFile(path) as file:
         assert file.end_of_lines() == len(whole)
+
+
+@pytest.mark.parametrize("size", [1 << 40, 1 << 50])
+def test_a_file_full_of_nothing(tmp_path: Path, size: int) -> None:
+    """Where megabytes have no newline, nobody goes on looking for one: the end is the end."""
+    path = tmp_path / "queue_log"
+    path.write_bytes(b"one\n")
+    try:
+        os.truncate(path, size)
+    except OSError as error:
+        pytest.skip(f"no such file here: {error.strerror}")
+    with OpenFile(path) as file:
+        assert file.end_of_lines() == size
 
 
 def test_lines_that_came_later(tmp_path: Path) -> None:
