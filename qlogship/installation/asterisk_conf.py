@@ -25,6 +25,8 @@ _INCLUDE: Final = re.compile(r"#(?:try)?include(?:[ \t](.*))?", re.IGNORECASE | 
 
 _NAME: Final = "queue_log"
 
+_NAME_MAX: Final = 255  # bytes; a rotated file has more
+
 _TRUE: Final = frozenset({"yes", "true", "y", "t", "1", "on"})  # ast_true, main/utils.c
 
 
@@ -155,11 +157,12 @@ class Logger:
 def logger(conf: Conf) -> Logger:
     """Read logger.conf.
 
-    A name that is none, but a way to another directory, is not followed: the default stands
-    for it, and `refused_name` has it.
+    A name that is none, but a way to another directory, or that no file has, is not followed:
+    the default stands for it, and `refused_name` has it.
     """
     name = conf.get("general", "queue_log_name") or _NAME
-    refused = name if "/" in name or name in {".", ".."} else ""
+    is_name = name.isprintable() and len(name.encode()) <= _NAME_MAX
+    refused = "" if is_name and "/" not in name and name not in {".", ".."} else name
     rotate = (conf.get("general", "rotatestrategy") or "").lower()
     if rotate not in {"none", "sequential", "rotate", "timestamp"}:
         rotate = "sequential"

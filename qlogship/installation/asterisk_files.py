@@ -120,14 +120,14 @@ def queue_log(directory: Path = MAIN.parent) -> Path:
     main, log = (read_conf(directory / name) for name in (MAIN.name, "logger.conf"))
     said = logger(log) if log else Logger()
     logs = (directories(main) if main else Directories()).log or str(USUAL.parent)
-    if said.refused_name or ".." in Path(logs).parts:
+    if said.refused_name or ".." in Path(logs).parts or not logs.isprintable():
         key, value = (
             ("queue_log_name in logger.conf", said.refused_name)
             if said.refused_name
             else ("astlogdir in asterisk.conf", logs)
         )
         raise SourceUnreadable(
-            f"{key} is {value!r}, which leads elsewhere, and is not followed",
+            f"{key} is {value[:80]!r}, which leads elsewhere or nowhere, and is not followed",
             hint="Look who wrote that; name the queue_log with --source PATH.",
         )
     return Path(logs, said.name)

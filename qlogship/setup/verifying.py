@@ -146,7 +146,7 @@ def prove_source(path: Path, owner: Owner, likely: Path | None = None) -> Proof:
 def likely_queue_log(path: Path, expected: Path | None) -> Path | None:
     """Return the queue_log that was meant by a file that is none, if it can be found."""
     for candidate in (expected, path.with_name("queue_log")):
-        if candidate is None or candidate == path or not candidate.is_file():
+        if candidate is None or candidate == path:
             continue
         with suppress(SourceUnreadable), OpenFile(candidate, plain=True) as file:
             if file.status.st_size and refusal_of(file) is None:

@@ -100,9 +100,22 @@ def test_nothing_but_a_regular_file_is_opened(tmp_path: Path) -> None:
     assert read_text(path) == "x" * TEXT_MAX
 
 
-@pytest.mark.parametrize("name", ["../../etc/shadow", "/etc/shadow", "a/b", "..", "."])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/shadow",
+        "/etc/shadow",
+        "a/b",
+        "..",
+        ".",
+        "a\0b",
+        "a\x1b[2J",
+        "x" * 256,
+        "\u00e9" * 128,
+    ],
+)
 def test_a_name_with_a_way_in_it_is_refused(tmp_path: Path, name: str) -> None:
-    """queue_log_name is a name: what leads elsewhere is refused, and says who must look."""
+    """queue_log_name is a name: what leads elsewhere, or nowhere, is refused; it says who looks."""
     (tmp_path / "logger.conf").write_text(f"[general]\nqueue_log_name = {name}\n")
     conf = read_conf(tmp_path / "logger.conf")
     assert conf is not None
@@ -112,8 +125,9 @@ def test_a_name_with_a_way_in_it_is_refused(tmp_path: Path, name: str) -> None:
     assert "--source" in caught.value.hint
 
 
-def test_a_directory_that_goes_back_is_refused(tmp_path: Path) -> None:
-    """The same of astlogdir with `..` in it."""
-    (tmp_path / "asterisk.conf").write_text("[directories]\nastlogdir => /var/log/x/../..\n")
+@pytest.mark.parametrize("directory", ["/var/log/x/../..", "/var/log/a\0b"])
+def test_a_directory_that_goes_back_is_refused(tmp_path: Path, directory: str) -> None:
+    """The same of astlogdir with `..` in it, or with what no path has."""
+    (tmp_path / "asterisk.conf").write_text(f"[directories]\nastlogdir => {directory}\n")
     with pytest.raises(SourceUnreadable, match="astlogdir"):
         asterisk_files.queue_log(tmp_path)

@@ -60,8 +60,8 @@ def judge(facts: AsteriskFacts, source: SourceFacts) -> Iterator[Finding]:
         yield problem(
             "asterisk.queue-log-name",
             logger_conf,
-            f"queue_log_name is {said.refused_name!r}, which leads out of the directory of the"
-            " logs; it is not followed",
+            f"queue_log_name is {said.refused_name[:80]!r}, which leads out of the directory of"
+            " the logs, or nowhere; it is not followed",
             f"Look who wrote that, and give a name without a / there; then {_RELOAD}.",
         )
     if facts.cut:
