@@ -14,15 +14,16 @@ what is written here.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
+from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from typing import Self
 
 
@@ -32,10 +33,43 @@ _PRIVATE: Final = 0o600
 def _mode_of(target: Path) -> int:
     """Return the mode that the owner gave a file; what others put there says nothing."""
     with suppress(FileNotFoundError):
-        found = target.stat()
-        if found.st_uid == os.geteuid():
+        found = target.lstat()
+        if found.st_uid == os.geteuid() and stat.S_ISREG(found.st_mode):
             return stat.S_IMODE(found.st_mode)
     return _PRIVATE
+
+
+def behind(path: Path) -> Path:
+    """Return the file that is replaced when one is written to `path`: what a link leads to.
+
+    But not the link of another user, who would choose a file of ours: that one is replaced itself.
+    """
+    with suppress(FileNotFoundError):
+        if _is_strange(path.lstat()):
+            return path
+    return Path(os.path.realpath(path))
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether this is a pipe or a device, which is written to as it is."""
+    with suppress(FileNotFoundError):
+        found = path.lstat()
+        return not _is_strange(found) and not stat.S_ISREG(path.stat().st_mode)
+    return False
+
+
+def _is_strange(found: os.stat_result) -> bool:
+    """Return whether this is a link that neither root nor who asks has made."""
+    return stat.S_ISLNK(found.st_mode) and found.st_uid not in {0, os.geteuid()}
+
+
+def open_stream(path: Path) -> int:
+    """Open a pipe or a device for writing, and no disk or file that was put there meanwhile."""
+    handle = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    if stat.S_IFMT(os.fstat(handle).st_mode) in {stat.S_IFREG, stat.S_IFBLK}:
+        os.close(handle)
+        raise OSError(errno.EEXIST, "a file has taken its place", str(path))
+    return handle
 
 
 def open_new(path: Path, mode: int) -> int:

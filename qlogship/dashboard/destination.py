@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from qlogship.atomic_file import NewFile
+from qlogship.atomic_file import NewFile, behind, is_stream, open_stream
 from qlogship.errors import FileNotWritten
 
 if TYPE_CHECKING:
@@ -47,14 +47,14 @@ def destination(to: str | Path | BinaryIO) -> Iterator[BinaryIO]:
         return
     to = Path(to)
     try:
-        if _is_ordinary(to):
-            target = Path(os.path.realpath(to))
+        if is_stream(to):
+            with os.fdopen(open_stream(to), "wb") as out:
+                yield out
+        else:
+            target = behind(to)
             with NewFile(target, path=part_name(target), opener=_open_part) as new:
                 yield new.file
                 new.put_in_place()
-        else:
-            with to.open("wb") as out:
-                yield out
     except OSError as error:
         raise FileNotWritten(
             f"{to} cannot be written: {error.strerror or error}",
@@ -65,13 +65,6 @@ def destination(to: str | Path | BinaryIO) -> Iterator[BinaryIO]:
 def part_name(target: Path) -> Path:
     """Return where a file is written until it is whole."""
     return target.with_name(f".{target.name}.part")
-
-
-def _is_ordinary(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except FileNotFoundError:
-        return True
 
 
 def _open_part(part: Path, mode: int) -> int:

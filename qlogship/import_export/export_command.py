@@ -12,7 +12,7 @@ import typer
 from qlogship.archive.damage import HINT, damaged, told
 from qlogship.archive.runs import merged, records_in
 from qlogship.archive.timeline import Excerpt
-from qlogship.atomic_file import NewFile
+from qlogship.atomic_file import NewFile, is_stream
 from qlogship.config import load
 from qlogship.errors import ExitCode, QlogshipError, UsageError
 from qlogship.state.reader import Reader
@@ -121,7 +121,7 @@ def _writing(path: Path | None) -> Iterator[Callable[[bytes], object]]:
 
             yield write
         return
-    if path.exists() and not path.is_file():
+    if is_stream(path):
         with _said(path), output.device_of_bytes(path) as device:
             yield device.write
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from qlogship.atomic_file import NewFile
+from qlogship.atomic_file import NewFile, behind
 from qlogship.errors import QlogshipError, UsageError
 from qlogship.wording import typed
 
@@ -19,7 +19,7 @@ class PageNotWritten(QlogshipError):
 
 def check_target(path: Path) -> None:
     """Refuse a path that cannot become a page, before any work is done. Raises `UsageError`."""
-    target = path.resolve()
+    target = behind(path)
     if target.exists() and not target.is_file():
         kind = "a directory" if target.is_dir() else "no regular file"
         raise UsageError(
@@ -43,7 +43,7 @@ def write(path: Path, page: str) -> None:
     Raises `PageNotWritten`.
     """
     try:
-        with NewFile(path.resolve()) as new:
+        with NewFile(behind(path)) as new:
             new.file.write(page.encode())
             new.put_in_place()
     except OSError as error:

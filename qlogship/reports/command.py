@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from qlogship.atomic_file import is_stream
 from qlogship.config import load
 from qlogship.dashboard.reports import CallLogFormat, Language, StatusLogFormat
 from qlogship.errors import UsageError
@@ -190,7 +191,7 @@ def _is_terminal(out: Path | None) -> bool:
     """Return whether this is written to a terminal; /dev/stdout may be one."""
     if out is None:
         return sys.stdout.isatty()
-    if not out.is_char_device():
+    if not is_stream(out) or not out.is_char_device():
         return False
     try:
         with out.open("rb", buffering=0) as file:

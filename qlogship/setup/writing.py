@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from qlogship.atomic_file import NewFile
+from qlogship.atomic_file import NewFile, behind
 from qlogship.config.load import examine
 from qlogship.config.model import variable
 from qlogship.config.secret import Unfit, read_file
@@ -123,8 +123,7 @@ def _put(content: Content, places: Places, owner: Owner, password: str) -> list[
     with ExitStack() as stack:
         for path, data in files.items():
             with _said(path):
-                # A link stays one: what it leads to is replaced.
-                target = Path(os.path.realpath(path))
+                target = behind(path)
                 _beside(target).unlink(missing_ok=True)
                 if data is not None:
                     whose = keeper(owner, places.unit) if path == places.password else owner

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from qlogship.atomic_file import open_stream
 from qlogship.errors import QlogshipError, SettingsError
 from qlogship.terminal.visible import Decoder, visible
 
@@ -98,7 +99,7 @@ def stdout_of_bytes() -> Iterator[BinaryIO]:
 @contextmanager
 def device_of_bytes(path: Path) -> Iterator[BinaryIO]:
     """Lend a pipe or a device for a result of bytes, and a terminal as `stdout_of_bytes` does."""
-    with path.open("wb") as device:
+    with os.fdopen(open_stream(path), "wb") as device:
         if not device.isatty():
             yield device
             return

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from qlogship.atomic_file import open_stream
 from qlogship.cli.app import main
+from qlogship.dashboard.destination import destination
+from qlogship.reconcile.writing import check_target
+from qlogship.reconcile.writing import write as write_page
+from tests.support.access import do_as
 from tests.support.installation import Installation
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
+STRANGER: Final = 61_003
 RECORD = "1795411800|1.1|q|NONE|ENTERQUEUE||74955550123|1\n"
 
 
@@ -68,3 +75,57 @@ def test_the_data_of_the_sandbox_are_its_owners_alone(tmp_path: Path) -> None:
             assert set(found.values()) == {0o600}, found
             assert len(found) > 1
         data.chmod(0o644)
+
+
+# A place that somebody else has prepared
+
+
+@pytest.fixture
+def strange() -> Iterator[Path]:
+    """Return a directory in which another user has made links to a file of ours and to a device."""
+    with tempfile.TemporaryDirectory(prefix="qlogship-") as name:
+        place = Path(name)
+        place.chmod(0o755)
+        (place / "ours").write_text("kept", encoding="utf-8")
+        (place / "ours").chmod(0o644)
+        (place / "theirs").mkdir()
+        os.chown(place / "theirs", STRANGER, STRANGER)
+        do_as(STRANGER, (place / "theirs" / "file").symlink_to, place / "ours")
+        do_as(STRANGER, (place / "theirs" / "device").symlink_to, "/dev/full")
+        yield place
+
+
+def a_download(path: Path) -> None:
+    """Write as a report does."""
+    with destination(path) as out:
+        out.write(b"numbers")
+
+
+def a_page(path: Path) -> None:
+    """Write as `reconcile --html` does."""
+    check_target(path)
+    write_page(path, "numbers")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize(
+    ("write", "link"), [(a_download, "file"), (a_download, "device"), (a_page, "file")]
+)
+def test_a_result_goes_through_no_link_of_another_user(
+    strange: Path, write: Callable[[Path], None], link: str
+) -> None:
+    """Who writes into a directory of somebody else writes there, and the result is his alone."""
+    path = strange / "theirs" / link
+    write(path)
+    assert stat.S_IMODE(path.lstat().st_mode) == 0o600
+    assert path.lstat().st_uid == 0
+    assert (strange / "ours").read_text(encoding="utf-8") == "kept"
+
+
+def test_a_file_in_place_of_a_pipe_is_not_overwritten(tmp_path: Path) -> None:
+    """It was a pipe when it was looked at; what has come since is left alone."""
+    path = tmp_path / "file"
+    path.write_text("kept", encoding="utf-8")
+    with pytest.raises(FileExistsError):
+        open_stream(path)
+    assert path.read_text(encoding="utf-8") == "kept"
