@@ -94,12 +94,17 @@ def test_the_wait_after_failures_knows_the_unit() -> None:
 def test_the_template_is_the_unit_but_for_the_name() -> None:
     """The two units differ in what is about one tenant, and in nothing else.
 
-    An instance's state lies in the plain service's, so only the template can hide that one.
+    An instance's state lies in the plain service's, so only the template can hide that one, and
+    must see that it is no link when it starts.
     """
     plain, template = (lines_that_count(path) for path in (UNIT, TEMPLATE))
-    hides = ["TemporaryFileSystem=/var/lib/qlogship:ro,mode=0755", "BindPaths=/var/lib/qlogship/%i"]
-    assert [line for line in template if line in hides] == hides
-    template = [line for line in template if line not in hides]
+    own = [
+        "AssertPathIsSymbolicLink=!/var/lib/qlogship/%i",
+        "TemporaryFileSystem=/var/lib/qlogship:ro,mode=0755",
+        "BindPaths=/var/lib/qlogship/%i",
+    ]
+    assert [line for line in template if line in own] == own
+    template = [line for line in template if line not in own]
     assert [line for line in plain if line not in template] == [
         "Description=Ship Asterisk's queue_log to a Team Dashboard",
         "ExecStart=/usr/bin/qlogship run",
