@@ -21,7 +21,7 @@ import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from qlogship.installation.files import user_name
 from qlogship.wording import typed
@@ -53,6 +53,12 @@ class Directory:
     path: str
     uid: int
     mode: int
+    gid: int = 0
+
+    @classmethod
+    def of(cls, path: str, status: os.stat_result) -> Self:
+        """Return what fstat(2) showed."""
+        return cls(path or "/", status.st_uid, status.st_mode, status.st_gid)
 
     def is_closed(self, *others: int) -> bool:
         """Return whether nobody but root and these users can place names in it."""
@@ -84,7 +90,7 @@ def way_to(path: Path) -> Iterator[Way]:
     handle, at = os.open("/", _LOOK | os.O_DIRECTORY), ""
     try:
         status = os.fstat(handle)
-        directories = [Directory("/", status.st_uid, status.st_mode)]
+        directories = [Directory.of("/", status)]
         links: list[Link] = []
         left = _names(os.fspath(path.absolute()))
         while left:
@@ -108,7 +114,7 @@ def way_to(path: Path) -> Iterator[Way]:
             os.close(handle)
             handle = found
             if stat.S_ISDIR(status.st_mode):
-                directories.append(Directory(at or "/", status.st_uid, status.st_mode))
+                directories.append(Directory.of(at, status))
         yield Way(handle, status, tuple(directories), tuple(links))
     finally:
         os.close(handle)

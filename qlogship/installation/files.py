@@ -7,10 +7,10 @@ import os
 import pwd
 import stat
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-_LINKS_MAX: Final = 40  # as many as the kernel follows
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEXT_MAX: Final = 1024 * 1024
 """What is read of one file, and more than any of these have."""
@@ -51,31 +51,6 @@ def look_at(path: Path, *, follow: bool = True) -> File | None:
         return File.of(path, path.stat(follow_symlinks=follow))
     except (OSError, ValueError):  # a name with a NUL in it is no name
         return None
-
-
-def way_to(path: Path) -> list[File]:
-    """Return all that decides what an absolute path leads to, links of its parts followed.
-
-    Who can write one of these directories, or the file, chooses what is found there.
-    """
-    here, rest, links = Path(path.anchor), list(path.parts[1:]), 0
-    places = [here]
-    while rest:
-        name = rest.pop(0)
-        there = here.parent if name == ".." else here / name
-        try:
-            target = there.readlink() if links < _LINKS_MAX else None
-        except OSError:  # no link, or nothing at all
-            target = None
-        if target is None:
-            here = there
-            places.append(here)
-            continue
-        links += 1
-        rest[:0] = target.parts[1:] if target.is_absolute() else target.parts
-        here = Path(target.anchor) if target.is_absolute() else here
-    found = map(look_at, dict.fromkeys(places))
-    return [one for one in found if one is not None]
 
 
 def user_name(uid: int) -> str:

@@ -665,6 +665,19 @@ def test_certificates_of_somebody_else_are_a_problem(sound: Sound) -> None:
     assert ("settings.ca-writable", PROBLEM) in sound.faults()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_a_link_of_somebody_else_to_certificates_is_a_problem(sound: Sound) -> None:
+    """In a directory with the sticky bit it is his to change, and with it whom we trust."""
+    authority(sound)
+    link = sound.root / "links" / "ca.pem"
+    link.parent.chmod(0o1777)
+    os.chown(link, 65534, -1, follow_symlinks=False)
+
+    found = [one for one in sound.findings() if one.id == "settings.ca-writable"]
+
+    assert [one.about for one in found] == [str(link)]
+
+
 def test_a_password_that_is_refused(sound: Sound) -> None:
     """One login is tried, and the refusal told."""
     sound.password.write_text("wrong")

@@ -13,7 +13,8 @@ from qlogship.check.facts.unit import credential_files, instance_of
 from qlogship.config import examine, secret
 from qlogship.config.load import STATE_VARIABLE
 from qlogship.config.model import PATH_VARIABLE, SECRETS
-from qlogship.installation.files import File, look_at, way_to
+from qlogship.installation.doors import way_to
+from qlogship.installation.files import File, look_at
 from qlogship.installation.identity import Account, Barrier, can_read_as
 from qlogship.installation.places import DEFAULT_PATH, STATE
 
@@ -103,8 +104,23 @@ def gather(machine: Machine, path: Path, unit: UnitFacts, user: Account | None) 
         secrets_seen=seen and found.loaded is not None,
         credential=files.get(secret.credential("password")),
         settings=usable.settings if usable else None,
-        authority=tuple(way_to(ca_file)) if ca_file is not None else (),
+        authority=_way(ca_file) if ca_file is not None else (),
     )
+
+
+def _way(path: Path) -> tuple[File, ...]:
+    """Return all that decides what a path leads to; whoever can write one of it chooses.
+
+    Nothing where whoever asks may not look at all of it.
+    """
+    try:
+        with way_to(path) as way:
+            end = Path("/proc/self/fd", str(way.handle)).readlink()
+            found = [File(Path(one.path), one.uid, one.gid, one.mode) for one in way.directories]
+            found += [File(Path(one.path), one.uid) for one in way.links]
+            return (*dict.fromkeys(found), File.of(end, way.status))
+    except OSError:
+        return ()
 
 
 @contextmanager
