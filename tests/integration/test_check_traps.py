@@ -665,6 +665,16 @@ def test_certificates_of_somebody_else_are_a_problem(sound: Sound) -> None:
     assert ("settings.ca-writable", PROBLEM) in sound.faults()
 
 
+def test_a_queue_log_that_leads_to_our_own_files(sound: Sound) -> None:
+    """What the service refuses to read, check refuses, too."""
+    sound.log.unlink()
+    sound.log.symlink_to(sound.password)
+
+    found = [one for one in sound.findings() if one.id == "source.unreadable"]
+
+    assert [one.message for one in found] == ["leads to a file of qlogship's own"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
 def test_a_link_of_somebody_else_to_certificates_is_a_problem(sound: Sound) -> None:
     """In a directory with the sticky bit it is his to change, and with it whom we trust."""

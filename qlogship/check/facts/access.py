@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ from qlogship.installation.identity import Account, Barrier, account_of, can_rea
 from qlogship.source.family import members
 from qlogship.source.files import OpenFile
 from qlogship.source.foreign import Passage
+from qlogship.state.own_files import own_files
 
 if TYPE_CHECKING:
     from qlogship.check.facts.unit import UnitFacts
@@ -146,7 +148,7 @@ def gather_source(settings: Settings, user: UserFacts, proc: Path) -> SourceFact
     except OSError:  # whoever asks may not look
         return facts
     facts = replace(facts, key=(status.st_dev, status.st_ino), size=status.st_size)
-    refused = _refused(path)
+    refused = _refused(settings)
     if refused is not None or user.account is None:
         return replace(facts, refused=refused)
     rotated = [member.path for member in members(path, archives) if member.rotated]
@@ -169,10 +171,10 @@ def gather_source(settings: Settings, user: UserFacts, proc: Path) -> SourceFact
     )
 
 
-def _refused(path: Path) -> NotOpened | None:
-    """Return why a file is not opened for what it is, or for who may have put it there."""
+def _refused(settings: Settings) -> NotOpened | None:
+    """Return why the queue_log is not opened for what it is, or for who may have put it there."""
     try:
-        os.close(open_to_read(path))
+        os.close(open_to_read(settings.source.path, partial(own_files, settings)))
     except NotOpened as refused:
         return refused
     except OSError:
