@@ -42,7 +42,7 @@ from qlogship.source.family import members
 from qlogship.source.files import unreadable
 from qlogship.source.first_start import FirstStart
 from qlogship.source.foreign import Passage
-from qlogship.source.identity import Followed, OpenFiles, Streams, begins_as
+from qlogship.source.identity import PATIENCE, Followed, OpenFiles, Streams, begins_as
 from qlogship.source.interface import NOTHING_YET, Piece
 from qlogship.source.rotated_files import MANY, SLICE, STILL, RotatedFiles
 from qlogship.source.streams import is_restarted
@@ -64,7 +64,8 @@ class QueueLog:
 
     It goes on from what stands in `cursor`, None when nothing was written down
     yet; `wanted_history` applies at the first start. `last_text_of` returns the
-    archived end of a stream (see `Archive`), `own` the files that are qlogship's own.
+    archived end of a stream (see `Archive`), `own` the files that are qlogship's own; `patience`
+    are the seconds to find a place in a compressed file.
     """
 
     def __init__(
@@ -76,11 +77,12 @@ class QueueLog:
         cursor: Cursor | None = None,
         last_text_of: Callable[[int, int, int], bytes] | None = None,
         own: Own = frozenset,
+        patience: float = PATIENCE,
         clocks: Clocks,
     ) -> None:
         self._path = path
         self._clocks = clocks
-        self._open = OpenFiles(own=own)
+        self._open = OpenFiles(own=own, patience=patience)
         find = partial(members, path, tuple(archives))
         self._streams = Streams(
             cursor,

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 NEW: Final = 0
 """Stands for the number of a stream that gets one when something is read from it."""
 
-# Seconds. A file of some kilobytes may hold gigabytes of text; the watchdog waits for a minute.
-_PATIENCE: Final = 20.0
+PATIENCE: Final = 20.0
+"""Seconds for a file that may hold gigabytes in kilobytes; the watchdog waits for a minute."""
 
 _COMPARED: Final = 64 * 1024
 _MOST_COMPARED: Final = 32 * 1024 * 1024
@@ -80,7 +80,7 @@ class OpenFiles:
     live: Followed | None = None
     left: list[Followed] = field(default_factory=list)
     own: Own = frozenset
-    patience: float = _PATIENCE
+    patience: float = PATIENCE
 
     @property
     def all(self) -> list[Followed]:

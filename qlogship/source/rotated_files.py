@@ -31,7 +31,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
-from qlogship.source.compression import DamagedError
+from qlogship.source.compression import DamagedError, TooLongError
 from qlogship.source.cursor import key_of, look_of
 from qlogship.source.family import began
 from qlogship.source.files import LONGEST_RECORD
@@ -393,10 +393,15 @@ class RotatedFiles:
         self._lag -= unread.lag
         path = unread.member.name
         file = unread.file
+        damage = self._damage.errors.get(path)
+        cause = damage.__cause__ if damage is not None else None
+        if isinstance(cause, TooLongError):
+            if file is not None:
+                file.close()
+            return  # the next start tries again
         if file is None:
             # Could not be opened: the next scan tries again, unless it will never be whole.
-            damage = self._damage.errors.get(path)
-            if damage is not None and isinstance(damage.__cause__, DamagedError):
+            if isinstance(cause, DamagedError):
                 self._sightings.see(unread.member.status)
             return
         if file.compression is not None:

@@ -13,7 +13,7 @@ import zstandard
 
 from qlogship.errors import SourceUnreadable
 from qlogship.source.files import OpenFile
-from qlogship.source.identity import OpenFiles
+from qlogship.source.identity import PATIENCE, OpenFiles
 from tests.support.following import (
     EPOCH,
     LATER,
@@ -501,3 +501,49 @@ def test_a_far_place_is_not_looked_for_without_end(tmp_path: Path, suffix: str) 
         file.read_at(len(text) - 100, 100)
     with closing(OpenFile(path)) as file:
         assert file.read_at(len(text) - 100, 100) == text[-100:]
+
+
+def test_what_takes_too_long_stops_nothing_and_is_not_forgotten(
+    asterisk: Asterisk, follower: Following
+) -> None:
+    """A file whose rest would take too long to find is named, others are read, and it is later."""
+    old = asterisk.calls(10_000)
+    packed = pack(rotate_logrotate(asterisk.path), ".gz")
+    reload = asterisk.reload()
+    follower.step(1 << 18)
+    follower.step(1 << 18)
+    begun = len(follower.text)
+    follower.patience = 0.0
+    follower.restart()
+    now = asterisk.calls(5)
+
+    assert follower.wait().endswith(now)
+    assert len(follower.text) == begun + len(reload + now)
+    assert "too long" in str(follower.log.damaged[str(packed)])
+
+    follower.patience = PATIENCE
+    follower.restart()
+    assert follower.wait()
+    assert not follower.log.damaged
+    assert sorted(follower.archived.splitlines()) == sorted((old + reload + now).splitlines())
+
+
+def test_an_end_that_is_far_away_is_not_forgotten(asterisk: Asterisk, follower: Following) -> None:
+    """A file with too much of nothing in it is named, and read on after the next start."""
+    old = asterisk.calls(100)
+    packed = pack(rotate_logrotate(asterisk.path), ".gz")
+    last = asterisk.reload() + asterisk.calls(5)
+    with packed.open("ab") as file:
+        file.write(gzip.compress(b"") * 200_000)
+        file.write(gzip.compress(b"1795411800|NONE|NONE|NONE|QUEUESTART|\n"))
+    follower.patience = 0.2
+    follower.restart()
+
+    assert follower.wait().endswith(last)
+    assert "too long" in str(follower.log.damaged[str(packed)])
+
+    follower.patience = PATIENCE
+    follower.restart()
+    follower.wait()
+    assert not follower.log.damaged
+    assert follower.archived.count(b"\n") == (old + last).count(b"\n") + 1

@@ -15,6 +15,7 @@ from qlogship.archive.archive import Archive
 from qlogship.clocks import Clocks
 from qlogship.source.cursor import Cursor
 from qlogship.source.follower import QueueLog
+from qlogship.source.identity import PATIENCE
 from tests.support.memory import state_in_memory
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Following:
     ) -> None:
         self.path = path
         self.clock = clock or Clock()
+        self.patience = PATIENCE
         self.pieces: list[Piece] = []
         self._wanted_history = history
         self._archives = archives
@@ -88,6 +90,7 @@ class Following:
             wanted_history=self._wanted_history,
             cursor=self._cursor,
             last_text_of=self._archive.origins.last_text_of,
+            patience=self.patience,
             clocks=Clocks(self.clock.monotonic, self.clock.wall),
         )
 
