@@ -17,6 +17,7 @@ from qlogship.archive.chunks import digest_of
 from qlogship.errors import StateError
 from qlogship.state import copies
 from qlogship.state.own_files import DATABASE, check_database
+from qlogship.state.repairs import Repairs, ledger_is_whole, repair
 from qlogship.state.wal import lost_commits
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _REMEDIES: Final = {
 }
 
 
-def connect(directory: Path) -> tuple[sqlite3.Connection, copies.Repairs]:
+def connect(directory: Path) -> tuple[sqlite3.Connection, Repairs]:
     """Open the database in `directory` for writing, making or migrating it as needed.
 
     Rows that are not as they were written are put right; what was is returned, too. The
@@ -168,11 +169,11 @@ def user_name() -> str:
         return f"uid {os.geteuid()}"
 
 
-def _put_right(connection: sqlite3.Connection, path: Path) -> copies.Repairs:
+def _put_right(connection: sqlite3.Connection, path: Path) -> Repairs:
     """Repair what is not as it was written; a database that is sound is not written to."""
     copies.check_schema(connection, path, version=len(MIGRATIONS))
     with transaction(connection, path):
-        return copies.repair(connection, large=not copies.ledger_is_whole(connection))
+        return repair(connection, large=not ledger_is_whole(connection))
 
 
 def _text(data: bytes) -> str:

@@ -16,13 +16,13 @@ from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.resync.plan import plan, progress
 from qlogship.shipping.upload_contents import Contents
 from qlogship.source.cursor import Cursor
-from qlogship.state.copies import Repairs, hide_damage, ledger_is_whole
 from qlogship.state.database import FILE_NAME, connect_to_read, reported
 from qlogship.state.destinations import Destinations, look
 from qlogship.state.erasures import HINT as UNFINISHED_HINT
 from qlogship.state.erasures import UNFINISHED, Erasures
 from qlogship.state.figures import Figures, figures
 from qlogship.state.lock import holder
+from qlogship.state.repairs import Repairs, hide_damage, ledger_is_whole
 from qlogship.state.wal import LOST_COMMITS, LOST_COMMITS_HINT, lost_commits
 from qlogship.troubles.rows import Trouble, Troubles
 from qlogship.wording import count

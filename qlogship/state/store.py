@@ -18,11 +18,11 @@ from qlogship.shipping.position import ShippingPosition
 from qlogship.shipping.repeated_calls import RepeatedCalls
 from qlogship.shipping.resync.rows import Resyncs
 from qlogship.source.cursor import Cursor
-from qlogship.state import copies
 from qlogship.state.database import FILE_NAME, connect, reported, transaction, user_name
 from qlogship.state.erasures import Erasures, scrub
 from qlogship.state.figures import figures
 from qlogship.state.lock import StateLock
+from qlogship.state.repairs import repair
 from qlogship.state.requests import Requests
 from qlogship.state.sent_mark import SentMark
 from qlogship.troubles.rows import Troubles
@@ -147,7 +147,7 @@ class Store:
 
     def put_right(self) -> None:
         """Compare every row with its copy and put right what differs; within a transaction."""
-        copies.repair(self._db, large=True)
+        repair(self._db, large=True)
 
     def marked_sends(self) -> int:
         """Return how many attempts were begun by the mark outside of the database."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from qlogship.archive.damage import DamagedRecords
     from qlogship.archive.runs import Run
-    from qlogship.state.copies import Repairs
     from qlogship.state.reader import Reader
+    from qlogship.state.repairs import Repairs
 
 _MOST: Final = 20
 """What SQLite says of its structure is cut to so many lines: one flaw can make thousands."""

@@ -20,10 +20,10 @@ import pytest
 
 from qlogship.errors import StateError
 from qlogship.source.streams import Stream
-from qlogship.state.copies import hide_damage
 from qlogship.state.database import FILE_NAME, MIGRATIONS, connect, connect_to_read
 from qlogship.state.lock import holder
 from qlogship.state.reader import Reader
+from qlogship.state.repairs import hide_damage
 from qlogship.state.store import Store
 
 if TYPE_CHECKING:
