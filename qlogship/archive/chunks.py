@@ -26,7 +26,7 @@ import zstandard
 from qlogship.archive.moment import one_moment
 from qlogship.archive.runs import merged
 from qlogship.errors import StateError
-from qlogship.queue_log.records import times_from_the_end, times_in
+from qlogship.queue_log.records import times_from_the_end, times_in, times_still_in
 
 if TYPE_CHECKING:
     import sqlite3
@@ -316,13 +316,20 @@ class Chunks:
         return True
 
     def replace(self, block: Block) -> None:
-        """Write another text for a chunk, with as many bytes in each line; the old one is gone."""
+        """Write another text for a chunk, with as many bytes in each line; the old one is gone.
+
+        Digits that only looked like a time may be gone, too.
+        """
         facts, _ = self._row(block.first_seq)
         data = self._pack.compress(block.data) if facts.packed else block.data
         self._db.execute("UPDATE chunk SET data = ? WHERE first_seq = ?", (data, block.first_seq))
         self._db.execute(
-            "UPDATE chunk_facts SET digest = ? WHERE first_seq = ?",
-            (digest_of(block.first_seq, block.data), block.first_seq),
+            "UPDATE chunk_facts SET digest = ?, first_time = ?, last_time = ? WHERE first_seq = ?",
+            (
+                digest_of(block.first_seq, block.data),
+                *times_still_in(block.data, facts.first_time, facts.last_time),
+                block.first_seq,
+            ),
         )
         self._newest, self._recent = None, []
 

@@ -22,7 +22,9 @@ from qlogship.service.handover import borrowed
 from qlogship.shipping.destination import destination_of
 from qlogship.shipping.erased import ErasedUploads
 from qlogship.shipping.generations import Generations
+from qlogship.source.cursor import Cursor
 from qlogship.state.erasures import Erasures
+from qlogship.state.own_files import pieces
 from qlogship.state.reader import Reader
 from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
@@ -38,10 +40,13 @@ if TYPE_CHECKING:
 
 _FROM_STDIN: Final = "-"
 _NAMED: Final = 5
+_OVERLAP: Final = 64
+"""Bytes; more than any number, however it is spelled."""
 
 ELSEWHERE: Final = (
     "Not touched, because they are not qlogship's: Asterisk's queue_log and its rotated files,"
-    " call records, backups and exports. `qlogship import` of such a file may bring it back."
+    " call records, backups and exports. An import brings it back with calls that the archive"
+    " does not have."
 )
 
 
@@ -124,23 +129,29 @@ def _survey(
     settings: Settings, there: Destination, numbers: Numbers, *, quiet: bool
 ) -> tuple[Found, bool]:
     """Return what there is, and whether an earlier erase was interrupted."""
+    directory = settings.state.directory
     with (
-        Reader(settings.state.directory, there) as reader,
+        Reader(directory, there) as reader,
         Meter("reading the archive", quiet=quiet, patient=True) as meter,
         reader.moment() as database,
     ):
         if database is None or reader.archive is None:
             return Found(), False
         erasures = Erasures(database)
+        due = erasures.due
         found = survey(
             reader.archive,
             ErasedUploads(database, reader.archive),
             numbers,
+            streams=Cursor(database).streams(),
             generation=Generations(database).effective(there).number,
             words=erasures.words_with(numbers.masked_words),
             show=meter.show,
         )
-        return found, erasures.due
+    # Only now: nobody here has the database open any more.
+    if not (found.anything or found.kept or found.within):
+        found.remnants = any(map(numbers.digits_in, pieces(directory, behind=_OVERLAP)))
+    return found, due
 
 
 def _agreed() -> bool:
@@ -173,6 +184,11 @@ def _tell(found: Found, *, dry_run: bool) -> None:
         )
     if found.words:
         output.print_text(f"{count(found.words, 'answer or trouble')} quote it.")
+    if found.files and not found.seqs:
+        what = count(found.files, "file")
+        output.print_text(f"It is at the beginning or the end of {what}, by which they are known.")
+    if found.remnants:
+        output.print_text("It is only where the state's files have what nobody needs any more.")
     for text in _left_alone(found):
         output.print_note(text)
     if dry_run:
@@ -254,6 +270,8 @@ def _document(found: Found, *, dry_run: bool, erased: bool) -> dict[str, Any]:
         "uploads_sent": found.carriers.sent,
         "uploads_on_dashboard": found.carriers.there,
         "answers": found.words,
+        "files": found.files,
+        "remnants": found.remnants,
         "kept_callids": sorted(one.decode("utf-8", "backslashreplace") for one in found.kept),
         "other_numbers": {
             one.decode("ascii", "backslashreplace"): number

@@ -14,8 +14,7 @@ offsets, times, callids and counts.
 from __future__ import annotations
 
 from bisect import bisect_right
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qlogship.archive.chunks import Block
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from qlogship.archive.archive import Archive
-    from qlogship.archive.origins import Origin
     from qlogship.archive.runs import Run
     from qlogship.erase.numbers import Numbers, Span
     from qlogship.shipping.erased import ErasedUploads
@@ -44,9 +42,10 @@ if TYPE_CHECKING:
 class Found:
     """What of the archive holds a number. Times are epoch seconds.
 
-    `kept` counts callids that hold its digits, and `within` longer numbers and counts, each
-    with its records: these are not touched. `damaged` records could not be looked into, and
-    `left` have left the archive.
+    `kept` are callids and times that hold its digits, and `within` longer numbers and counts,
+    each with its records: these are not touched. `damaged` records could not be looked into,
+    and `left` have left the archive. It stands in so many `words` that were said, and in what
+    so many `files` are known by. `remnants`: only where the state's files need it no more.
     """
 
     seqs: list[int] = field(default_factory=list)
@@ -59,12 +58,14 @@ class Found:
     damaged: list[Run] = field(default_factory=list)
     left: list[Run] = field(default_factory=list)
     words: int = 0
+    files: int = 0
+    remnants: bool = False
     carriers: Carriers = field(default_factory=Carriers)
 
     @property
     def anything(self) -> bool:
         """Whether there is anything to mask."""
-        return bool(self.seqs or self.words)
+        return bool(self.seqs or self.words or self.files or self.remnants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,18 @@ def survey(
     uploads: ErasedUploads,
     numbers: Numbers,
     *,
+    streams: Iterable[Stream],
     generation: int,
     words: int,
     show: Callable[[int, int], None],
 ) -> Found:
     """Return where a number is; `show` hears how many records of how many were read.
 
-    `words` are those outside of the archive. The caller holds a read transaction.
+    `words` are those outside of the archive, `streams` what files are known by. The caller
+    holds a read transaction.
     """
-    found = Found(words=words)
+    files = sum(any(map(numbers.in_text, (stream.head, stream.tail))) for stream in streams)
+    found = Found(words=words, files=files)
     for block in _blocks(archive, found, show):
         for _ in _lines(block, numbers, found):
             pass
@@ -129,7 +133,7 @@ def erase(
             ]
             archive.chunks.replace(Block(block.first_seq, block.lines, masked(block.data, spans)))
         say("masking what files are known by")
-        _mask_streams(store, numbers, _by_stream(archive, ruler, places))
+        found.files = _mask_streams(store, numbers, _by_stream(archive, ruler, places))
         found.carriers = store.erased_uploads.carriers(found.seqs, generation=generation)
         store.erased_uploads.rebind(found.seqs)
         found.words = store.erasures.mask_words(numbers.masked_words)
@@ -172,8 +176,7 @@ def _lines(block: Block, numbers: Numbers, found: Found) -> Iterator[_Line]:
         text = block.data[start:end]
         spans = numbers.in_line(text)
         record = parse(text)
-        if numbers.in_key(text):
-            found.kept.add(text.split(b"|", 2)[1])
+        found.kept |= numbers.in_key(text)
         for longer in numbers.left_in(masked(text, spans)):
             found.within[longer] = found.within.get(longer, 0) + 1
         if not spans:
@@ -201,7 +204,7 @@ def _by_stream(
         origin = origins[index - 1]
         if origin.first_seq not in starts:
             behind = origins[index].first_seq if index < len(origins) else archive.next_seq
-            starts[origin.first_seq] = _start_of(origin, behind, ruler)
+            starts[origin.first_seq] = ruler.start_of(origin, behind)
         zero = starts[origin.first_seq]
         if zero is not None:
             way = origin.offset - zero
@@ -209,25 +212,18 @@ def _by_stream(
     return found
 
 
-def _start_of(origin: Origin, behind: int, ruler: Ruler) -> int | None:
-    """Return where the text of an origin begins in that of the archive, None if nobody can tell.
+def _mask_streams(store: Store, numbers: Numbers, erased: dict[int, list[Run]]) -> int:
+    """Mask what files are known by, and note which bytes of them differ from it now.
 
-    When it begins within a chunk that has left the archive, or is damaged, it is measured from
-    its end, before the record `behind`.
+    Return of how many files that is masked.
     """
-    with suppress(StateError):
-        return ruler.at(origin.first_seq)
-    with suppress(StateError):
-        return ruler.at(behind) - origin.torn - origin.bytes
-    return None
-
-
-def _mask_streams(store: Store, numbers: Numbers, erased: dict[int, list[Run]]) -> None:
-    """Mask what files are known by, and note which bytes of them differ from it now."""
+    files = 0
     for stream in store.cursor.streams():
         changed = _masked(stream, numbers, erased.get(stream.id, ()))
         if changed != stream:
             store.cursor.save(changed)
+            files += any(map(numbers.in_text, (stream.head, stream.tail)))
+    return files
 
 
 def _masked(stream: Stream, numbers: Numbers, erased: Iterable[Run]) -> Stream:
@@ -236,11 +232,7 @@ def _masked(stream: Stream, numbers: Numbers, erased: Iterable[Run]) -> Stream:
     There it is also found in what was never archived, and in part where it is cut off.
     """
     behind = stream.offset - len(stream.tail)
-    known = [(first, last) for first, last in stream.erased]
-    parts = [*known, *erased]
-    parts += [(first, last - 1) for first, last in numbers.in_piece(stream.head)]
+    parts = [*stream.erased, *erased]
+    parts += [(first, last - 1) for first, last in numbers.in_piece(stream.head, begins=True)]
     parts += [(behind + first, behind + last - 1) for first, last in numbers.in_piece(stream.tail)]
-    changed = replace(stream, erased=tuple(merged(parts)))
-    return replace(
-        changed, head=changed.veiled(stream.head), tail=changed.veiled(stream.tail, behind)
-    )
+    return stream.masked(tuple(merged(parts)))

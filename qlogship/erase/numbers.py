@@ -20,7 +20,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import UsageError
-from qlogship.queue_log.records import time_of
+from qlogship.queue_log.records import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,20 +108,18 @@ class Numbers:
 
     def in_line(self, line: bytes) -> list[Span]:
         """Return where a number stands in a line of a queue_log, where it may be masked."""
-        start, counts = 0, frozenset[Span]()
-        if time_of(line) is not None:
-            columns = line.split(b"|")
-            start = len(b"|".join(columns[:2]))
-            counts = _counts(columns)
+        columns = _columns(line)
+        counts = _counts(columns)
+        start = len(b"|".join(columns[:2]))
         return [span for span in self._spans(line, start) if span not in counts]
 
-    def in_key(self, line: bytes) -> bool:
-        """Return whether the digits stand in the time or the callid of a record: they stay."""
-        return time_of(line) is not None and self.may_be_in(b"|".join(line.split(b"|", 2)[:2]))
+    def in_key(self, line: bytes) -> set[bytes]:
+        """Return the time and the callid of a record if the digits stand there: they stay."""
+        return {column for column in _columns(line)[:2] if self.may_be_in(column)}
 
     def left_in(self, line: bytes) -> list[bytes]:
         """Return the longer numbers, counts and ids behind the callid that hold the digits."""
-        start = len(b"|".join(line.split(b"|", 2)[:2])) if time_of(line) is not None else 0
+        start = len(b"|".join(_columns(line)[:2]))
         if not self.may_be_in(line[start:]):
             return []
         return [run for run in _DIGITS.findall(line[start:]) if self.may_be_in(run)]
@@ -134,9 +132,14 @@ class Numbers:
             for first, behind in self.in_line(text[start:end])
         ]
 
-    def in_piece(self, text: bytes) -> list[Span]:
-        """Return where a number stands in a piece of a queue_log, which may be cut anywhere."""
+    def in_piece(self, text: bytes, *, begins: bool = False) -> list[Span]:
+        """Return where a number stands in a piece of a queue_log, which may be cut anywhere.
+
+        It `begins` with a whole line, or what its first line begins with has no meaning.
+        """
         found = self.in_text(text)
+        if not begins:
+            found += self._spans(text[: text.find(b"\n") + 1] or text, 0)
         for digits in self._digits:
             for length in range(len(digits) - 1, _EDGE - 1, -1):
                 part = digits[-length:]
@@ -147,6 +150,10 @@ class Numbers:
                 if text.endswith(part) and not text[max(start - 1, 0) : start].isdigit():
                     found.append((start, len(text)))
         return found
+
+    def digits_in(self, text: bytes) -> bool:
+        """Return whether a number stands in any bytes, by itself."""
+        return bool(self._spans(text, 0))
 
     def masked_words(self, words: str) -> str:
         """Return what a person or a program said, with the numbers masked."""
@@ -165,6 +172,11 @@ def masked(text: bytes, spans: Iterable[Span]) -> bytes:
     return bytes(result)
 
 
+def _columns(line: bytes) -> list[bytes]:
+    """Return the columns of a record; none of a line that is no record."""
+    return line.split(b"|") if parse(line) is not None else []
+
+
 def _pattern(needle: bytes) -> bytes:
     number = b"(" + re.escape(needle) + b")"
     # Seconds, a dot, a counter: a unique id. No number is as long as a counter, nor a longer
@@ -173,7 +185,9 @@ def _pattern(needle: bytes) -> bytes:
     behind = rb"(?!\.[0-9])" if len(needle) in {9, 10} else b""
     end = rb"(?![0-9])" + behind
     plain = rb"(?<![0-9])" + before + rb"(?:00)?" + number + end
-    return plain + rb"|(?<=%[0-9A-Fa-f][0-9A-Fa-f])" + number + end
+    # Behind an escaped byte of a URL, of which the last digits may be digits, too.
+    escaped = rb"(?:(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2}))(?:00)?" + number + end
+    return plain + rb"|" + escaped
 
 
 def _counts(columns: list[bytes]) -> frozenset[Span]:

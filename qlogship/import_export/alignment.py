@@ -17,6 +17,9 @@ proof counts only between two clusters that are.
 The ends need care. The first line of a file that was cut out of another may be
 the end of a record, the last line without a newline the beginning of one. `ends`
 tells such a fragment from the record it is a part of; the whole one stays.
+
+A record in which a number was erased is not equal to the line that it was: `as_kept` makes
+the lines of a file what the archive has in their place.
 """
 
 from __future__ import annotations
@@ -24,13 +27,22 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from qlogship.archive.runs import extend
 from qlogship.queue_log.events import NO_CALL
 from qlogship.queue_log.records import parse
+from qlogship.source.streams import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+
+
+_ERASED: Final = MASK * 3
+"""No number that is erased is shorter."""
+
+_OF_NUMBERS: Final = frozenset(b"0123456789 ()./-" + MASK)
+"""What may stand where something was erased."""
 
 
 class Match(NamedTuple):
@@ -84,6 +96,65 @@ def align(file: Sequence[bytes], known: Sequence[bytes], *, goes_on: bool = Fals
     return [run for cluster in clusters[proofs[0] : proofs[-1] + 1] for run in cluster.runs]
 
 
+def masked_spans(kept: bytes, line: bytes) -> list[tuple[int, int]]:
+    """Return which bytes of a line are masked in the kept one: first and last of each part."""
+    found: list[tuple[int, int]] = []
+    for at, (one, other) in enumerate(zip(kept, line, strict=True)):
+        if one != other:
+            extend(found, (at, at))
+    return found
+
+
+def may_be_erased(line: bytes) -> bool:
+    """Return whether something may have been erased in an archived line."""
+    return _ERASED in line
+
+
+def as_kept(file: Sequence[bytes], known: Sequence[bytes]) -> Sequence[bytes]:
+    """Return the lines of a file, in place of those that were masked in the archive what it has.
+
+    They have the same time and callid, and the same bytes but where a number was erased.
+    """
+    masked: dict[tuple[int, bytes], list[bytes]] = {}
+    for line in known:
+        if may_be_erased(line):
+            masked.setdefault(_place_of(line), []).append(line)
+    if not masked:
+        return file
+    return [
+        next((one for one in masked.get(_place_of(line), ()) if _is_masked_in(one, line)), line)
+        for line in file
+    ]
+
+
+def _place_of(line: bytes) -> tuple[int, bytes]:
+    """Return what an erase leaves of a record: its length, its time and callid."""
+    return len(line), b"|".join(line.split(b"|", 2)[:2])
+
+
+def _is_masked_in(kept: bytes, line: bytes) -> bool:
+    """Return whether a line is the kept one, but for parts of numbers; both are as long."""
+    return all(
+        one == other or (one == MASK[0] and other in _OF_NUMBERS)
+        for one, other in zip(kept, line, strict=True)
+    )
+
+
+def _begins_with(whole: bytes, part: bytes) -> bool:
+    return _is_part(whole[: len(part)], part)
+
+
+def _ends_with(whole: bytes, part: bytes) -> bool:
+    return _is_part(whole[max(0, len(whole) - len(part)) :], part)
+
+
+def _is_part(found: bytes, part: bytes) -> bool:
+    """Return whether both are the same text; a number may be erased in one of them."""
+    return found == part or (
+        len(found) == len(part) and (_is_masked_in(found, part) or _is_masked_in(part, found))
+    )
+
+
 def ends(
     file: Sequence[bytes],
     known: Sequence[bytes],
@@ -98,17 +169,17 @@ def ends(
     for before, match in zip([nothing, *matches], matches, strict=False):
         i, j = match.file - 1, match.known - 1
         if i >= before.file + before.length and j >= before.known + before.length:
-            if i in file_loose.firsts and known[j].endswith(file[i]):
+            if i in file_loose.firsts and _ends_with(known[j], file[i]):
                 found.append(End(i, j, whole_in_file=False))
-            elif j in known_loose.firsts and file[i].endswith(known[j]):
+            elif j in known_loose.firsts and _ends_with(file[i], known[j]):
                 found.append(End(i, j, whole_in_file=True))
     nothing = Match(len(file), len(known), 0)
     for match, after in zip(matches, [*matches[1:], nothing], strict=False):
         i, j = match.file + match.length, match.known + match.length
         if i < after.file and j < after.known:
-            if i in file_loose.lasts and known[j].startswith(file[i]):
+            if i in file_loose.lasts and _begins_with(known[j], file[i]):
                 found.append(End(i, j, whole_in_file=False))
-            elif j in known_loose.lasts and file[i].startswith(known[j]):
+            elif j in known_loose.lasts and _begins_with(file[i], known[j]):
                 found.append(End(i, j, whole_in_file=True))
     return found
 

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
-from qlogship.archive.runs import extend
+from qlogship.archive.runs import extend, merged
 from qlogship.archive.timeline import Item, merge, stretches_without, weave
 from qlogship.errors import NotAQueueLog, SourceUnreadable
-from qlogship.import_export.alignment import Loose, align, ends
+from qlogship.import_export.alignment import Loose, align, as_kept, ends, masked_spans
 from qlogship.import_export.pieces import FoundLines, KnownLines, Pieces, time_range
 from qlogship.queue_log.recognition import OddRun, first_part
 from qlogship.queue_log.records import time_of
@@ -196,6 +196,7 @@ class _Import:
         self._stream = self._new_stream()
         self._items: list[Item] = []
         self._superseded: list[Run] = []
+        self._erased: list[Run] = []
 
     def run(self, ship: Ship, until: int | None, progress: Callable[[int], None]) -> Imported:
         """Read the file and write what is new of it."""
@@ -215,13 +216,13 @@ class _Import:
             times += time_range(block.lines)
             decided = len(lines) if block.final else max(0, len(lines) - _LOOKAHEAD)
             loose = Loose([0] if decided_to == 0 else (), [len(lines) - 1] if block.torn else ())
-            found = self._find(lines, decided, loose)
+            found = self._find(lines, decided, decided_to, loose)
             self._take(lines, decided, decided_to, found, torn=block.torn)
             decided_to += _size(lines[:decided])
             del lines[:decided]
             progress(self._stream.offset)
         if self._stream.offset > 0:
-            self._store.cursor.save(self._stream)
+            self._store.cursor.save(self._stream.masked(tuple(merged(self._erased))))
             self._place(ship)
         return Imported(
             records,
@@ -245,12 +246,15 @@ class _Import:
 
     # --- what is new ---
 
-    def _find(self, lines: Sequence[bytes], decided: int, loose: Loose) -> list[KnownLines]:
-        """Find which of the first `decided` lines are known, in their order."""
+    def _find(
+        self, lines: Sequence[bytes], decided: int, offset: int, loose: Loose
+    ) -> list[KnownLines]:
+        """Find which of the first `decided` lines, at an offset, are known, in their order."""
         found = FoundLines(decided)
         following: int | None = None
         for window in self._pieces.windows(lines):
-            matches = align(lines, window.lines, goes_on=window.goes_on)
+            told = as_kept(lines, window.lines)
+            matches = align(told, window.lines, goes_on=window.goes_on)
             for match in matches:
                 length = min(match.length, decided - match.file)
                 if length <= 0:
@@ -259,18 +263,29 @@ class _Import:
                     match.file, window.piece, self._pieces.places(window, match.known, length)
                 )
                 self._pieces.go_behind(window, match.known + length - 1)
+                if told is not lines:
+                    self._note_erased(lines, told, range(match.file, match.file + length), offset)
                 if match.file + length == decided:
                     following = following or window.piece
             known_loose = Loose(window.firsts, window.lasts)
-            for end in ends(
-                lines, window.lines, matches, file_loose=loose, known_loose=known_loose
-            ):
+            for end in ends(told, window.lines, matches, file_loose=loose, known_loose=known_loose):
                 if end.whole_in_file:
                     self._superseded += self._pieces.places(window, end.known, 1)
                 elif end.file < decided:
                     found.add_fragment(end.file, window.piece)
         self._pieces.following = following
         return found.all()
+
+    def _note_erased(
+        self, lines: Sequence[bytes], told: Sequence[bytes], which: range, offset: int
+    ) -> None:
+        """Note which bytes of known lines were masked in the archive; the first is at `offset`."""
+        at = offset + _size(lines[: which.start])
+        for index in which:
+            if told[index] is not lines[index]:
+                spans = masked_spans(told[index], lines[index])
+                self._erased += [(at + first, at + last) for first, last in spans]
+            at += len(lines[index]) + 1
 
     def _take(
         self,

@@ -3,6 +3,9 @@
 A chunk's digest proves a text, so it does not matter where in the files that stands: each
 place is tried where as many lines begin and end as far apart as those of the chunk. Files
 are looked at as one text, for a chunk may go on in the next file.
+
+Where a number was erased the files have it still: each place is also tried with those bytes
+masked that the chunk has masked.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qlogship.archive.damage import damaged
-from qlogship.archive.runs import overlap
+from qlogship.archive.runs import merged, overlap
 from qlogship.queue_log.records import times_in
+from qlogship.shipping.upload_contents import Ruler
+from qlogship.source.streams import veil
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from qlogship.archive.damage import DamagedRecords
     from qlogship.archive.runs import Run
     from qlogship.source.files import OpenFile
+    from qlogship.source.streams import Parts
     from qlogship.state.store import Store
 
 _PART = 1024 * 1024
@@ -65,18 +71,47 @@ def mend(store: Store, files: Iterable[OpenFile]) -> Mended:
                 left.append(about)
         if next_to_ship:
             store.position.ship_next(next_to_ship)
+        if mended:
+            store.erased_uploads.bind_mended()
     return Mended(tuple(mended), tuple(left))
 
 
 def _mend(store: Store, row: ChunkFacts, text: bytes, starts: array[int]) -> bool:
     first_time = b"" if row.first_time is None else b"%d|" % row.first_time
-    for index in range(len(starts) - row.lines):
-        start, end = starts[index], starts[index + row.lines]
-        if end - start != row.bytes or (row.lines == 1 and not text.startswith(first_time, start)):
-            continue
-        if store.archive.chunks.restore(row.first_seq, text[start:end]):
-            return True
+    erased = _erased_in(store, row)
+    places = [
+        start
+        for index, start in enumerate(starts[: len(starts) - row.lines])
+        if starts[index + row.lines] - start == row.bytes
+    ]
+    # Where it begins with its time first; a chunk of several lines may begin with an odd one.
+    likely = [start for start in places if text.startswith(first_time, start)]
+    others = [start for start in places if not text.startswith(first_time, start)]
+    for start in likely if row.lines == 1 else likely + others:
+        found = text[start : start + row.bytes]
+        # As it is, too: perhaps nothing was masked in it since it was damaged.
+        for one in {found, veil(found, erased)}:
+            if store.archive.chunks.restore(row.first_seq, one):
+                return True
     return False
+
+
+def _erased_in(store: Store, row: ChunkFacts) -> Parts:
+    """Return which bytes of a chunk's text were masked, by what is known of its streams."""
+    archive, ruler = store.archive, Ruler(store.archive)
+    origins = archive.origins.all()
+    behinds = [origin.first_seq for origin in origins[1:]] + [archive.next_seq]
+    base, found = ruler.at(row.first_seq), []
+    for origin, behind in zip(origins, behinds, strict=True):
+        if behind <= row.first_seq or origin.first_seq >= row.behind:
+            continue
+        stream, zero = store.cursor.stream(origin.stream), ruler.start_of(origin, behind)
+        if stream is None or zero is None:
+            continue
+        within = origin.offset, origin.offset + origin.bytes - 1
+        way = zero - origin.offset - base
+        found += [(first + way, last + way) for first, last in overlap(stream.erased, [within])]
+    return tuple(merged(found))
 
 
 def _text(files: Iterable[OpenFile]) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from qlogship.archive.runs import overlap, without
 from qlogship.archive.timeline import SLACK
+from qlogship.import_export.alignment import may_be_erased
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,9 +86,9 @@ class Pieces:
                 known = self._timeline.lines(stretch.first + skip, stretch.last)
                 if wanted is None and len(window.lines) + len(known) > _MANY_LINES:
                     wanted = set(lines)
-                    window.lines = [line if line in wanted else _OTHER for line in window.lines]
+                    window.lines = _only(wanted, window.lines)
                 if wanted is not None:
-                    known = [line if line in wanted else _OTHER for line in known]
+                    known = _only(wanted, known)
                 if not window.lines:
                     window.goes_on = goes_on
                 start = len(window.lines)
@@ -131,6 +132,11 @@ class Pieces:
         if stretch.first + skip > stretch.last:
             index, skip = index + 1, 0
         self._at[window.piece] = index, skip
+
+
+def _only(wanted: set[bytes], lines: Iterable[bytes]) -> list[bytes]:
+    """Return lines with nothing in place of those that are not wanted, nor may be in part."""
+    return [line if line in wanted or may_be_erased(line) else _OTHER for line in lines]
 
 
 @dataclass(slots=True)

@@ -87,6 +87,21 @@ def times_from_the_end(text: bytes) -> Iterator[int]:
         end = start - 1
 
 
+def times_still_in(
+    text: bytes, first: int | None, last: int | None
+) -> tuple[int | None, int | None]:
+    """Return the first and the last time of whole lines, as they were if they still are there."""
+    if not _begins_a_line(text, first):
+        first = next(times_in(text), None)
+    if not _begins_a_line(text, last):
+        last = next(times_from_the_end(text), None)
+    return first, last
+
+
+def _begins_a_line(text: bytes, time: int | None) -> bool:
+    return time is None or (b"\n%d|" % time) in b"\n" + text
+
+
 def time_span(text: bytes) -> tuple[int, int] | tuple[None, None]:
     """Return the earliest and the latest time in whole lines, which may be in any order."""
     times = set(_TIMES.findall(text))

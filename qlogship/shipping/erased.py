@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from qlogship.errors import StateError
+from qlogship.queue_log.records import times_still_in
 from qlogship.shipping.ledger import Ledger
 from qlogship.shipping.upload_contents import Contents
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from qlogship.archive.archive import Archive
+    from qlogship.shipping.batching import Composition
 
 _MAY_HOLD = "(state = 'accepted' OR open_sends > 0)"
 
@@ -62,15 +64,29 @@ class ErasedUploads:
             upload = self._ledger.find(number)
             if upload is None:
                 continue
-            try:
-                digest = sha256(self._archive.text(upload.composition.runs)).hexdigest()
-            except StateError:  # some of it is damaged, and cannot be sent as it was anyway
-                digest = ""
+            digest, times = self._bound(upload.composition)
             self._db.execute(
-                "UPDATE upload SET sha256 = ?, erased = CASE WHEN attempts > 0"
-                " THEN min(lines, erased + ?) ELSE 0 END WHERE id = ?",
-                (digest, records, number),
+                "UPDATE upload SET sha256 = ?, first_time = ?, last_time = ?, erased = CASE"
+                " WHEN attempts > 0 THEN min(lines, erased + ?) ELSE 0 END WHERE id = ?",
+                (digest, *times, records, number),
             )
+
+    def bind_mended(self) -> None:
+        """Make the digests of uploads that could not be made, for some of it was damaged."""
+        for (number,) in self._db.execute("SELECT id FROM upload WHERE sha256 = ''").fetchall():
+            upload = self._ledger.find(number)
+            if upload is not None:
+                digest, _ = self._bound(upload.composition)
+                self._db.execute("UPDATE upload SET sha256 = ? WHERE id = ?", (digest, number))
+
+    def _bound(self, composition: Composition) -> tuple[str, tuple[int | None, int | None]]:
+        """Return the digest of an upload, and its times; no digest when some of it is damaged."""
+        times = composition.first_time, composition.last_time
+        try:
+            text = self._archive.text(composition.runs)
+        except StateError:  # it cannot be sent as it was anyway
+            return "", times
+        return sha256(text).hexdigest(), times_still_in(text, *times)
 
 
 def erased_there(connection: sqlite3.Connection, generation: int) -> int:

@@ -14,7 +14,7 @@ within a transaction; when it fails, make a new outbox from what was committed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +55,8 @@ _CUT_OFF = Outcome(
     detail=CUT_OFF,
     answer="",
 )
+
+_UNQUOTED: Final = "what was answered is not kept: it may quote what was erased meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Outbox:
         self._clocks = clocks
         self._patience = patience
         self._under_way: tuple[Upload | None, float] | None = None
+        self._quotes = False  # what it is answered: it was sent before something was erased
         self._begin_with_nothing()
         self._recover()
         self._look_who_waits()
@@ -185,6 +188,9 @@ class Outbox:
             self._patience.be_due(delay)
             self._tell.probed(outcome, delay=delay)
             return False
+        if self._quotes:
+            self._quotes = False
+            outcome = replace(outcome, detail=_UNQUOTED, answer="")
         self._answered(upload, outcome, seconds=self._clocks.monotonic() - sent_at)
         return False
 
@@ -236,6 +242,7 @@ class Outbox:
         for cut_off in self._ledger.cut_off():
             if self._worker.busy and self._under_way is None:
                 self._under_way = cut_off, self._clocks.monotonic()
+                self._quotes = cut_off.erased > 0
                 continue
             self._tell.cut_off(cut_off)
             decision = self._decide(cut_off, _CUT_OFF)

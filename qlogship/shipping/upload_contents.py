@@ -11,12 +11,14 @@ The caller holds a read transaction: the service may fold chunks meanwhile.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from qlogship.archive.chunks import RetiredChunk
 from qlogship.archive.runs import decode_runs
+from qlogship.errors import StateError
 from qlogship.queue_log.records import parse
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from qlogship.archive.archive import Archive
+    from qlogship.archive.origins import Origin
     from qlogship.archive.runs import Run
 
 
@@ -131,6 +134,18 @@ class Ruler:
             lengths = map(len, _lines(block.data if block is not None else b""))
             self._open = first, [0, *accumulate(lengths)]
         return self._starts[index] + self._open[1][seq - first]
+
+    def start_of(self, origin: Origin, behind: int) -> int | None:
+        """Return where the text of an origin begins, None if nobody can tell.
+
+        When it begins within a chunk that has left the archive, or is damaged, it is measured
+        from its end, before the record `behind`.
+        """
+        with suppress(StateError):
+            return self.at(origin.first_seq)
+        with suppress(StateError):
+            return self.at(behind) - origin.torn - origin.bytes
+        return None
 
 
 def _lines(data: bytes) -> Iterator[bytes]:

@@ -60,6 +60,12 @@ class Stream:
         """Return what a file of the stream has from `at` on, masked as it is kept here."""
         return veil(text, self.erased, at)
 
+    def masked(self, erased: Parts) -> Stream:
+        """Return the stream with these parts of it masked, which are all that are."""
+        changed = replace(self, erased=erased)
+        tail = changed.veiled(self.tail, self.offset - len(self.tail))
+        return replace(changed, head=changed.veiled(self.head), tail=tail)
+
     def advanced(self, data: bytes) -> Stream:
         """Return the stream after `data` was read at its cursor."""
         head = self.head

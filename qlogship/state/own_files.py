@@ -23,11 +23,15 @@ from qlogship.installation.doors import kind_of
 from qlogship.wording import typed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from qlogship.config import Settings
 
 DATABASE: Final = "qlogship.db"
 LOCK: Final = "lock"
 SENT: Final = "sent"
+
+_PIECE: Final = 1024 * 1024
 
 _OF_SQLITE: Final = tuple(f"{DATABASE}{end}" for end in ("", "-wal", "-shm", "-journal"))
 
@@ -58,6 +62,20 @@ def check_database(directory: Path) -> None:
         path = directory / name
         with suppress(FileNotFoundError):
             _check_regular(path, path.lstat().st_mode)
+
+
+def pieces(directory: Path, *, behind: int) -> Iterator[bytes]:
+    """Yield the bytes of the database and its log, in pieces that share `behind` bytes.
+
+    Only for a process that has not opened the database, for the sake of SQLite's locks. What
+    cannot be read yields nothing.
+    """
+    for name in (DATABASE, f"{DATABASE}-wal"):
+        with suppress(OSError), os.fdopen(open_own(directory / name, os.O_RDONLY), "rb") as file:
+            before = b""
+            while piece := file.read(_PIECE):
+                yield before + piece
+                before = (before + piece)[-behind:]
 
 
 def own_files(settings: Settings) -> frozenset[tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.boot import intruder_steps, neighbour_steps, package_steps, service_steps
+from tests.boot import forget_steps, intruder_steps, neighbour_steps, package_steps, service_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ STEPS: Final[tuple[Callable[[Trial], None], ...]] = (
     service_steps.watchdog,
     service_steps.growing_delay,
     service_steps.instances,
+    forget_steps.forgotten,
     intruder_steps.walls,
     intruder_steps.walls_of_the_running_service,
     intruder_steps.new_instance,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pty
+import sqlite3
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -176,3 +178,35 @@ def test_what_stays_is_named(shipped: Installation) -> None:
     assert found["other_numbers"] == {f"0{NUMBER}": 1}
     assert f"crm-{NUMBER}|q|NONE|ENTERQUEUE||{'*' * 11}|1\n".encode() in shipped.archived()
     assert other.encode() in shipped.archived()
+
+
+def test_what_stands_beside_the_archive(installation: Installation) -> None:
+    """Of a file that was never archived, what it is known by is masked, too."""
+    installation.configure(source={"history": "none"})
+    installation.write(TEXT)
+    assert installation.once("--flush").returncode == ExitCode.DONE
+    assert installation.archived() == b""
+    assert places_of(installation.state, NUMBER.encode()) != []
+    found = erase(installation, "--dry-run")
+    assert (found["records"], found["files"]) == (0, 1)
+    assert places_of(installation.state, NUMBER.encode()) != []
+    assert erase(installation, "--yes")["erased"]
+    assert places_of(installation.state, NUMBER.encode()) == []
+    assert not erase(installation, "--yes")["erased"]
+
+
+def test_what_is_left_in_the_files_alone(shipped: Installation) -> None:
+    """What stands only in pages or in a log that nobody needs any more is overwritten."""
+    other = "4930123454321"
+    with closing(sqlite3.connect(shipped.state / "qlogship.db")) as database, database:
+        database.execute("PRAGMA secure_delete = OFF")
+        database.execute("CREATE TABLE odd (word TEXT)")
+        database.executemany("INSERT INTO odd VALUES (?)", [(f"+{other}",)] * 500)
+        database.commit()
+        database.execute("DROP TABLE odd")
+    assert places_of(shipped.state, other.encode()) != []
+    done = shipped.call("erase", "--number", other, "--yes", "--json")
+    assert done.returncode == ExitCode.DONE, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["records"], found["remnants"], found["erased"]) == (0, True, True)
+    assert places_of(shipped.state, other.encode()) == []

@@ -30,6 +30,8 @@ def after(line: str, *spelled: str) -> str:
         ("NONE|ENTERQUEUE||0079161234567|1", f"NONE|ENTERQUEUE||00{STARS}|1"),
         ("NONE|ENTERQUEUE|http://a/?n=%2B79161234567||1", f"NONE|ENTERQUEUE|http://a/?n=%2B{STARS}||1"),
         ("NONE|ENTERQUEUE|http://a/?n=%2079161234567||1", f"NONE|ENTERQUEUE|http://a/?n=%20{STARS}||1"),
+        ("NONE|ENTERQUEUE|http://a/?n=%200079161234567||1", f"NONE|ENTERQUEUE|http://a/?n=%2000{STARS}||1"),
+        ("NONE|ENTERQUEUE|http://a/?n=%252079161234567||1", f"NONE|ENTERQUEUE|http://a/?n=%2520{STARS}||1"),
         ("SIP/79161234567-0001|CONNECT|1|1.2|1", f"SIP/{STARS}-0001|CONNECT|1|1.2|1"),
         ("Local/79161234567@out/n|RINGNOANSWER|0", f"Local/{STARS}@out/n|RINGNOANSWER|0"),
         ("a|BLINDTRANSFER|79161234567|ctx|1|2|3", f"a|BLINDTRANSFER|{STARS}|ctx|1|2|3"),
@@ -63,7 +65,9 @@ def test_another_number_is_another(line: str) -> None:
 def test_a_callid_that_holds_it_is_told_of() -> None:
     """Digits in the time or the callid are told from those that are masked."""
     numbers = Numbers([NUMBER])
-    assert numbers.in_key(b"1795411824|crm-79161234567|q|NONE|ENTERQUEUE||1|1")
+    callid = b"crm-79161234567"
+    assert numbers.in_key(b"1795411824|%s|q|NONE|ENTERQUEUE||1|1" % callid) == {callid}
+    assert numbers.in_key(b"79161234567|1|q|NONE|X|1") == {NUMBER.encode()}
     assert not numbers.in_key(b"1795411824|1.1|q|NONE|ENTERQUEUE||79161234567|1")
     assert numbers.left_in(b"1795411824|79161234567|q|NONE|X|179161234567") == [b"179161234567"]
 
@@ -123,6 +127,8 @@ def test_a_line_that_is_no_record_is_masked_anywhere() -> None:
     """In a line without a time nothing has a meaning that would keep a number."""
     assert after("rest of a value 79161234567") == f"rest of a value {STARS}"
     assert after("xx|79161234567|q") == f"xx|{STARS}|q"
+    assert after("79161234567|1") == f"{STARS}|1"
+    assert after("1795411824|crm-79161234567|q|NONE") == f"1795411824|crm-{STARS}|q|NONE"
 
 
 def test_a_piece_that_is_cut_off_in_it() -> None:
@@ -132,6 +138,14 @@ def test_a_piece_that_is_cut_off_in_it() -> None:
     assert masked(text, numbers.in_piece(text)) == (
         b"*****|1\n1795411824|1.1|q|NONE|ENTERQUEUE||****"
     )
+
+
+def test_a_piece_that_begins_in_a_line() -> None:
+    """What stands where a time or a callid would is none in a line that is cut off."""
+    numbers = Numbers([NUMBER])
+    text = b"79161234567|79161234567|q|NONE|X|1\n1795411824|1.79161234567|q|NONE|X|1\n"
+    assert masked(text, numbers.in_piece(text)).count(STARS.encode()) == 2
+    assert numbers.in_piece(text, begins=True) == []
 
 
 def test_words_are_masked() -> None:
