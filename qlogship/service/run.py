@@ -309,7 +309,7 @@ class Service:
                 if not lent and self._clocks.monotonic() < until:
                     continue  # the command is about to take it
                 lent = True
-                back = Store(directory)
+                back = Store(directory, alive=self._feed_watchdog)
                 with back.transaction():
                     back.requests.forget()
                 return back

@@ -41,6 +41,9 @@ HINT: Final = (
     " that the file takes."
 )
 
+_STEPS: Final = 100
+"""Steps of SQLite's machine after which it calls; a row of some hundred KiB takes about ten."""
+
 PATIENCE: Final = 30.0
 """Seconds that readers have to end, so that the log can be emptied."""
 
@@ -92,16 +95,23 @@ class Erasures:
         ]
 
 
-def scrub(database: Path, *, say: Callable[[str], None] = lambda _stage: None) -> None:
+def scrub(
+    database: Path,
+    *,
+    say: Callable[[str], None] = lambda _stage: None,
+    alive: Callable[[], None] = lambda: None,
+) -> None:
     """Build the file anew from what counts, and empty its log; nobody else has it open to write.
 
-    `say` hears each stage. Raises `sqlite3.Error`, and `StateError` while somebody reads.
+    `say` hears each stage, `alive` is called every now and then. Raises `sqlite3.Error`, and
+    `StateError` while somebody reads.
     """
     # What SQLite puts aside for it (without the old text) is as large as the file: beside it,
     # and in no directory that is in memory.
     os.environ["SQLITE_TMPDIR"] = str(database.parent)
     with closing(sqlite3.connect(database, isolation_level=None, timeout=PATIENCE)) as connection:
         connection.execute("PRAGMA secure_delete = ON")
+        connection.set_progress_handler(alive, _STEPS)
         say("overwriting what is left of it")
         connection.execute("VACUUM")
         say("emptying the write-ahead log")

@@ -45,12 +45,14 @@ _SPARE: Final = 16 * 1024 * 1024
 class Store:
     """Open a state directory for writing; one process at a time.
 
+    `alive` is called every now and then while that takes long.
     Makes the directory when it is missing. Raises `LockedError` when another
     process has it and `StateError` when it cannot be used.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, alive: Callable[[], None] = lambda: None) -> None:
         self._directory = directory
+        self._alive = alive
         with reported(directory):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not os.access(directory, os.W_OK | os.X_OK):
@@ -118,7 +120,7 @@ class Store:
             self.archive.chunks.close()
             self._db.close()
             try:
-                scrub(path, say=say)
+                scrub(path, say=say, alive=self._alive)
             finally:
                 self._open()
         with self.transaction():

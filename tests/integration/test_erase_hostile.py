@@ -283,3 +283,19 @@ def test_an_answer_that_comes_after_it_is_not_kept(tmp_path: Path, verdict: Verd
         service.close()
         assert places_of(service.state, NUMBER) == []
         service.start()
+
+
+def test_a_service_that_finishes_an_erase_shows_that_it_lives(service: SteppedService) -> None:
+    """Whoever opens a state that is still to be scrubbed is called meanwhile: a watchdog waits."""
+    write(service, text(1, 1_000))
+    with service.store.transaction():
+        service.store.erasures.note(records=1, uploads=0, at=0.0)
+    service.close()
+    signs: list[int] = []
+    store = Store(service.state, alive=lambda: signs.append(1))
+    try:
+        assert store.unscrubbed is None
+        assert signs
+    finally:
+        store.close()
+        service.start()
