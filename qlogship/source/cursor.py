@@ -57,7 +57,7 @@ class Cursor:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        self._erased: dict[int, Parts] = {}
+        self._erased: dict[int, tuple[str, Parts]] = {}  # as they are written, and as they are
         self._masked: set[Parts] | None = None
 
     def streams(self) -> list[Stream]:
@@ -136,10 +136,15 @@ class Cursor:
     def _streams(self, which: str, *values: object) -> Iterator[Stream]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM stream {which}", values)  # noqa: S608
         for number, head, tail, offset, device, inode, path, skipped, parts in rows.fetchall():
-            erased = _parts(parts) if parts is not None else ()
-            if erased:
-                self._erased[number] = erased
+            erased = self._parts_of(number, parts) if parts is not None else ()
             yield Stream(number, head, tail, offset, device, inode, path, bool(skipped), erased)
+
+    def _parts_of(self, number: int, text: str) -> Parts:
+        """Return what was masked of a stream: the very same while it is; it may be long."""
+        known = self._erased.get(number)
+        if known is None or known[0] != text:
+            known = self._erased[number] = text, _parts(text)
+        return known[1]
 
     def save(self, stream: Stream) -> None:
         """Write a stream, new or changed."""
@@ -160,8 +165,10 @@ class Cursor:
             ),
         )
         # It may be long, and a stream is written whenever something is read.
-        if self._erased.get(stream.id, ()) is not stream.erased:
-            self._erased[stream.id] = stream.erased
+        _, known = self._erased.get(stream.id, ("", ()))
+        if known is not stream.erased and known != stream.erased:
+            text = json.dumps(stream.erased)
+            self._erased[stream.id] = text, stream.erased
             self._masked = None
             self._db.execute("DELETE FROM stream_erased WHERE stream = ?", (stream.id,))
             if stream.erased:
@@ -172,7 +179,7 @@ class Cursor:
                 ]
                 self._db.execute(
                     "INSERT INTO stream_erased VALUES (?, ?, ?)",
-                    (stream.id, json.dumps(start), json.dumps(stream.erased)),
+                    (stream.id, json.dumps(start), text),
                 )
 
     def sightings(self) -> dict[FileKey, Look]:

@@ -299,3 +299,16 @@ def test_a_service_that_finishes_an_erase_shows_that_it_lives(service: SteppedSe
     finally:
         store.close()
         service.start()
+
+
+def test_what_was_masked_is_not_written_again_with_each_line(service: SteppedService) -> None:
+    """A stream of which very much was masked is followed on without writing that anew."""
+    write(service, text(1, 300, every=1))
+    erase_beside(service)
+    said: list[str] = []
+    service.store._db.set_trace_callback(said.append)
+    for call in range(400, 404):
+        write(service, text(call, 1))
+    written = [line for line in said if "stream_erased" in line and not line.startswith("SELECT")]
+    assert written == []
+    assert any("UPDATE SET head" in line for line in said)
