@@ -191,7 +191,7 @@ def _refuse_newer(path: Path | str, version: int) -> NoReturn:
 
 def _state_error(path: Path | str, error: sqlite3.Error) -> StateError:
     name = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_FULL"):
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")):
         remedy = _REMEDIES["full"]
     elif name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         remedy = _REMEDIES["readonly"]

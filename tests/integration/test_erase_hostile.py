@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +17,7 @@ import pytest
 from qlogship.dashboard.verdicts import Verdict
 from qlogship.erase.erasing import erase
 from qlogship.erase.numbers import Numbers
+from qlogship.errors import StateError
 from qlogship.import_export.importing import Importer
 from qlogship.import_export.mending import mend
 from qlogship.service import build
@@ -27,7 +32,6 @@ from tests.support.stepped import Clock, SteppedService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from qlogship.dashboard.outcome import Outcome
     from qlogship.erase.erasing import Found
@@ -312,3 +316,98 @@ def test_what_was_masked_is_not_written_again_with_each_line(service: SteppedSer
     written = [line for line in said if "stream_erased" in line and not line.startswith("SELECT")]
     assert written == []
     assert any("UPDATE SET head" in line for line in said)
+
+
+# On a disk that others fill
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a file system of 64 MiB."""
+    mount = tmp_path_factory.mktemp("disk")
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", mount], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    yield mount
+    subprocess.run(["umount", "--lazy", mount], check=True)
+
+
+@pytest.fixture(scope="module")
+def shipped_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the state directory of a service that shipped some MiB, which nobody holds."""
+    directory, far = tmp_path_factory.mktemp("shipped"), Collector()
+    (directory / "log").mkdir()
+    # Nothing that compresses well, so that the chunks fill pages.
+    lines = [
+        b"%d|%d.%d|q|NONE|ENTERQUEUE|%s|%s|1\n" % (NOON + n, NOON + n, n, noise, number)
+        for n in range(6_000)
+        for noise, number in [(os.urandom(300).hex().encode(), NUMBER if n % 3 == 0 else b"1")]
+    ]
+    (directory / "log" / "queue_log").write_bytes(b"".join(lines))
+    clock = Clock(NOON + 100_000.0)
+    with SteppedService(directory, clock, upload=far.upload, **OPTIONS) as service:
+        service.live(60.0, flush=True)
+    return service.state
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.parametrize("stage", ["reading", "masking", "overwriting", "emptying"])
+@pytest.mark.parametrize("left", [0.0, 0.3, 0.9, 1.2])
+def test_a_disk_that_is_full_amid_it(
+    disk: Path, shipped_state: Path, stage: str, left: float
+) -> None:
+    """It was never begun, or goes on when there is room again.
+
+    `left` is what others leave free, as a part of the file's size.
+    """
+    shutil.rmtree(disk / "state", ignore_errors=True)
+    (disk / "others").unlink(missing_ok=True)
+    state = Path(shutil.copytree(shipped_state, disk / "state"))
+    with Reader(state) as reader:
+        before = b"".join(reader.text())
+    size = (state / "qlogship.db").stat().st_size
+    others = disk / "others"
+
+    def fill(said: str) -> None:
+        if said.startswith(stage) and not others.exists():
+            others.touch()
+            found = os.statvfs(disk)
+            room = found.f_bavail * found.f_frsize - int(left * size)
+            with others.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, room)
+
+    store, failed = Store(state), ""
+    try:
+        erase(
+            store,
+            Numbers([NUMBER.decode()]),
+            generation=1,
+            at=0.0,
+            show=lambda _done, _all: fill("reading"),
+            say=fill,
+        )
+    except StateError as error:
+        failed = error.message
+    finally:
+        store.close()
+    assert failed or left > 0 or stage == "emptying"
+    assert others.exists()
+    # What was committed, and what is in the file; nothing that was only begun.
+    assert sum(path.stat().st_size for path in state.iterdir()) < 2.5 * size
+    # SQLite needs some room even to read.
+    os.truncate(others, max(0, others.stat().st_size - 2**17))
+    with Reader(state) as reader:
+        now = b"".join(reader.text())
+        kinds = [trouble.kind for trouble in reader.troubles()]
+    assert now in {before, without_it(before)}
+    assert kinds == (["erase_unfinished"] if failed and now != before else [])
+    others.unlink()
+    Store(state).close()
+    if now == before:
+        erased_from(state)
+    assert places_of(state, NUMBER) == []
+    with Reader(state) as reader:
+        assert b"".join(reader.text()) == without_it(before)
+        assert not reader.troubles()
