@@ -121,8 +121,13 @@ def as_kept(file: Sequence[bytes], known: Sequence[bytes]) -> Sequence[bytes]:
             masked.setdefault(_place_of(line), []).append(line)
     if not masked:
         return file
+    as_they_are = set(known)
     return [
-        next((one for one in masked.get(_place_of(line), ()) if _is_masked_in(one, line)), line)
+        line
+        if line in as_they_are
+        else next(
+            (one for one in masked.get(_place_of(line), ()) if _is_masked_in(one, line)), line
+        )
         for line in file
     ]
 

@@ -354,7 +354,7 @@ def shipped_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 @pytest.mark.parametrize("stage", ["reading", "masking", "overwriting", "emptying"])
-@pytest.mark.parametrize("left", [0.0, 0.3, 0.9, 1.2])
+@pytest.mark.parametrize("left", [0.0, 0.9])
 def test_a_disk_that_is_full_amid_it(
     disk: Path, shipped_state: Path, stage: str, left: float
 ) -> None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from qlogship.import_export.alignment import End, Loose, Match, align, ends
+from qlogship.import_export.alignment import (
+    End,
+    Loose,
+    Match,
+    align,
+    as_kept,
+    ends,
+    masked_spans,
+)
 from tests.fixtures.queue_log import record
 
 TIME = 1_795_411_800
+NUMBERS = (b"79161234567", b"74950000001")
 RELOAD = record(TIME, b"NONE", b"NONE", b"NONE", b"CONFIGRELOAD")
 
 
@@ -126,3 +135,22 @@ def test_what_is_no_part_is_no_fragment() -> None:
     matches = align(file, calls(0, 9))
     loose = Loose([0], [])
     assert ends(file, calls(0, 9), matches, file_loose=loose, known_loose=loose) == []
+
+
+def test_a_line_that_was_masked_counts_as_what_the_archive_has() -> None:
+    """A line is a masked one of the same time and callid, but not where it is there as it is."""
+    lines = [record(TIME, b"1.1", b"s", b"SIP/%s" % number, b"CONNECT") for number in NUMBERS]
+    masked = record(TIME, b"1.1", b"s", b"SIP/" + b"*" * 11, b"CONNECT")
+    other = record(TIME + 1, b"1.1", b"s", b"SIP/" + b"7" * 11, b"CONNECT")
+    assert as_kept([*lines, other], [masked, lines[1]]) == [masked, lines[1], other]
+    assert masked_spans(masked, lines[0]) == [(len(masked) - 19 - 1, len(masked) - 10)]
+
+
+def test_a_fragment_of_a_masked_line_is_one() -> None:
+    """A line that is cut off within a number is the beginning of the masked record."""
+    whole = record(TIME + 9, b"1.9", b"s", b"NONE", b"ENTERQUEUE", b"", b"*" * 11, b"1")
+    file = [*calls(0, 4), record(TIME + 9, b"1.9", b"s", b"NONE", b"ENTERQUEUE", b"", b"7916")]
+    known = [*calls(0, 4), whole]
+    matches = align(file, known)
+    found = ends(file, known, matches, file_loose=Loose(lasts=[4]), known_loose=Loose())
+    assert found == [End(4, 4, whole_in_file=False)]
