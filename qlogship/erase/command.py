@@ -100,6 +100,7 @@ def erase(
             with store.moment() as database:
                 generation = Generations(database).effective(there).number
             with Meter("erasing", quiet=as_json, patient=True) as meter:
+                remnants = found.remnants
                 found = mask_it(
                     store,
                     numbers,
@@ -108,6 +109,7 @@ def erase(
                     show=meter.show,
                     say=meter.say,
                 )
+                found.remnants = remnants
     if as_json:
         output.print_json(_document(found, dry_run=False, erased=True))
     else:
