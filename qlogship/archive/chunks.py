@@ -2,10 +2,11 @@
 
 A block from a backlog becomes one packed (zstd) chunk; live records collect in
 small unpacked ones, which are folded into a packed one when they have grown to
-`FOLD_BYTES`. Reading is sequential, opening is O(1).
+`FOLD_BYTES`, or are `_MOST_UNPACKED`. Reading is sequential, opening is O(1).
 
-A backlog's chunk is compressed on another thread, and its row is written by
-`finish`, at the end of the transaction.
+A row is written by `finish`, at the end of the transaction: a backlog's chunk is
+compressed on another thread until then, and small texts that were appended in one
+transaction are one chunk, however many files they come from.
 
 What is known of a chunk stands in the table `chunk_facts`, beside a digest of its text and
 of its place. Whenever a chunk is read its text is compared with both: what differs is
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from qlogship.archive.runs import Run
 
 FOLD_BYTES: Final = 256 * 1024
+
+_MOST_UNPACKED: Final = 2_000
+"""Unpacked chunks that are folded at once: each takes time, however short its text is."""
 
 RECENT: Final = 4
 """Packed chunks that are kept unpacked: in the order of time, several are read in turn."""
@@ -141,12 +145,15 @@ class Chunks:
             "SELECT first_seq + lines FROM chunk_facts ORDER BY first_seq DESC LIMIT 1"
         ).fetchone()
         self._next_seq: int = row[0] if row else 1
-        self._tail_bytes: int = connection.execute(
-            "SELECT coalesce(sum(bytes), 0) FROM chunk_facts WHERE first_seq > ?",
+        self._tail_bytes: int
+        self._tail_chunks: int
+        self._tail_bytes, self._tail_chunks = connection.execute(
+            "SELECT coalesce(sum(bytes), 0), count(*) FROM chunk_facts WHERE first_seq > ?",
             (self._packed_end(),),
-        ).fetchone()[0]
+        ).fetchone()
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="pack")
         self._packing: tuple[ChunkFacts, Future[tuple[bytes, bytes]]] | None = None
+        self._gathered: list[tuple[ChunkFacts, bytes]] = []
         self._newest: Block | None = None
         self._recent: list[Block] = []
         self.damaged: dict[int, int] = {}
@@ -163,7 +170,6 @@ class Chunks:
 
     def append(self, text: bytes, *, lines: int, calls: int | None, torn: bool) -> None:
         """Write records, each with its newline; `torn` if that of the last one is ours."""
-        self.finish()
         row = ChunkFacts(
             self._next_seq,
             lines,
@@ -174,22 +180,39 @@ class Chunks:
             next(times_from_the_end(text[-_TIME_SOUGHT:]), None),
             packed=self.packs(text),
         )
+        if row.packed or self._packing is not None:
+            self.finish()
         self._next_seq += row.lines
         if row.packed:
             self._packing = row, self._packer.submit(self._packed, row.first_seq, text)
             self._newest = Block(row.first_seq, row.lines, text)
         else:
-            self._insert(row, text, digest_of(row.first_seq, text))
+            self._gathered.append((row, text))
             self._tail_bytes += len(text)
             if self._tail_bytes >= FOLD_BYTES:
-                self._fold()
+                self.finish()
 
     def finish(self) -> None:
-        """Write the row of a chunk that was being packed."""
+        """Write the row of a chunk that was being packed, or of what was gathered."""
         if self._packing is not None:
             row, packed = self._packing
             self._packing = None
             self._insert(row, *packed.result())
+        if self._gathered:
+            gathered, self._gathered = self._gathered, []
+            row = _joined([facts for facts, _ in gathered], packed=False)
+            text = b"".join(text for _, text in gathered)
+            self._insert(row, text, digest_of(row.first_seq, text))
+            self._tail_chunks += 1
+            if self._tail_bytes >= FOLD_BYTES or self._tail_chunks >= _MOST_UNPACKED:
+                self._fold()
+
+    @property
+    def unwritten_are_counted(self) -> bool:
+        """Whether the calls are known of all that `finish` is to write."""
+        # Behind one that is not counted none is, so the last one tells.
+        last = self._gathered[-1][0].calls if self._gathered else 0
+        return self._packing is None and last is not None
 
     def close(self) -> None:
         """Let the thread end."""
@@ -197,7 +220,8 @@ class Chunks:
 
     def at(self, seq: int) -> Block:
         """Return the whole chunk that a record is in. Raises `StateError`."""
-        if self._packing is not None and seq >= self._packing[0].first_seq:
+        unwritten = self._packing or next(iter(self._gathered), None)
+        if unwritten is not None and seq >= unwritten[0].first_seq:
             self.finish()
         for block in self._recent:
             if block.first_seq <= seq < block.first_seq + block.lines:
@@ -425,22 +449,27 @@ class Chunks:
                 parts, texts = [], []
         self._fold_parts(parts, texts)
         # Not of those that are damaged, should they be the last ones: they were counted enough.
-        self._tail_bytes = 0
+        self._tail_bytes = self._tail_chunks = 0
 
     def _fold_parts(self, parts: list[ChunkFacts], texts: list[bytes]) -> None:
         """Make one packed chunk of consecutive ones."""
         if not parts:
             return
         self._remove(parts[0].first_seq, parts[-1].first_seq)
-        calls = [part.calls for part in parts]
-        folded = ChunkFacts(
-            parts[0].first_seq,
-            sum(part.lines for part in parts),
-            None if None in calls else sum(filter(None, calls)),
-            sum(part.bytes for part in parts),
-            sum(part.torn for part in parts),
-            next((part.first_time for part in parts if part.first_time is not None), None),
-            next((part.last_time for part in parts[::-1] if part.last_time is not None), None),
-            packed=True,
-        )
+        folded = _joined(parts, packed=True)
         self._insert(folded, *self._packed(folded.first_seq, b"".join(texts)))
+
+
+def _joined(parts: list[ChunkFacts], *, packed: bool) -> ChunkFacts:
+    """Return what is known of consecutive chunks as of one."""
+    calls = [part.calls for part in parts]
+    return ChunkFacts(
+        parts[0].first_seq,
+        sum(part.lines for part in parts),
+        None if None in calls else sum(filter(None, calls)),
+        sum(part.bytes for part in parts),
+        sum(part.torn for part in parts),
+        next((part.first_time for part in parts if part.first_time is not None), None),
+        next((part.last_time for part in parts[::-1] if part.last_time is not None), None),
+        packed=packed,
+    )

@@ -35,7 +35,7 @@ class ArchivedCalls:
     @property
     def all_counted(self) -> bool:
         """Whether there is no chunk left whose calls are to be counted."""
-        return not self._uncounted(limit=1)
+        return self._chunks.unwritten_are_counted and not self._written_uncounted(limit=1)
 
     def count(self, first_seq: int, callids: list[bytes], *, behind: int) -> int:
         """Return how many are new of those that enter from `first_seq` up to `behind`."""
@@ -62,6 +62,9 @@ class ArchivedCalls:
     def _uncounted(self, *, limit: int) -> list[tuple[int, int]]:
         """Return the first chunks that were not counted: where they begin, and what is behind."""
         self._chunks.finish()
+        return self._written_uncounted(limit=limit)
+
+    def _written_uncounted(self, *, limit: int) -> list[tuple[int, int]]:
         return self._db.execute(
             "SELECT first_seq, first_seq + lines FROM chunk_facts WHERE calls IS NULL"
             " ORDER BY first_seq LIMIT ?",

@@ -22,6 +22,9 @@ READ_BYTES: Final = 1024 * 1024
 _TIME: Final = 0.25
 """Seconds after which no further piece is taken."""
 
+_MOST_PIECES: Final = 500
+"""Pieces that one transaction takes at most, however fast they are read: the disk may be slow."""
+
 SOON: Final = 1.0
 """Seconds until the next look while a path is empty, or a renamed file may still grow."""
 
@@ -59,9 +62,10 @@ class Archiver:
         Of small ones that are waiting it takes several: a transaction for each would take long.
         """
         until = self._clocks.monotonic() + _TIME
-        size, more, found = 0, read, False
+        size, pieces, more, found = 0, 0, read, False
         while more:
             piece = self._source.read(READ_BYTES)
+            pieces += 1
             self._source.save_changes(self._cursor)
             found = found or piece is not None
             if piece is not None and piece.data:
@@ -71,6 +75,7 @@ class Archiver:
                 piece is not None
                 and self._source.crowded
                 and size < READ_BYTES // 2
+                and pieces < _MOST_PIECES
                 and self._clocks.monotonic() < until
             )
         if not read:

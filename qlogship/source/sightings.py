@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from qlogship.source.cursor import key_of, look_of
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
     from qlogship.errors import SourceUnreadable
     from qlogship.source.cursor import Cursor, FileKey, Look
+
+
+_AT_ONCE: Final = 5_000
+"""Files that are written down, or forgotten there, at once: very many may have gone."""
 
 
 class Sightings:
@@ -28,7 +33,9 @@ class Sightings:
 
     def see(self, status: os.stat_result) -> None:
         """Note how a file looks that was read to its end."""
-        self._seen[key_of(status)] = self._new[key_of(status)] = look_of(status)
+        key = key_of(status)
+        self._seen[key] = self._new[key] = look_of(status)
+        self._gone.discard(key)
 
     def forget_all_but(self, there: Collection[FileKey]) -> None:
         """Forget the files that are not there any more."""
@@ -38,10 +45,18 @@ class Sightings:
             self._new.pop(key, None)
 
     def save_changes(self, cursor: Cursor) -> None:
-        """Write what was seen, and what is gone, since the last time."""
-        if self._new or self._gone:
-            cursor.save_sightings(self._new, self._gone)
-            self._new, self._gone = {}, set()
+        """Write what was seen, and what is gone, since the last time; of very many only some.
+
+        What is not written yet costs nothing but another look after a restart.
+        """
+        if not (self._new or self._gone):
+            return
+        gone = set(islice(self._gone, _AT_ONCE))
+        self._gone -= gone
+        new = {key: self._new[key] for key in islice(self._new, _AT_ONCE)}
+        for key in new:
+            del self._new[key]
+        cursor.save_sightings(new, gone)
 
 
 class Damaged:

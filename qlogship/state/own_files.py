@@ -13,7 +13,6 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.config.model import SECRETS
@@ -24,6 +23,7 @@ from qlogship.wording import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from qlogship.config import Settings
 
@@ -80,15 +80,16 @@ def pieces(directory: Path, *, behind: int) -> Iterator[bytes]:
 
 def own_files(settings: Settings) -> frozenset[tuple[int, int]]:
     """Return device and inode of what is no queue_log, whatever leads to it: state and secrets."""
-    paths = [settings.state.directory / name for name in (*_OF_SQLITE, LOCK, SENT)]
+    # Asked for each file that is opened, and there may be very many: a Path takes longer than stat.
+    paths = [f"{settings.state.directory}/{name}" for name in (*_OF_SQLITE, LOCK, SENT)]
     secrets = settings.dashboard.password_file, settings.dashboard.token_file
-    paths += [file for file in secrets if file is not None]
+    paths += [str(file) for file in secrets if file is not None]
     if credentials := os.environ.get(CREDENTIALS_VARIABLE):
-        paths += [Path(credentials, credential(key)) for key in SECRETS]
+        paths += [f"{credentials}/{credential(key)}" for key in SECRETS]
     found = set()
     for path in paths:
         with suppress(OSError):
-            status = path.stat()
+            status = os.stat(path)  # noqa: PTH116
             found.add((status.st_dev, status.st_ino))
     return frozenset(found)
 

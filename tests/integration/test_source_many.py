@@ -221,6 +221,23 @@ def test_streams_that_a_file_is_not_like_are_not_looked_at() -> None:
     db.close()
 
 
+def test_a_step_takes_a_limited_number_of_files(tmp_path: Path) -> None:
+    """What a step writes is bounded by what it is, not only by time: the disk may be slow."""
+    service = stepped.SteppedService(tmp_path, stepped.Clock(EPOCH))
+    service.path.parent.mkdir(exist_ok=True)
+    records = Records()
+    add_files(service.path, records, 1_200)
+    service.path.write_bytes(records.one())
+    taken, before = [], 0
+    while before < 1_201:
+        service.shipper.step()
+        lines = service.figures().archive.lines
+        taken.append(lines - before)
+        before = lines
+    assert max(taken) <= 500
+    service.close()
+
+
 def test_many_damaged_files_are_one_trouble(tmp_path: Path) -> None:
     """However many files cannot be read, and however they come and go, it is said once."""
     service = stepped.SteppedService(tmp_path, stepped.Clock(EPOCH))

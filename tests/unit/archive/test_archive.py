@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qlogship.archive.archive import Archive
-from qlogship.archive.chunks import FOLD_BYTES
+from qlogship.archive.chunks import FOLD_BYTES, ChunkFacts
 from qlogship.errors import StateError
 from qlogship.queue_log.counting import MEMORY
 from qlogship.source.cursor import Cursor
@@ -34,8 +34,10 @@ class Book:
         self.offsets: dict[int, int] = {}
         self.lines: list[bytes] = []
 
-    def append(self, data: bytes, *, stream: int = 1, offset: int | None = None) -> int:
-        """Append as the service does: the cursor, then the records."""
+    def append(
+        self, data: bytes, *, stream: int = 1, offset: int | None = None, commit: bool = True
+    ) -> int:
+        """Append as the service does: the cursor, then the records; `commit` ends the step."""
         begin = self.offsets.get(stream, 0) if offset is None else offset
         self.offsets[stream] = begin + len(data)
         Cursor(self.db).save(
@@ -44,7 +46,8 @@ class Book:
         text = data if data.endswith(b"\n") else data + b"\n"
         self.lines += text.split(b"\n")[:-1]
         first_seq = self.archive.append(data, stream=stream, offset=begin)
-        self.archive.chunks.finish()
+        if commit:
+            self.archive.chunks.finish()
         return first_seq
 
     def reopen(self) -> None:
@@ -158,6 +161,41 @@ def test_live_records_are_folded() -> None:
 
     assert [packed for _, packed in book.chunks()] == [True] * 3
     assert book.archive.text([(1, number)]) == records(number)
+
+
+def test_small_texts_of_one_transaction_are_one_chunk() -> None:
+    """Of thousands of small files no more rows are written, and folded later, than there must be.
+
+    Each record is read back as it is, at once and after the commit, and its calls are counted.
+    """
+    book = Book()
+    for number in range(300):
+        text = b"%d|%d.1|sales|NONE|ENTERQUEUE||1|1\n" % (TIME + number, number)
+        book.append(text, stream=number + 1, commit=False)
+        if number == 99:
+            assert book.archive.text([(50, 100)]) == book.text_of([(50, 100)])
+    book.archive.chunks.finish()
+    assert book.archive.chunks.facts() == [
+        ChunkFacts(1, 100, 100, len(book.text_of([(1, 100)])), 0, TIME, TIME + 99, packed=False),
+        ChunkFacts(
+            101, 200, 200, len(book.text_of([(101, 300)])), 0, TIME + 100, TIME + 299, packed=False
+        ),
+    ]
+    book.reopen()
+    assert book.archive.text([(1, 300)]) == book.text_of([(1, 300)])
+    assert [origin.stream for origin in book.archive.origins.all()] == list(range(1, 301))
+
+
+def test_there_are_never_many_unpacked_chunks() -> None:
+    """However short live records are, folding them takes no longer than a moment."""
+    book = Book()
+    for number in range(4_500):
+        book.append(b"%d\n" % number)
+        if number % 700 == 0:
+            book.reopen()
+        if number % 500 == 0:
+            assert sum(not packed for _, packed in book.chunks()) <= 2_000
+    assert [lines for lines, packed in book.chunks() if packed] == [2_000, 2_000]
 
 
 def test_backlog_is_packed_at_once() -> None:
