@@ -17,9 +17,10 @@ Each file is tied to a stream by content (source/identity.py), whatever its name
 or inode. Events are hints: each `read` looks at the live path itself, and a
 `scan` looks at the whole family. What only a hint has led to cannot be what the live
 file goes on from, which has been followed meanwhile: its lines do not wait for that, so
-nobody holds them up by making files. After a block was read the beginning of the
-file is compared again, so that a truncation between look and read cannot pass
-off new text as the continuation of old.
+nobody holds them up by making files. Nor do they after a restart, when the live file is
+the one that was followed before, and goes on where it was left. After a block was read
+the beginning of the file is compared again, so that a truncation between look and read
+cannot pass off new text as the continuation of old.
 
 Bytes after the last newline are left for later. When a file is given up (it
 was rotated away and has been still for `STILL`), such a rest is handed out as
@@ -101,6 +102,7 @@ class QueueLog:
             wanted=wanted_history, applied=cursor.applied_history() if cursor else None
         )
         self._goes_on_from_them = True  # what the live file says may go on from rotated files
+        self._begins = True
         self._took_live = False
         self.trouble: SourceUnreadable | None = None
 
@@ -289,6 +291,7 @@ class QueueLog:
         except FileNotFoundError as error:
             # A rotation leaves the path empty for a moment, or until the next reload.
             self.trouble = unreadable(self._path, error)
+            self._begins = False
             self._leave_live()
             return
         except OSError as error:
@@ -331,10 +334,15 @@ class QueueLog:
                 self._open.left.remove(left)
                 self._open.live = left
                 return
+        begins, self._begins = self._begins, False
         self._open.live = Followed(
             self._open.another(self._path, plain=True), self._clocks.monotonic()
         )
-        self._streams.attach(self._open.live)
+        goes_on = self._streams.attach(self._open.live)
+        if goes_on and begins and self._first_start.is_over:
+            # Nothing was rotated since: what there is of rotated files does not come before it.
+            self._goes_on_from_them = self._rotated.pace.scan_due = False
+            self._rotated.pace.hinted = True
 
     def _leave_live(self) -> None:
         if self._open.live is not None:

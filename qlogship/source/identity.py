@@ -187,20 +187,25 @@ class Streams:
 
     # --- where to go on ---
 
-    def attach(self, opened: Followed) -> None:
-        """Tie an open file to the stream it continues, if there is one."""
+    def attach(self, opened: Followed) -> bool:
+        """Tie an open file to the stream it continues, if there is one.
+
+        Return whether it goes on right where that was left.
+        """
         opened.stream = None
         self.look_anew()
         kin, stream = self.identify(opened.file, opened.file.start())
         if stream is None or stream.skipped:
-            return
+            return False
         for left in self._open.left:
             if left is not opened and left.stream is not None and left.stream.id == stream.id:
                 left.stream = _split(left.stream, left.file, opened.file)
         opened.stream = _moved(stream, opened.file)
         size = opened.file.status.st_size
-        if kin is not Kin.SAME or size < stream.offset or not tail_agrees(opened.file, stream):
-            opened.stream = self._resume_by_content(opened, kin, stream)
+        if kin is Kin.SAME and size >= stream.offset and tail_agrees(opened.file, stream):
+            return stream.offset > 0
+        opened.stream = self._resume_by_content(opened, kin, stream)
+        return False
 
     def _resume_by_content(self, opened: Followed, kin: Kin, stream: Stream) -> Stream | None:
         """Go on where an open file and what was archived of its stream part.

@@ -132,6 +132,50 @@ def test_the_live_file_gets_its_turn_in_a_backlog(
     assert line in [piece.data for piece in pieces if piece is not None]
 
 
+def test_a_restart_lets_no_known_live_file_wait(
+    path: Path, follower: Following, records: Records
+) -> None:
+    """A live file that goes on where it was left goes before files that came meanwhile."""
+    added = add_files(path, records, FILES, first=1_000)
+    line = records.one()
+    with path.open("ab") as out:
+        out.write(line)
+    follower.restart()
+    piece = follower.step()
+    assert piece is not None
+    assert piece.data == line
+    assert follower.read() == b"".join(file.read_bytes() for file in added)
+
+
+@pytest.mark.parametrize("how", ["renamed", "copied", "cut"])
+def test_a_restart_lets_a_replaced_live_file_wait(
+    path: Path, follower: Following, records: Records, how: str
+) -> None:
+    """A live file that is another, or was begun anew, or cut, comes after all rotated files."""
+    old = path.read_bytes() + records.one()
+    path.write_bytes(old)
+    follower.read()
+    added = add_files(path, records, FILES, first=1_000)
+    rest, line = records.one(), records.one()
+    expected = b"".join(file.read_bytes() for file in added)
+    if how == "renamed":
+        with path.open("ab") as out:
+            out.write(rest)
+        path.rename(path.with_name(f"{path.name}.999"))
+        path.write_bytes(line)
+        expected += rest + line
+    elif how == "copied":
+        path.with_name(f"{path.name}.999").write_bytes(old + rest)
+        path.write_bytes(line)
+        expected += rest + line
+    else:
+        path.write_bytes(old[: old.index(b"\n") + 1] + line)
+        expected += line
+    follower.restart()
+    assert sorted(follower.read().splitlines()) == sorted(expected.splitlines())
+    assert follower.text.endswith(line)
+
+
 def test_a_backlog_gets_its_turn_beside_a_busy_live_file(
     path: Path, follower: Following, records: Records
 ) -> None:
