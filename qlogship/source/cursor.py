@@ -31,7 +31,7 @@ Look = tuple[int, int]
 _KEY_BYTES: Final = 64
 """So much of a stream's head is in the index."""
 
-_NEAR: Final = 256
+_NEAR: Final = 64
 """Streams that begin nearly alike, of which so many on either side are compared with a file."""
 
 _FEW: Final = 32

@@ -47,11 +47,12 @@ def members(path: Path, archives: Iterable[str]) -> Iterator[Member]:
     passed over: it is looked for again at the next scan. There may be very many: what
     is done for each is little.
     """
-    seen = {f"{str(path.parent).rstrip('/')}/{path.name}"}
+    base = path.name
+    seen = {f"{str(path.parent).rstrip('/')}/{base}"}
     for directory, name in _candidates(path, archives):
         candidate = f"{directory}/{name}"
-        rotated = is_rotated_name(name, path.name)
-        if candidate in seen or not (rotated or is_related_name(name, path.name)):
+        rotated = is_rotated_name(name, base)
+        if candidate in seen or not (rotated or is_related_name(name, base)):
             continue
         if not name.isprintable():
             continue  # no rotation makes such a name, and no database takes it
@@ -75,7 +76,8 @@ def _candidates(path: Path, archives: Iterable[str]) -> Iterator[tuple[str, str]
     with suppress(OSError):
         directory = str(path.parent).rstrip("/")
         names = os.listdir(path.parent)  # noqa: PTH208  # names are enough, and far cheaper
-        names = [name for name in names if name.startswith(path.name)]
+        base = path.name
+        names = [name for name in names if name.startswith(base)]
         yield from ((directory, name) for name in sorted(names))
     for pattern in archives:
         # glob takes an absolute pattern, Path.glob does not.

@@ -25,17 +25,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qlogship.errors import SourceUnreadable
 from qlogship.source.family import began
 from qlogship.source.files import OpenFile
 from qlogship.source.foreign import Passage
-from qlogship.source.streams import HEAD_BYTES, TAIL_BYTES, Kin, Stream, compare, identify
+from qlogship.source.streams import HEAD_BYTES, TAIL_BYTES, Kin, Stream, common, compare, identify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from qlogship.installation.doors import Own
     from qlogship.source.cursor import Cursor, FileKey
@@ -114,11 +114,13 @@ class Streams:
         self._open = opened
         self._find = find
         self._last_text_of = last_text_of
-        self._places: dict[FileKey, Path] | None = None
+        self._places: dict[FileKey, str] | None = None
+        self._found_elsewhere: dict[int, bool] = {}
 
     def look_anew(self) -> None:
-        """Forget where the files of the family stood."""
+        """Forget where the files of the family stood, and what they were."""
         self._places = None
+        self._found_elsewhere = {}
 
     def save_changes(self, cursor: Cursor) -> None:
         """Write the streams that changed since the last time."""
@@ -175,10 +177,17 @@ class Streams:
             if left.stream is not None and left.stream.id == stream.id:
                 there = left.file.refresh().st_nlink > 0  # else it was replaced by a copy
                 return there and compare(stream.head, stream.veiled(left.file.start())) is Kin.SAME
+        # Of very many files alike each is compared with hundreds: that is looked at once.
+        if stream.id not in self._found_elsewhere:
+            self._found_elsewhere[stream.id] = self._is_at_its_place(stream, key)
+        return self._found_elsewhere[stream.id]
+
+    def _is_at_its_place(self, stream: Stream, key: FileKey) -> bool:
+        """Return whether a file of the family is the one that a stream was read from."""
         if self._places is None:
-            self._places = {member.key: member.path for member in self._find()}
+            self._places = {member.key: member.name for member in self._find()}
         if key in self._places:
-            with suppress(SourceUnreadable), self._open.another(self._places[key]) as file:
+            with suppress(SourceUnreadable), self._open.another(Path(self._places[key])) as file:
                 return (
                     file.key == key
                     and compare(stream.head, stream.veiled(file.start())) is Kin.SAME
@@ -253,13 +262,16 @@ class Streams:
             text = self._last_text_of(stream.id, want, stream.offset)
         base = stream.offset - len(text)
         text = stream.veiled(text, base)
+        if 0 < base <= len(stream.head):
+            # What it shares with the stream that it parted from is archived as that one's.
+            text, base = stream.head[:base] + text, 0
         if file.compression is None and size <= base:
             return file.end_of_lines(), False  # it ends before anything that could be compared
         found = stream.veiled(file.read_at(base, len(text) + 1), base)
-        common = _common(text, found)
-        end = text.rfind(b"\n", 0, common) + 1
+        shared = common(text, found)
+        end = text.rfind(b"\n", 0, shared) + 1
         offset = base + end if end > 0 or (base == 0 and text) else None
-        return offset, common < len(found)
+        return offset, shared < len(found)
 
     # --- reading on ---
 
@@ -310,10 +322,10 @@ def _split(stream: Stream, file: OpenFile, copy: OpenFile) -> Stream:
     offset = stream.offset
     while True:
         one, other = file.read_at(offset, _COMPARED), copy.read_at(offset, _COMPARED)
-        common = _common(one, other)
-        end = one.rfind(b"\n", 0, common) + 1
+        shared = common(one, other)
+        end = one.rfind(b"\n", 0, shared) + 1
         offset += end
-        if common < _COMPARED or not end:
+        if shared < _COMPARED or not end:
             return replace(_cut(stream, file, offset), id=NEW)
 
 
@@ -341,15 +353,3 @@ def _moved(stream: Stream, file: OpenFile) -> Stream:
     """Return the stream as it is met in this file."""
     device, inode = file.key
     return replace(stream, device=device, inode=inode, path=str(file.path))
-
-
-def _common(one: bytes, other: bytes) -> int:
-    """Return the length of the beginning that two texts share."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[:middle] == other[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

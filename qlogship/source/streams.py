@@ -20,6 +20,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import lru_cache
+from heapq import nlargest
 from typing import TYPE_CHECKING
 
 from qlogship.queue_log.events import NO_CALL
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 1024
 TAIL_BYTES = 64
+_MOST_RANKED = 16
 MASK = b"*"
 """Stands for each byte of what was erased (erase/)."""
 
@@ -154,12 +157,36 @@ def identify(
         found.append(((-kin.value, same_file, len(stream.head), stream.id), kin, stream))
     if not found:
         return Kin.OTHER, None
+    if len(found) > _MOST_RANKED:
+        # To rank one, it is read. Of very many alike, those that share most are.
+        found = nlargest(
+            _MOST_RANKED, found, key=lambda one: (_agreed(start, one[1], one[2]), one[0])
+        )
     choice = found if prefer is not None and len(found) > 1 else []
     ranks = {rank: prefer(kin, stream) for rank, kin, stream in choice if prefer is not None}
     _, kin, stream = max(found, key=lambda entry: (ranks.get(entry[0], ()), entry[0]))
     return kin, stream
 
 
+def _agreed(start: bytes, kin: Kin, stream: Stream) -> int:
+    """Return how much of its beginning a file has in common with a stream; whole records only."""
+    shared = common(stream.head, stream.veiled(start))
+    return stream.head.rfind(b"\n", 0, shared) + 1 if kin is Kin.FORK else shared
+
+
+def common(one: bytes, other: bytes) -> int:
+    """Return the length of the beginning that two texts share."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@lru_cache(maxsize=256)
 def _is_weak(head: bytes) -> bool:
     """Return whether a beginning proves nothing: no records, or of no call and of one second."""
     if len(head) >= HEAD_BYTES:

@@ -282,6 +282,25 @@ def test_a_step_takes_a_limited_number_of_files(tmp_path: Path) -> None:
     service.close()
 
 
+@pytest.mark.parametrize(
+    "beginning", [reload_record(EPOCH), b"%d|1.1|q|NONE|ABANDON|1|1|1\n" % EPOCH]
+)
+def test_very_many_files_that_begin_alike_are_not_opened_again_and_again(
+    path: Path, records: Records, beginning: bytes
+) -> None:
+    """Whoever makes them all the same, or nearly, costs no more than a few looks at each."""
+    for number in range(200):
+        rest = b"" if number < 100 else b"%d|1.1|q|NONE|DID|%d\n" % (EPOCH, number)
+        path.with_name(f"{path.name}.{number}").write_bytes(beginning + rest)
+    path.write_bytes(records.one())
+    follower = Following(path)
+    text = follower.read()
+    assert follower.opened <= 5 * 200
+    assert len([line for line in text.split(b"\n") if b"|DID|" in line]) == 100
+    assert text.endswith(path.read_bytes())
+    follower.close()
+
+
 def test_many_damaged_files_are_one_trouble(tmp_path: Path) -> None:
     """However many files cannot be read, and however they come and go, it is said once."""
     service = stepped.SteppedService(tmp_path, stepped.Clock(EPOCH))

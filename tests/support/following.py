@@ -73,6 +73,7 @@ class Following:
         clock: Clock | None = None,
     ) -> None:
         self.path = path
+        self.opened = 0
         self.clock = clock or Clock()
         self.patience = PATIENCE
         self.pieces: list[Piece] = []
@@ -91,8 +92,14 @@ class Following:
             cursor=self._cursor,
             last_text_of=self._archive.origins.last_text_of,
             patience=self.patience,
+            own=self._count_opened,
             clocks=Clocks(self.clock.monotonic, self.clock.wall),
         )
+
+    def _count_opened(self) -> frozenset[tuple[int, int]]:
+        """Say that no file is ours; it is asked whenever one is opened."""
+        self.opened += 1
+        return frozenset()
 
     def close(self) -> None:
         """Close the files and the notebook."""
