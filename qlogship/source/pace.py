@@ -11,7 +11,7 @@ _CALM: Final = 9.0
 not after a short one.
 """
 
-_PAUSE: Final = 10.0
+_PAUSE: Final = 30.0
 """But it waits so many seconds at most."""
 
 _HASTE: Final = 3

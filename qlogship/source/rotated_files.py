@@ -62,7 +62,7 @@ MANY: Final = 20_000
 """Rotated files that are more than any rotation leaves: hourly ones of two years are fewer."""
 
 _SURVEYED: Final = 10_000
-_EXAMINED: Final = 1_000
+_EXAMINED: Final = 300
 """Rotated files that a command looks at, and of these, those that it opens."""
 
 
