@@ -182,6 +182,13 @@ class Cursor:
                     (stream.id, json.dumps(start), text),
                 )
 
+    def sighting(self, key: FileKey) -> Look | None:
+        """Return how a file looked when it had been read to its end; None if it was not."""
+        row: Look | None = self._db.execute(
+            "SELECT size, mtime_ns FROM sighting WHERE device = ? AND inode = ?", key
+        ).fetchone()
+        return row
+
     def sightings(self) -> dict[FileKey, Look]:
         """Return how each file looked when it had been read to its end."""
         rows = self._db.execute("SELECT device, inode, size, mtime_ns FROM sighting")

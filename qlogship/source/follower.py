@@ -95,7 +95,7 @@ class QueueLog:
             self._streams,
             opened=self._open,
             find=find,
-            seen=cursor.sightings() if cursor else {},
+            seen=cursor,
             clocks=clocks,
         )
         self._first_start = FirstStart(

@@ -106,7 +106,7 @@ class RotatedFiles:
     """Find the rotated files that hold something new, and read it.
 
     `opened` are the files that are read elsewhere, `find` finds all of the
-    family. `seen` is how files looked that were read to their end.
+    family. `seen` has how files looked that were read to their end.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class RotatedFiles:
         *,
         opened: OpenFiles,
         find: Callable[[], Iterable[Member]],
-        seen: dict[FileKey, Look],
+        seen: Cursor | None,
         clocks: Clocks,
     ) -> None:
         self._streams = streams
@@ -204,6 +204,7 @@ class RotatedFiles:
         It goes on where it stood if not, at the next call.
         """
         began = self._clocks.monotonic()
+        self._sightings.load()
         scan = self._begin_scan() if self._scan is None or self.pace.scan_due else self._scan
         for member in scan.members:
             self._look_at(scan, member)

@@ -20,16 +20,30 @@ _AT_ONCE: Final = 5_000
 
 
 class Sightings:
-    """How files looked that were read to their end, whatever their names; kept over a restart."""
+    """How files looked that were read to their end, whatever their names; kept over a restart.
 
-    def __init__(self, seen: dict[FileKey, Look]) -> None:
-        self._seen = seen
+    What `stored` has is asked for file by file until all is loaded: a short look is at few.
+    """
+
+    def __init__(self, stored: Cursor | None) -> None:
+        self._stored = stored
+        self._seen: dict[FileKey, Look] = {}
         self._new: dict[FileKey, Look] = {}
         self._gone: set[FileKey] = set()
 
     def has(self, status: os.stat_result) -> bool:
         """Return whether a file looks as it did when it was read to its end."""
-        return self._seen.get(key_of(status)) == look_of(status)
+        key = key_of(status)
+        seen = self._seen.get(key)
+        if seen is None and self._stored is not None:
+            seen = self._stored.sighting(key)
+        return seen == look_of(status)
+
+    def load(self) -> None:
+        """Load what is stored, before very many files are looked at."""
+        if self._stored is not None:
+            self._seen = self._stored.sightings() | self._seen
+            self._stored = None
 
     def see(self, status: os.stat_result) -> None:
         """Note how a file looks that was read to its end."""
@@ -39,6 +53,7 @@ class Sightings:
 
     def forget_all_but(self, there: Collection[FileKey]) -> None:
         """Forget the files that are not there any more."""
+        self.load()
         for key in self._seen.keys() - there:
             del self._seen[key]
             self._gone.add(key)

@@ -22,11 +22,11 @@ def status(number: int) -> os.stat_result:
 def test_very_many_files_that_come_or_go_are_written_down_in_parts() -> None:
     """No transaction writes more than some thousand of them; after some more, all is written.
 
-    A file that is there again, or another with its inode, stays known.
+    A file that is there again, or another with its inode, stays known, and after a restart.
     """
     db = state_in_memory()
     cursor = Cursor(db)
-    sightings = Sightings({})
+    sightings = Sightings(None)
 
     def save() -> int:
         before = db.total_changes
@@ -44,4 +44,8 @@ def test_very_many_files_that_come_or_go_are_written_down_in_parts() -> None:
     assert max(written) <= AT_ONCE + 20
     assert written[-1] == 0
     assert set(cursor.sightings()) == {(1, number) for number in range(10)}
+    known = Sightings(cursor)
+    assert [number for number in range(20) if known.has(status(number))] == list(range(10))
+    known.load()
+    assert [number for number in range(20) if known.has(status(number))] == list(range(10))
     db.close()
