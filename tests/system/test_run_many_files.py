@@ -43,8 +43,11 @@ SOON: Final = 10.0 if LONG else 15.0
 
 PAUSE: Final = 0.2 if LONG else 0.05
 
-AT_ONCE: Final = 1.0 if LONG else 5.0
-"""Seconds of the processor that `status` may take, in the best of some tries."""
+AT_ONCE: Final = 0.5
+"""Seconds of the processor that `status` may take besides the half second without such files.
+
+The best of some tries counts.
+"""
 
 
 @pytest.fixture
@@ -161,7 +164,7 @@ def test_the_service_lives_and_archives_beside_very_many_files(
     """Asterisk's user makes rotated files while the service runs, and removes them at last.
 
     While they come, are read and go, each ping is in time, a live line is archived within
-    seconds, and `status` answers at once; that there are absurdly many is said, as long as
+    seconds, and `status` answers as without them; that there are absurdly many is said, as long as
     they are there. After a restart it is the same.
     """
     one = Neighbour(among)
@@ -170,6 +173,9 @@ def test_the_service_lives_and_archives_beside_very_many_files(
         with among.start(**environment) as service:
             manager.wait_for("READY=1")
             one.ring()
+            for _ in range(3):
+                one.look()
+            usual, one.answers = min(one.answers), []
             one.wait_for(as_asterisk(make_files, among.log))
             end = time.monotonic() + PATIENCE
             while (lines := one.lines()) < FILES:
@@ -195,5 +201,5 @@ def test_the_service_lives_and_archives_beside_very_many_files(
         shortest, longest = min(values, default=0.0), max(values, default=0.0)
         sys.stdout.write(f"{name}: {len(values)}, {shortest:.2f} to {longest:.2f} s\n")
     assert max(one.waits) < SOON
-    assert min(one.answers) < AT_ONCE
+    assert min(one.answers) - usual < AT_ONCE
     assert max(gaps, default=0.0) < WATCHDOG

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from glob import glob
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 # Each file that is tried costs a process; nobody keeps more rotated files than this.
 _TRIED_MAX: Final = 200
+
+# But whoever may write to the directory can make any number.
+_COUNTED_MAX: Final = 20_000
 
 _LIST: Final = 5  # read and search
 
@@ -151,7 +155,8 @@ def gather_source(settings: Settings, user: UserFacts, proc: Path) -> SourceFact
     refused = _refused(settings)
     if refused is not None or user.account is None:
         return replace(facts, refused=refused)
-    rotated = [member.path for member in members(path, archives) if member.rotated]
+    there = islice(members(path, archives), _COUNTED_MAX)
+    rotated = [member.path for member in there if member.rotated]
     barriers = [can_read_as(user.name, one) for one in rotated[-_TRIED_MAX:]]
     barrier = can_read_as(user.name, path)
     # glob takes an absolute pattern, Path.glob does not.
