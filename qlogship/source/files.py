@@ -208,7 +208,8 @@ def _said(path: Path, error: OSError) -> SourceUnreadable:
         case PermissionError():
             return SourceUnreadable(
                 f"the queue_log {path} may not be read: {error.strerror}",
-                hint="Add qlogship's user to the group that owns the file (usually asterisk).",
+                # No name of a group or file: who owns this file may be whoever wants it opened.
+                hint="Run `qlogship check` as root: it tells what lets the service read it.",
             )
         case _:
             return SourceUnreadable(

@@ -329,20 +329,30 @@ class QueueLog:
 
     def _open_live(self, key: tuple[int, int]) -> None:
         """Open what the path leads to; a file that was renamed and came back is open already."""
-        for left in self._open.left:
-            if left.file.key == key:
-                self._open.left.remove(left)
-                self._open.live = left
-                return
+        if self._came_back(key):
+            return
         begins, self._begins = self._begins, False
-        self._open.live = Followed(
-            self._open.another(self._path, plain=True), self._clocks.monotonic()
-        )
+        file = self._open.another(self._path, plain=True)
+        # The name may have been given to another file since it was looked at: opened twice,
+        # one file would be read twice.
+        if self._came_back(file.key):
+            file.close()
+            return
+        self._open.live = Followed(file, self._clocks.monotonic())
         goes_on = self._streams.attach(self._open.live)
         if goes_on and begins and self._first_start.is_over:
             # Nothing was rotated since: what there is of rotated files does not come before it.
             self._goes_on_from_them = self._rotated.pace.scan_due = False
             self._rotated.pace.hinted = True
+
+    def _came_back(self, key: tuple[int, int]) -> bool:
+        """Follow as the live file again one that is still open; return whether there is one."""
+        for left in self._open.left:
+            if left.file.key == key:
+                self._open.left.remove(left)
+                self._open.live = left
+                return True
+        return False
 
     def _leave_live(self) -> None:
         if self._open.live is not None:

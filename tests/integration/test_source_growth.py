@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qlogship.source.files import unreadable
 from tests.support.following import Asterisk, Following
 
 if TYPE_CHECKING:
@@ -245,9 +246,16 @@ def test_no_regular_file(
     writer.close()
 
 
+def test_no_hint_opens_a_group(path: Path) -> None:
+    """What to do about a file that may not be read is never to join the group that owns it."""
+    said = unreadable(path, PermissionError(errno.EACCES, "Permission denied"))
+    assert "qlogship check" in said.hint
+    assert "group" not in said.hint
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
 def test_unreadable_file(asterisk: Asterisk, path: Path, follower: Following) -> None:
-    """A file that may not be read is a trouble that names the group, until it may."""
+    """A file that may not be read is a trouble that names the remedy, until it may."""
     written = asterisk.calls(2)
     path.chmod(0o200)
 
@@ -255,7 +263,7 @@ def test_unreadable_file(asterisk: Asterisk, path: Path, follower: Following) ->
     trouble = follower.log.trouble
     assert trouble is not None
     assert "may not be read" in trouble.message
-    assert "group" in trouble.hint
+    assert "qlogship check" in trouble.hint
     path.chmod(0o600)
     assert follower.read() == written
 

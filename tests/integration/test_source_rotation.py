@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.support.following import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 STRATEGIES = sorted(ROTATIONS)
 
@@ -647,3 +648,55 @@ def test_order_of_the_clock(asterisk: Asterisk, follower: Following) -> None:
     written += asterisk.rotate("sequential")
 
     assert follower.read() == written
+
+
+# When names change between look and open
+
+
+class Swapped(type(Path())):  # type: ignore[misc]
+    """A path whose two names are exchanged whenever it was looked at."""
+
+    between: ClassVar[list[tuple[Path, Path]]] = []
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """Look, and exchange after that what stands there."""
+        found: os.stat_result = super().stat(follow_symlinks=follow_symlinks)
+        for one, other in self.between:
+            kept = one.with_name("kept")
+            one.rename(kept)
+            other.rename(one)
+            kept.rename(other)
+        return found
+
+
+@pytest.fixture
+def swapping() -> Iterator[list[tuple[Path, Path]]]:
+    """Return the names that are exchanged after each look; none in the beginning."""
+    yield Swapped.between
+    Swapped.between.clear()
+
+
+def test_names_that_change_between_look_and_open(
+    asterisk: Asterisk, path: Path, swapping: list[tuple[Path, Path]]
+) -> None:
+    """A file that is gone when it is looked at and back when it is opened is read once."""
+    other = path.with_name("other")
+    other.symlink_to("/dev/null")
+    follower = Following(Swapped(path))
+    try:
+        written = asterisk.calls(2)
+        follower.read()
+        # Each look finds now the one, now the other, and what is opened then is the other one.
+        swapping.append((path, other))
+        for _ in range(5):
+            follower.step()
+            follower.step()
+        swapping.clear()
+        if path.is_symlink():
+            path.unlink()
+            other.rename(path)
+        written += asterisk.calls(3)
+        follower.wait()
+        assert follower.text == written
+    finally:
+        follower.close()

@@ -76,6 +76,7 @@ def judge(facts: AsteriskFacts, source: SourceFacts) -> Iterator[Finding]:
             "asterisk.conf-unread",
             listed(facts.unread),
             "you may not read it, or it is no regular file",
+            "Look with `ls -l` what it is, and run this as root.",
         )
 
 
