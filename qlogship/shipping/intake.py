@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qlogship.archive.chunks import DamagedChunk
 from qlogship.archive.runs import without
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from qlogship.shipping.batching import Batch
     from qlogship.shipping.position import ShippingPosition
     from qlogship.shipping.record_time import RunningTime
+
+_READING: Final = 30.0
+"""Seconds that what may go waits for more that is there to be read, if it lingers no longer: of
+very many small files the reading takes long, and below the reserve it stands still.
+"""
 
 
 class Intake:
@@ -83,6 +88,7 @@ class Intake:
         self._passed_over = False
         self._held: tuple[int, int] | None = None
         self._lingering = Lingering(self._settings.linger)
+        self._reading = Lingering(max(self._settings.linger, _READING))
 
     @property
     def time(self) -> RunningTime:
@@ -155,16 +161,20 @@ class Intake:
         """Cut the window if it is full, due or flushed; `now` is of the monotonic clock."""
         if self._window.empty:
             return []
-        if not full:
-            if not caught_up:
+        if caught_up:
+            self._reading.end()
+        # Time does not run on while there is more to read: the end of a call may be in that.
+        runs = full or caught_up
+        at = self._now() if runs else self._time.now(self._window.clock, all_taken=False)
+        if not (full or (flush and caught_up)):
+            patience = self._lingering if caught_up else self._reading
+            ready = self._window.ready(at)
+            lingered = patience.over(ready=ready, now=now)
+            if not ready or not (lingered or (hurry and caught_up)):
                 return []
-            if not flush:
-                ready = self.ready
-                lingered = self._lingering.over(ready=ready, now=now)
-                if not ready or not (hurry or lingered):
-                    return []
         self._lingering.end()
-        batches = self._window.cut(self._now(), flush=flush and caught_up)
+        self._reading.end()
+        batches = self._window.cut(at, flush=flush and caught_up)
         # Only now is each record that was taken in an upload or held.
         self._position.save(
             ahead=self._ahead,

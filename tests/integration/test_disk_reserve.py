@@ -85,6 +85,20 @@ def test_below_the_reserve(tmp_path: Path) -> None:
         assert service.log.count("trouble_ended") == 1
 
 
+def test_what_is_ready_does_not_wait_for_what_cannot_be_read(tmp_path: Path) -> None:
+    """A call that is archived goes out within a minute, though more stands there to be read."""
+    far_end = FarEnd()
+    with service_in(tmp_path, far_end, reserve="0 MiB") as service:
+        text = write(service, call(1, EPOCH) + call(3, EPOCH + 60))
+        service.live(10.0)
+        assert service.archived() == text
+        assert far_end.bodies == []
+        service.restart(state=NEVER)
+        write(service, call(5, EPOCH + 120))
+        service.live(60.0)
+        assert far_end.bodies == [call(1, EPOCH)]
+
+
 def test_what_is_archived_is_shipped(tmp_path: Path) -> None:
     """Full batches of what is archived go out, and answers are written, whatever the disk has."""
     far_end = FarEnd()
