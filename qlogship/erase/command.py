@@ -30,7 +30,7 @@ from qlogship.terminal import output
 from qlogship.terminal.options import ConfigOption, JsonOption
 from qlogship.terminal.progress import Meter
 from qlogship.terminal.times import stamp
-from qlogship.wording import count, still_there
+from qlogship.wording import are, count, still_there
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,14 +178,14 @@ def _tell(found: Found, *, dry_run: bool) -> None:
         if found.first_time is not None and found.last_time is not None:
             span = f", {stamp(found.first_time)} to {stamp(found.last_time)}"
         what = f"{count(len(found.seqs), 'record')} of {count(len(found.callids), 'call')}"
-        output.print_text(output.printable(f"{what} hold it{span}: {events}."))
+        output.print_text(output.printable(f"It stands in {what}{span}: {events}."))
         carriers = found.carriers
         output.print_text(
-            f"{count(carriers.sent, 'upload')} with such records were sent,"
+            f"{count(carriers.sent, 'upload')} with such records went out,"
             f" {carriers.there:,} of them may be on the dashboard."
         )
     if found.words:
-        output.print_text(f"{count(found.words, 'answer or trouble')} quote it.")
+        output.print_text(f"It is quoted in {count(found.words, 'answer or trouble')}.")
     if found.files and not found.seqs:
         what = count(found.files, "file")
         output.print_text(f"It is at the beginning or the end of {what}, by which they are known.")
@@ -202,24 +202,22 @@ def _left_alone(found: Found) -> list[str]:
     texts = []
     if found.kept:
         texts.append(
-            f"{count(len(found.kept), 'callid or time')} hold its digits, and stay:"
-            f" {_some(found.kept)}."
+            f"Its digits stay in {count(len(found.kept), 'callid or time')}: {_some(found.kept)}."
         )
     if found.within:
         texts.append(
-            f"{count(len(found.within), 'other number')} hold its digits, and stay:"
+            f"Its digits stay in {count(len(found.within), 'other number')}:"
             f" {_some(found.within)}. Add --number for each that is the same person's."
         )
     if found.left:
         texts.append(
-            f"{count(records_in(found.left), 'record')} have left the archive (state.keep), and"
-            " are nowhere here; the dashboard may have the number in them, and a resync deletes"
-            " them there."
+            f"{count(records_in(found.left), 'record')} left the archive before (state.keep); the"
+            " dashboard may have the number in them, and a resync deletes them there."
         )
     if found.damaged:
         lost = records_in(found.damaged)
         texts.append(
-            f"{count(lost, 'record')} are damaged and cannot be looked into; `qlogship verify`"
+            f"{are(lost, 'record')} damaged and cannot be looked into; `qlogship verify`"
             " names the files that put them right. Then run this again."
         )
     return texts

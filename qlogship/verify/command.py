@@ -51,7 +51,7 @@ def verify(config: ConfigOption = None, as_json: JsonOption = False) -> ExitCode
         uploads = count(found.uploads_read, "upload")
         if found.erased:
             output.print_note(
-                f"{count(found.erased, 'upload')} of them were sent before a number was erased;"
+                f"{count(found.erased, 'upload')} of them went out before a number was erased;"
                 " what was sent cannot be compared any more."
             )
         if found.left:

@@ -65,9 +65,9 @@ def test_a_look_changes_nothing(shipped: Installation) -> None:
     done = shipped.call("erase", "--number", f"+{NUMBER}", "--dry-run", TZ="UTC")
     assert done.returncode == ExitCode.DONE
     assert done.stdout == (
-        "6 records of 6 calls hold it, 2026-11-23 05:30:00 to 2026-11-23 05:30:50:"
+        "It stands in 6 records of 6 calls, 2026-11-23 05:30:00 to 2026-11-23 05:30:50:"
         " 6 ENTERQUEUE.\n"
-        "6 uploads with such records were sent, 6 of them may be on the dashboard.\n"
+        "6 uploads with such records went out, 6 of them may be on the dashboard.\n"
     )
     assert "Nothing was changed." in done.stderr
     assert shipped.archived() == TEXT

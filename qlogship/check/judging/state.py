@@ -133,7 +133,7 @@ def judge_disks(
 
 def _state_disk(disk: DiskFacts, growth: float | None) -> Iterator[Finding]:
     days = (disk.free - disk.reserve) / growth if growth else None
-    if _FULL <= disk.free < disk.reserve:
+    if disk.free < disk.reserve:
         yield problem(
             "disk.state-full",
             disk.path,
@@ -142,13 +142,9 @@ def _state_disk(disk: DiskFacts, growth: float | None) -> Iterator[Finding]:
             _FREE,
         )
     elif disk.free < _FULL or (disk.inodes and not disk.free_inodes):
-        left = f"{size(disk.free)} free" if disk.free < _FULL else "no inode free"
-        yield problem(
-            "disk.state-full",
-            disk.path,
-            f"{left}: the archive cannot grow, and nothing new is shipped",
-            _FREE,
-        )
+        little = f"{size(disk.free)} free: the archive can hardly grow"
+        none = "no inode free: the archive cannot grow, and nothing new is shipped"
+        yield problem("disk.state-full", disk.path, little if disk.free < _FULL else none, _FREE)
     elif disk.inodes and disk.free_inodes < _INODES_MIN:
         yield warning(
             "disk.state-low",
