@@ -207,6 +207,10 @@ class Chunks:
             if self._tail_bytes >= FOLD_BYTES or self._tail_chunks >= _MOST_UNPACKED:
                 self._fold()
 
+    def forget_unwritten(self) -> None:
+        """Leave unwritten what was appended in a transaction that has failed."""
+        self._packing, self._gathered = None, []
+
     @property
     def unwritten_are_counted(self) -> bool:
         """Whether the calls are known of all that `finish` is to write."""

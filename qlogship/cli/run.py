@@ -56,11 +56,11 @@ def run(
         return settings
 
     settings = read_settings()
-    become_owner(settings.state.directory)
     logger = log.get_logger()
     if once:
         from qlogship.service.once import run_once
 
+        become_owner(settings.state.directory)
         _keep_memory_flat()
         return run_once(settings, flush=flush, log=logger)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qlogship.clocks import Clocks
 from qlogship.errors import ExitCode, LockedError, QlogshipError, StateError
+from qlogship.installation.owner import become_owner
 from qlogship.metrics.file import MetricsFile
 from qlogship.service import build
 from qlogship.service.handover import HINT
@@ -123,7 +124,11 @@ class Service:
         return True
 
     def run(self) -> ExitCode:
-        """Work until told to stop. Raises what keeps the service from starting."""
+        """Work until told to stop, as the owner of the state directory when root started it.
+
+        Raises what keeps the service from starting.
+        """
+        become_owner(self._settings.state.directory)
         sys.setswitchinterval(_SWITCH_INTERVAL)
         store = Store(self._settings.state.directory)
         self._dashboard = build.dashboard(self._settings)

@@ -144,8 +144,12 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """Commit what the block writes, or none of it."""
         with transaction(self._db, self._directory / FILE_NAME):
-            yield
-            self.archive.chunks.finish()
+            try:
+                yield
+                self.archive.chunks.finish()
+            except BaseException:
+                self.archive.chunks.forget_unwritten()
+                raise
 
     def put_right(self) -> None:
         """Compare every row with its copy and put right what differs; within a transaction."""

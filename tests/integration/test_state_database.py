@@ -157,12 +157,13 @@ def connect_in(directory: Path) -> sqlite3.Connection:
     return connect(directory)[0]
 
 
-def test_all_or_nothing(directory: Path) -> None:
+@pytest.mark.parametrize("times", [1, 100_000], ids=["a few lines", "packed on a thread"])
+def test_all_or_nothing(directory: Path, times: int) -> None:
     """A transaction that fails leaves nothing behind, and the next one is not disturbed."""
     with closing(Store(directory)) as store:
         append(store, b"one\n")
         with pytest.raises(ZeroDivisionError):
-            fail_after(store, b"two\n")
+            fail_after(store, b"two\n" * times)
         assert store.troubles.all() == []
         with store.transaction():
             store.troubles.save("state", at=1.0, message="", hint="")

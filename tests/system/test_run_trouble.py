@@ -249,7 +249,7 @@ def test_a_disk_with_too_little_room(installation: Installation, dashboard: Sand
     figures = installation.directory / "figures.prom"
     installation.configure(state={"reserve": "16 MiB"}, metrics={"textfile": str(figures)})
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=32m", "qlogship-test", installation.state],
+        ["mount", "-t", "tmpfs", "-o", "size=32m,mode=0700", "qlogship-test", installation.state],
         capture_output=True,
         check=False,
     )
