@@ -190,7 +190,9 @@ def _refused(settings: Settings) -> NotOpened | None:
 def _opening(path: Path, account: Account, proc: Path, *, barred: bool) -> Opening:
     """Find out what would let the service read the queue_log, or would do instead of a group."""
     among = writers(proc)
-    joined = {one.name: one.group for one in among if one.group in account.gids}
+    # Who is Asterisk's user himself needs no group.
+    others = [one for one in among if one.uid != account.uid]
+    joined = {one.name: one.group for one in others if one.group in account.gids}
     if not barred and not joined:
         return Opening()
     try:
