@@ -133,8 +133,8 @@ def open_to_read(path: Path, own: Own = frozenset) -> int:
         this, status = Path("/proc/self/fd", str(handle)), os.fstat(handle)
         single = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
         another = not asks or asks != status.st_uid
-        foreign = (status.st_dev, status.st_ino) not in own()
-        if single and another and foreign and this.readlink() == path:
+        plain = single and another and this.readlink() == path
+        if plain and (status.st_dev, status.st_ino) not in own():
             return os.open(this, _READ)
     finally:
         os.close(handle)
