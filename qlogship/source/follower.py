@@ -15,12 +15,13 @@ Three kinds of files are read, and in this order:
 
 Each file is tied to a stream by content (source/identity.py), whatever its name
 or inode. Events are hints: each `read` looks at the live path itself, and a
-`scan` looks at the whole family. What only a hint has led to cannot be what the live
-file goes on from, which has been followed meanwhile: its lines do not wait for that, so
-nobody holds them up by making files. Nor do they after a restart, when the live file is
-the one that was followed before, and goes on where it was left. After a block was read
-the beginning of the file is compared again, so that a truncation between look and read
-cannot pass off new text as the continuation of old.
+`scan` looks at the whole family, and so does whatever opens a new live file. What only
+a hint has led to cannot be what the live file goes on from, which has been followed
+meanwhile: its lines do not wait for that, so nobody holds them up by making files. Nor
+do they after a restart, when the live file is the one that was followed before, and
+goes on where it was left. After a block was read the beginning of the file is compared
+again, so that a truncation between look and read cannot pass off new text as the
+continuation of old.
 
 Bytes after the last newline are left for later. When a file is given up (it
 was rotated away and has been still for `STILL`), such a rest is handed out as
@@ -344,6 +345,8 @@ class QueueLog:
             # Nothing was rotated since: what there is of rotated files does not come before it.
             self._goes_on_from_them = self._rotated.pace.scan_due = False
             self._rotated.pace.hinted = True
+        else:
+            self._rotated.pace.scan_due = True  # one that is not open here may have grown before
 
     def _came_back(self, key: tuple[int, int]) -> bool:
         """Follow as the live file again one that is still open; return whether there is one."""

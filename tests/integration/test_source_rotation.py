@@ -97,6 +97,23 @@ def test_old_file_before_new(asterisk: Asterisk, follower: Following, path: Path
     assert follower.text == written
 
 
+def test_old_file_that_is_not_open_before_new(follower: Following, path: Path) -> None:
+    """Nor does a new file come before the rest of one that was renamed before the start.
+
+    Nobody was there when that was the live one, so it is not open, but Asterisk may write to it
+    until the new one is there.
+    """
+    old = path.with_name(f"{path.name}.1")
+    first, rest, new = (reload_record(EPOCH + second) for second in range(3))
+    path.unlink(missing_ok=True)
+    old.write_bytes(first)
+    assert follower.look_around() == first
+    with old.open("ab") as out:
+        out.write(rest)
+    path.write_bytes(new)
+    assert follower.look_around() == rest + new
+
+
 def test_let_go_of_old_file(asterisk: Asterisk, follower: Following) -> None:
     """A rotated file is kept open until it was still for long and the new one is written to."""
     before = open_files()
